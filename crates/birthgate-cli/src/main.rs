@@ -1,0 +1,2 @@
+//! The `birthgate` command.
+fn main() {}

@@ -1,0 +1,27 @@
+-- The roles, created where they are missing. Roles belong to the whole cluster and advisory locks to
+-- one database, so an `init` in another database can be faster: then the role is simply there.
+-- Nothing is ever granted again here that was revoked.
+DO $$
+DECLARE
+  v_role text;
+BEGIN
+  FOREACH v_role IN ARRAY ARRAY['birthgate_owner', 'birthgate_admitter', 'birthgate_registrar',
+                                'birthgate_breakglass', 'birthgate_auditor', 'birthgate_reader'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
+      BEGIN
+        EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+        IF v_role = 'birthgate_reader' THEN
+          -- So that the owner can replace the functions that the reader owns.
+          GRANT birthgate_reader TO birthgate_owner;
+        END IF;
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        NULL;
+      END;
+    END IF;
+  END LOOP;
+  -- Who installs without being superuser must be able to act as the owner.
+  IF NOT pg_has_role(current_user, 'birthgate_owner', 'USAGE') THEN
+    EXECUTE format('GRANT birthgate_owner TO %I', current_user);
+  END IF;
+END
+$$;

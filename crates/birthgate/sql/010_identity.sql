@@ -1,0 +1,37 @@
+-- Who acts. The session's login decides, never current_user: inside a SECURITY DEFINER function
+-- that is the definer, and in a deferred trigger whoever is current at COMMIT.
+
+-- Whether the login may act as the role. A role that no longer exists is nobody's.
+CREATE OR REPLACE FUNCTION birthgate.acts_as(p_login name, p_role text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_login = p_role
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r
+                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'))
+$$;
+
+-- Refuses every direct write on a table of Birthgate. SECURITY INVOKER: a definer function would
+-- always see its own owner. The trigger's WHEN has decided; this only says it.
+CREATE OR REPLACE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'PB012',
+    MESSAGE = format('%s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+    DETAIL = format('Only Birthgate''s own functions write it; the role here is %I.', current_user),
+    HINT = 'Use the functions birthgate.permit_request, permit_reserve, permit_cancel, retire.';
+END
+$$;
+
+CREATE OR REPLACE TRIGGER finalization_guard
+  BEFORE INSERT OR UPDATE OR DELETE ON birthgate.finalization
+  FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name)
+  EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalization_guard;
+
+CREATE OR REPLACE TRIGGER permit_truncate_guard
+  BEFORE TRUNCATE ON birthgate.birth_admission_permit
+  FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;

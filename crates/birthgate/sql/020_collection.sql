@@ -1,0 +1,56 @@
+-- The collection that a trigger stands on. A governed table is known by its trigger's argument; the
+-- name stored for that collection must still be this table (or its partition root), because a table
+-- can be swapped away under its name, and because anyone can make a table called like another.
+CREATE OR REPLACE FUNCTION birthgate.governed(p_relid oid, p_collection text)
+RETURNS birthgate.collection
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_relid oid;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF FOUND THEN
+    v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
+    IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
+      RETURN v_collection;
+    END IF;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'PB019',
+    MESSAGE = format('%s is not the table of the collection %L', p_relid::regclass, p_collection),
+    DETAIL = CASE WHEN v_collection.collection_name IS NULL THEN 'The collection is not known.'
+                  ELSE format('The collection''s table is %I.%I.', v_collection.table_schema, v_collection.table_name) END,
+    HINT = format('If the table was renamed or moved, run: birthgate collection rearm %s', p_collection);
+END
+$$;
+
+-- What an observed collection would have refused.
+CREATE OR REPLACE FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+  INSERT INTO birthgate.observed (collection_name, entity_code, operation, refusal)
+  VALUES (p_collection, p_entity_code, p_operation, p_refusal)
+$$;
+
+-- Says why a code may not be born under the collection's rule; nothing when it may.
+CREATE OR REPLACE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_pattern text := (SELECT pattern FROM birthgate.code_rule WHERE collection_name = p_collection);
+  v_code text;
+BEGIN
+  SELECT c.code INTO v_code FROM unnest(p_entity_codes) AS c(code)
+   WHERE c.code IS NULL OR c.code = '' OR c.code !~ v_pattern LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB004',
+      MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
+      DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
+      HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
+  END IF;
+END
+$$;

@@ -1,0 +1,111 @@
+-- The commit boundary. Each gated statement leaves one row in birthgate.finalization, whose deferred
+-- trigger finalises that statement's permits as a set: it checks these births and these rows.
+
+-- How many of the codes have their row in the collection's table. Owned by birthgate_reader, the only
+-- role as which user tables are read: a table owner's policy must never run as our owner.
+CREATE OR REPLACE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
+SET extra_float_digits = 1 SET bytea_output = 'hex'
+AS $$
+DECLARE
+  v_present bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM unnest($1) AS c(code) WHERE EXISTS (SELECT FROM %I.%I AS t WHERE %s)',
+                 p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
+     INTO v_present USING p_entity_codes;
+  RETURN v_present;
+END
+$$;
+
+-- Finalises permits that this transaction consumed. Refuses when a birth is not theirs any more, when
+-- a born row is gone, or when a retired one is there again.
+CREATE OR REPLACE FUNCTION birthgate.finalize_permits(
+  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_finalized text[];
+  v_births bigint;
+  v_present bigint;
+BEGIN
+  IF p_kind = 'birth' THEN
+    WITH done AS (
+      UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
+       WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
+      RETURNING p.id),
+    births AS (
+      UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
+        FROM done WHERE b.permit_id = done.id AND b.status = 'born'
+      RETURNING b.entity_code)
+    SELECT array_agg(entity_code), count(*) INTO v_finalized, v_births FROM births;
+  ELSE
+    WITH done AS (
+      UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
+       WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
+      RETURNING p.entity_code)
+    SELECT array_agg(entity_code), count(*) INTO v_finalized, v_births FROM done;
+  END IF;
+  IF v_births <> cardinality(p_permit_ids) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB007',
+      MESSAGE = format('%s of %s births of the collection %L are gone at the commit boundary',
+                       cardinality(p_permit_ids) - v_births, cardinality(p_permit_ids), p_collection.collection_name),
+      DETAIL = 'A permit is finalised together with the birth that it made.',
+      HINT = 'Run the transaction again; nothing of it was kept.';
+  END IF;
+  IF p_collection.finalize = 'required' THEN
+    v_present := birthgate.rows_present(p_collection, v_finalized);
+    IF p_kind = 'birth' AND v_present <> v_births OR p_kind <> 'birth' AND v_present <> 0 THEN
+      IF p_collection.mode = 'observe' THEN
+        PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
+      ELSE
+        RAISE EXCEPTION USING ERRCODE = 'PB007',
+          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_births - v_present, v_births, p_collection.collection_name)
+                    ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_births, p_collection.collection_name) END,
+          DETAIL = 'There is never a birth without its row, nor a retired entity with one.',
+          HINT = 'Run the transaction again without the statement that undid the row; nothing of it was kept.';
+      END IF;
+    END IF;
+  END IF;
+END
+$$;
+
+-- Leaves the permits for the commit boundary, or finalises them now where the collection says so.
+CREATE OR REPLACE FUNCTION birthgate.finalize_at_commit(
+  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_permit_ids IS NULL THEN
+    RETURN;
+  ELSIF p_collection.finalize = 'required' THEN
+    INSERT INTO birthgate.finalization (first_permit_id, collection_name, kind, permit_ids)
+    VALUES (p_permit_ids[1], p_collection.collection_name, p_kind, p_permit_ids);
+  ELSE
+    PERFORM birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
+  END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION birthgate.finalize() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
+  PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
+  DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
+  RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS finalize ON birthgate.finalization;
+CREATE CONSTRAINT TRIGGER finalize AFTER INSERT ON birthgate.finalization
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION birthgate.finalize();
+ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalize;

@@ -1,0 +1,125 @@
+-- BLOCK dimensions: judged from their last stored observation, so that an assertion runs no query.
+-- What was never counted, could not be counted or was counted too long ago blocks as well.
+
+CREATE OR REPLACE VIEW birthgate.block_status AS
+SELECT d.name, d.description, o.value, d.bound, o.observed_at, o.problem,
+       CASE WHEN o.value IS NULL THEN 'unknown'
+            WHEN o.observed_at < clock_timestamp() - d.max_age THEN 'too old'
+            WHEN o.value > d.bound THEN 'over'
+            ELSE 'within' END AS state,
+       ARRAY(SELECT r.action FROM birthgate.block_rule r WHERE r.dimension = d.name ORDER BY r.action) AS blocks
+  FROM birthgate.block_dimension d LEFT JOIN birthgate.block_observation o ON o.dimension = d.name;
+
+-- The dimensions that block the action now, in words; NULL when none does.
+CREATE OR REPLACE FUNCTION birthgate.blocked_by(p_action text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+  SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
+                                 WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
+                                 ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
+    FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
+   WHERE r.action = p_action AND s.state <> 'within'
+$$;
+
+CREATE OR REPLACE FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_blocked text := birthgate.blocked_by(p_action);
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.block_rule WHERE action = p_action) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017', MESSAGE = format('NO-GO: nothing is known of the action %L', p_action),
+      DETAIL = 'No BLOCK dimension is listed for it, so nothing says that it is safe.',
+      HINT = 'Rows of birthgate.block_rule say which dimension blocks which action.';
+  ELSIF v_blocked IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017', MESSAGE = format('NO-GO for %s: %s', p_action, v_blocked),
+      DETAIL = 'Every dimension of the action must be known, fresh and within its bound.',
+      HINT = 'Count again: birthgate block list --refresh';
+  END IF;
+END
+$$;
+
+-- The stop-conditions of a reservation. Break-glass skips the dimensions, not an owner's stop.
+CREATE OR REPLACE FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_stop birthgate.stop;
+  v_blocked text;
+BEGIN
+  SELECT * INTO v_stop FROM birthgate.stop WHERE collection_name = p_collection;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017',
+      MESSAGE = format('an owner has stopped the collection %L: %s', p_collection, v_stop.reason),
+      DETAIL = format('By %I, since %s.', v_stop.stopped_by, v_stop.since),
+      HINT = 'The owner ends the stop by deleting its row of birthgate.stop.';
+  END IF;
+  IF NOT p_break_glass AND p_kind = 'birth' THEN
+    v_blocked := birthgate.blocked_by('birth_admit:' || p_collection);
+    IF v_blocked IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB017',
+        MESSAGE = format('births in the collection %L are blocked: %s', p_collection, v_blocked),
+        DETAIL = 'Every dimension listed for the admission must be known, fresh and within its bound.',
+        HINT = 'Count again: birthgate block list --refresh. In an emergency: entity admit --break-glass';
+    END IF;
+  END IF;
+END
+$$;
+
+-- Stores an observation. A dimension that could not be counted says why.
+CREATE OR REPLACE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text DEFAULT NULL) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+  INSERT INTO birthgate.block_observation (dimension, value, problem, observed_at)
+  VALUES (p_dimension, p_value, CASE WHEN p_value IS NULL THEN coalesce(p_problem, 'not counted') END, clock_timestamp())
+  ON CONFLICT (dimension) DO UPDATE
+    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user
+$$;
+
+-- The rows of critical collections that have no birth. Owned by birthgate_reader.
+CREATE OR REPLACE FUNCTION birthgate.count_orphans() RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_count bigint;
+  v_total bigint := 0;
+BEGIN
+  FOR v_collection IN SELECT * FROM birthgate.collection WHERE critical AND mode <> 'disarmed' LOOP
+    EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
+                     WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
+                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
+       INTO v_count USING v_collection.collection_name;
+    v_total := v_total + v_count;
+  END LOOP;
+  RETURN v_total;
+END
+$$;
+
+-- The births whose listed table lacks their row (REAL_MISSING). A birth of a collection that is not
+-- listed is not counted: there is no table to look in. Owned by birthgate_reader.
+CREATE OR REPLACE FUNCTION birthgate.count_phantoms() RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_count bigint;
+  v_total bigint := 0;
+BEGIN
+  FOR v_collection IN SELECT * FROM birthgate.collection WHERE mode <> 'disarmed' LOOP
+    EXECUTE format('SELECT count(*) FROM (SELECT entity_code AS code FROM birthgate.birth_registry
+                     WHERE collection_name = $1 AND status <> ''retired'') AS c
+                     WHERE NOT EXISTS (SELECT FROM %I.%I AS t WHERE %s)',
+                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
+       INTO v_count USING v_collection.collection_name;
+    v_total := v_total + v_count;
+  END LOOP;
+  RETURN v_total;
+END
+$$;

@@ -1,0 +1,26 @@
+-- What each role may do, granted once with version 1. A later `init` never grants again what somebody
+-- has revoked.
+GRANT USAGE ON SCHEMA birthgate TO birthgate_admitter, birthgate_registrar, birthgate_breakglass,
+  birthgate_auditor, birthgate_reader;
+
+-- Admitters ask for permits and spend them.
+GRANT EXECUTE ON FUNCTION
+  birthgate.permit_request_many(text, text[], text, text[], interval, text, text),
+  birthgate.permit_request(text, text, text, text, interval, text, text),
+  birthgate.permit_reserve_many(bigint[]), birthgate.permit_reserve(bigint),
+  birthgate.permit_hold(text, text, text, text),
+  birthgate.permit_end(bigint, text, text), birthgate.permit_cancel(bigint, text),
+  birthgate.permit_fail(bigint, text), birthgate.permit_by_key(text),
+  birthgate.admit(text, jsonb, text), birthgate.retire(text, text, text), birthgate.retire_phantom(bigint)
+  TO birthgate_admitter, birthgate_registrar;
+GRANT EXECUTE ON FUNCTION birthgate.fn_assert_safe_for_dot_action(text), birthgate.blocked_by(text)
+  TO birthgate_admitter, birthgate_registrar, birthgate_auditor;
+-- Registrars also sweep, and store what was counted.
+GRANT EXECUTE ON FUNCTION birthgate.permit_expire(bigint), birthgate.block_observe(text, bigint, text)
+  TO birthgate_registrar;
+GRANT SELECT ON birthgate.collection, birthgate.code_rule, birthgate.block_status, birthgate.birth_registry,
+  birthgate.birth_admission_permit TO birthgate_admitter;
+GRANT SELECT ON ALL TABLES IN SCHEMA birthgate TO birthgate_registrar, birthgate_auditor;
+
+-- The reader sees what it counts with.
+GRANT SELECT ON birthgate.collection, birthgate.birth_registry TO birthgate_reader;

@@ -1,0 +1,1 @@
+//! Admission control for the rows and the schema of a PostgreSQL database.

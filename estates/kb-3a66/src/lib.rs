@@ -1,0 +1,28 @@
+//! The estate of the seed: a legacy Directus database in which every entity is listed in a
+//! registry, as Birthgate finds it, and the folder of its tools. Nothing of Birthgate is in it.
+//!
+//! The SQL is in `sql/`, one concept a file, run in the order of the names. This crate only
+//! hands it the numbers. `counts.sql` counts what came out.
+
+mod build;
+mod error;
+mod tools;
+
+pub use build::{build, expected_births, expected_changelog};
+pub use error::Error;
+pub use tools::{tool_names, write_tools};
+
+/// Births at scale 1.
+pub const FULL_BIRTHS: u64 = 1_126_728;
+
+/// Rows of `registry_changelog` at scale 1.
+pub const FULL_CHANGELOG: u64 = 70_434;
+
+/// The fewest births: enough for every single thing that never scales.
+pub const MIN_BIRTHS: u64 = 3_000;
+
+/// The fewest rows of `registry_changelog`.
+pub const MIN_CHANGELOG: u64 = 200;
+
+/// One query that returns `(name text, value bigint)` for every number the estate promises.
+pub const COUNTS_SQL: &str = include_str!("../counts.sql");
