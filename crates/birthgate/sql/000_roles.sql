@@ -10,15 +10,15 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
       BEGIN
         EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
-        IF v_role = 'birthgate_reader' THEN
-          -- So that the owner can replace the functions that the reader owns.
-          GRANT birthgate_reader TO birthgate_owner;
-        END IF;
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
         NULL;
       END;
     END IF;
   END LOOP;
+  -- The owner replaces the functions that the reader owns.
+  IF NOT pg_has_role('birthgate_owner', 'birthgate_reader', 'MEMBER') THEN
+    GRANT birthgate_reader TO birthgate_owner;
+  END IF;
   -- Who installs without being superuser must be able to act as the owner.
   IF NOT pg_has_role(current_user, 'birthgate_owner', 'USAGE') THEN
     EXECUTE format('GRANT birthgate_owner TO %I', current_user);

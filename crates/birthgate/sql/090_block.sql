@@ -123,3 +123,43 @@ BEGIN
   RETURN v_total;
 END
 $$;
+
+-- Makes a dimension known, or changes it; p_blocks are the actions that it blocks.
+CREATE OR REPLACE FUNCTION birthgate.block_dimension_put(
+  p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+  INSERT INTO birthgate.block_dimension (name, description, query, bound, max_age)
+  VALUES (p_name, p_description, p_query, p_bound, p_max_age)
+  ON CONFLICT (name) DO UPDATE SET description = EXCLUDED.description, query = EXCLUDED.query,
+    bound = EXCLUDED.bound, max_age = EXCLUDED.max_age;
+  DELETE FROM birthgate.block_rule WHERE dimension = p_name AND action <> ALL (p_blocks);
+  INSERT INTO birthgate.block_rule (action, dimension) SELECT action, p_name FROM unnest(p_blocks) AS action
+  ON CONFLICT DO NOTHING;
+$$;
+
+-- The names that no row of the collection's table has in that column. SECURITY INVOKER: it reads the
+-- table with the caller's privileges.
+CREATE OR REPLACE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  RETURN QUERY EXECUTE format('SELECT name FROM unnest($1) AS name EXCEPT SELECT t.%I::text FROM %I.%I AS t',
+                              p_column, v_collection.table_schema, v_collection.table_name) USING p_names;
+END
+$$;
+
+-- The two dimensions that every registry has. What they block is for its owner to say.
+INSERT INTO birthgate.block_dimension (name, description, query) VALUES
+  ('orphan_critical', 'rows of critical collections without a birth', 'SELECT birthgate.count_orphans()'),
+  ('phantom_real', 'births whose listed table lacks their row', 'SELECT birthgate.count_phantoms()')
+ON CONFLICT DO NOTHING;

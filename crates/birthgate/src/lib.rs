@@ -1,1 +1,19 @@
 //! Admission control for the rows and the schema of a PostgreSQL database.
+//!
+//! The library reaches no terminal, no environment and no home directory: commands, daemon and page
+//! are adapters over it.
+
+pub mod admission;
+pub mod block;
+pub mod collection;
+pub mod database;
+pub mod error;
+pub mod permit;
+pub mod private_server;
+pub mod refusal;
+pub mod registry;
+pub mod schema;
+
+pub use database::Database;
+pub use error::{Error, Result};
+pub use refusal::{Refusal, RefusalCode};

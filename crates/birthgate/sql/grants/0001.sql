@@ -16,7 +16,8 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION birthgate.fn_assert_safe_for_dot_action(text), birthgate.blocked_by(text)
   TO birthgate_admitter, birthgate_registrar, birthgate_auditor;
 -- Registrars also sweep, and store what was counted.
-GRANT EXECUTE ON FUNCTION birthgate.permit_expire(bigint), birthgate.block_observe(text, bigint, text)
+GRANT EXECUTE ON FUNCTION birthgate.permit_expire(bigint), birthgate.block_observe(text, bigint, text),
+  birthgate.names_missing(text, text, text[])
   TO birthgate_registrar;
 GRANT SELECT ON birthgate.collection, birthgate.code_rule, birthgate.block_status, birthgate.birth_registry,
   birthgate.birth_admission_permit TO birthgate_admitter;
@@ -24,3 +25,5 @@ GRANT SELECT ON ALL TABLES IN SCHEMA birthgate TO birthgate_registrar, birthgate
 
 -- The reader sees what it counts with.
 GRANT SELECT ON birthgate.collection, birthgate.birth_registry TO birthgate_reader;
+-- What it counts with, it may also be asked to count directly.
+GRANT EXECUTE ON FUNCTION birthgate.count_orphans(), birthgate.count_phantoms() TO birthgate_reader;

@@ -1,0 +1,1 @@
+SELECT birthgate.admission_grant_set($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT birthgate.admit($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT birthgate.fn_assert_safe_for_dot_action($1)

@@ -1,0 +1,1 @@
+SELECT birthgate.block_observe($1, $2, $3)

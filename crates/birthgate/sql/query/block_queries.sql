@@ -1,0 +1,1 @@
+SELECT name, query FROM birthgate.block_dimension WHERE query IS NOT NULL ORDER BY name

@@ -1,0 +1,1 @@
+SELECT birthgate.code_rule_set($1, $2)

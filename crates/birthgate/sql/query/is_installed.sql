@@ -1,0 +1,1 @@
+SELECT to_regclass('birthgate.schema_version') IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT id, state, entity_code FROM birthgate.permit_by_key($1)

@@ -1,0 +1,1 @@
+SELECT birthgate.permit_cancel($1, $2)

@@ -1,0 +1,1 @@
+SELECT birthgate.permit_fail($1, $2)

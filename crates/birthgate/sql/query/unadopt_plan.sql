@@ -1,0 +1,1 @@
+SELECT statement FROM birthgate.unadopt_plan() AS statement

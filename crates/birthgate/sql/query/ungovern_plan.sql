@@ -1,0 +1,1 @@
+SELECT statement FROM birthgate.ungovern_plan($1) AS statement

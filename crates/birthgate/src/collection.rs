@@ -1,0 +1,197 @@
+//! Collections: governing a table, giving it back, its rule and its grants.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::database::{is_transient, waits};
+use crate::error::{Doing, Error, Result};
+
+/// How long a statement of a plan waits for a lock, so that nobody queues behind it for longer.
+const LOCK_TIMEOUT: &str = "200ms";
+const ATTEMPTS: usize = 20;
+
+/// What a collection's gate does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Known, without a gate.
+    Listed,
+    /// A gate that refuses nothing and records what it would have refused.
+    Observe,
+    /// A gate that refuses.
+    Enforce,
+}
+
+impl Mode {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Listed => "listed",
+            Mode::Observe => "observe",
+            Mode::Enforce => "enforce",
+        }
+    }
+}
+
+/// A request to govern a table.
+#[derive(Clone, Debug)]
+pub struct Govern {
+    /// The collection's name in the registry.
+    pub collection: String,
+    /// The table, as SQL writes it (`public.dot_tools`).
+    pub table: String,
+    /// The column that holds the entity code.
+    pub code_column: String,
+    /// What the gate does.
+    pub mode: Mode,
+    /// `statement` or `row`; `None` chooses.
+    pub form: Option<String>,
+    /// Whether births are finalised at the commit boundary (`required`) or at once (`off`).
+    pub finalize: String,
+    /// Whether orphans of this collection count as critical.
+    pub critical: bool,
+    /// The rule of its codes: a POSIX regular expression.
+    pub rule: Option<String>,
+    /// Triggers of the table that the gate replaces; `ungovern` puts them back.
+    pub replaces: Vec<String>,
+}
+
+/// A collection as it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Collection {
+    /// Its name in the registry.
+    pub collection_name: String,
+    /// Its table, quoted as SQL writes it.
+    pub table: String,
+    /// The column that holds the entity code.
+    pub code_column: String,
+    /// listed, observe, enforce or disarmed.
+    pub mode: String,
+    /// statement or row; none while listed.
+    pub form: Option<String>,
+    /// required or off.
+    pub finalize: String,
+    /// Whether its orphans are critical.
+    pub critical: bool,
+    /// The rule of its codes.
+    pub rule: Option<String>,
+    /// `enforced`, or `detect-only` with who could weaken the gate.
+    pub trust: String,
+}
+
+/// Every collection, by name.
+pub async fn list(client: &Client) -> Result<Vec<Collection>> {
+    let rows = client
+        .query(include_str!("../sql/query/collections.sql"), &[])
+        .await
+        .doing("listing collections")?;
+    Ok(rows
+        .iter()
+        .map(|row| Collection {
+            collection_name: row.get("collection_name"),
+            table: row.get("table"),
+            code_column: row.get("code_column"),
+            mode: row.get("mode"),
+            form: row.get("form"),
+            finalize: row.get("finalize"),
+            critical: row.get("critical"),
+            rule: row.get("rule"),
+            trust: row.get("trust"),
+        })
+        .collect())
+}
+
+/// Governs a table: its whole plan in one transaction, with short locks and retries.
+pub async fn govern(client: &mut Client, govern: &Govern) -> Result<Collection> {
+    let plan = client
+        .query(
+            include_str!("../sql/query/govern_plan.sql"),
+            &[
+                &govern.collection,
+                &govern.table,
+                &govern.code_column,
+                &govern.mode.as_str(),
+                &govern.form,
+                &govern.finalize,
+                &govern.critical,
+                &govern.rule,
+                &govern.replaces,
+            ],
+        )
+        .await
+        .doing("planning to govern")?;
+    let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    run_with_short_locks(client, &statements, "governing").await?;
+    let collections = list(client).await?;
+    collections
+        .into_iter()
+        .find(|c| c.collection_name == govern.collection)
+        .ok_or_else(|| Error::BadRow(format!("the collection {} is gone again", govern.collection)))
+}
+
+/// Gives a table back as it was before it was governed, and forgets the collection.
+pub async fn ungovern(client: &mut Client, collection: &str) -> Result<()> {
+    let plan = client
+        .query(include_str!("../sql/query/ungovern_plan.sql"), &[&collection])
+        .await
+        .doing("planning to ungovern")?;
+    let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    run_with_short_locks(client, &statements, "ungoverning").await
+}
+
+/// Sets the rule of a collection's codes; `None` takes it away.
+pub async fn set_rule(client: &Client, collection: &str, pattern: Option<&str>) -> Result<()> {
+    client
+        .execute(include_str!("../sql/query/code_rule_set.sql"), &[&collection, &pattern])
+        .await
+        .doing("setting the code rule")
+        .map(drop)
+}
+
+/// Lets a role request permits in a collection, at most `quota` active ones at once.
+pub async fn grant(
+    client: &Client,
+    collection: &str,
+    role: &str,
+    quota: Option<i64>,
+) -> Result<()> {
+    client
+        .execute(include_str!("../sql/query/admission_grant.sql"), &[&role, &collection, &quota])
+        .await
+        .doing("granting admission")
+        .map(drop)
+}
+
+/// Runs statements in one transaction that never waits long for a lock, again and again until it
+/// gets them all.
+pub(crate) async fn run_with_short_locks(
+    client: &mut Client,
+    statements: &[String],
+    doing: &str,
+) -> Result<()> {
+    let mut attempts = 1;
+    for wait in waits(ATTEMPTS) {
+        match run_once(client, statements, doing).await {
+            Err(error) if is_transient(&error) && !client.is_closed() => {
+                tokio::time::sleep(wait).await;
+                attempts += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+    run_once(client, statements, doing)
+        .await
+        .map_err(|last| Error::GaveUp { attempts, last: Box::new(last) })
+}
+
+async fn run_once(client: &mut Client, statements: &[String], doing: &str) -> Result<()> {
+    let transaction = client.transaction().await.doing(doing)?;
+    transaction
+        .batch_execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        .await
+        .doing(doing)?;
+    for statement in statements {
+        transaction.batch_execute(statement).await.doing(doing)?;
+    }
+    transaction.commit().await.doing(doing)
+}

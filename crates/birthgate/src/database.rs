@@ -1,0 +1,83 @@
+//! A database that Birthgate works on: how to reach it, and what is worth a second try.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{Error, Result};
+
+/// How to reach a database. Cloning is cheap; each [`Database::connect`] is a connection of its own.
+#[derive(Clone)]
+pub struct Database {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+impl Database {
+    /// A database reached by this configuration. TLS is used as its `sslmode` says, against the
+    /// system's certificates; a unix socket never uses it.
+    pub fn new(config: Config) -> Result<Database> {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in rustls_native_certs::load_native_certs().certs {
+            // A certificate that rustls cannot parse is no reason to trust none of the others.
+            let _ = roots.add(certificate);
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Database { config, tls: MakeRustlsConnect::new(tls) })
+    }
+
+    /// Connects. The connection is driven by a task of the current runtime and ends with the client.
+    pub async fn connect(&self) -> Result<Client> {
+        let (client, connection) = self
+            .config
+            .connect(self.tls.clone())
+            .await
+            .map_err(|source| Error::Connect { source })?;
+        tokio::spawn(async move {
+            // What breaks the connection reaches whoever waits for an answer on the client.
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+}
+
+/// Whether the same attempt, made again, may well succeed: a conflict with another transaction, a
+/// lock that was not to be had, a server that restarts, a connection that was lost.
+pub fn is_transient(error: &Error) -> bool {
+    let source = match error {
+        Error::Database { source, .. } | Error::Connect { source } => source,
+        _ => return false,
+    };
+    match source.code() {
+        Some(code) => [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+        ]
+        .contains(code),
+        // Without a code it did not come from the server: the connection is lost or was never made.
+        None => true,
+    }
+}
+
+/// The waits between attempts: jittered, doubling, bounded.
+pub(crate) fn waits(attempts: usize) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .with_jitter()
+        .with_max_times(attempts)
+        .build()
+}

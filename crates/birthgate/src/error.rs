@@ -1,0 +1,122 @@
+//! The library's error. Use [`Error::Refused`] for what Birthgate's own SQL refuses and
+//! [`Error::Database`] for everything else that PostgreSQL reports; `doing` says at what.
+
+use crate::private_server;
+use crate::refusal::{Refusal, RefusalCode};
+
+/// What can go wrong in the library.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Birthgate refused: an answer, not a failure.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// PostgreSQL reported an error.
+    #[error("{doing}: {}", describe(.source))]
+    Database {
+        /// What was being done.
+        doing: String,
+        /// PostgreSQL's error.
+        source: tokio_postgres::Error,
+    },
+    /// No connection could be made.
+    #[error("cannot connect to PostgreSQL: {}", describe(.source))]
+    Connect {
+        /// The client's error.
+        source: tokio_postgres::Error,
+    },
+    /// The system's certificates cannot be used for TLS.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// Birthgate is not in this database.
+    #[error("Birthgate is not installed in this database; run: birthgate init")]
+    NotInstalled,
+    /// A newer Birthgate has been here.
+    #[error(
+        "the schema birthgate is of version {found}, this program knows {known}; use a newer birthgate"
+    )]
+    NewerSchema {
+        /// The version in the database.
+        found: i32,
+        /// The newest version that this program knows.
+        known: i32,
+    },
+    /// Uninstalling would lose the history of retired births.
+    #[error(
+        "{0} births are retired, and a registry without Birthgate cannot say so; export them first: birthgate uninstall --export FILE"
+    )]
+    RetiredBirths(i64),
+    /// A file or folder could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which one.
+        path: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The row to admit is not usable.
+    #[error("the row is not usable: {0}")]
+    BadRow(String),
+    /// After the retries, still a transient error.
+    #[error("gave up after {attempts} attempts: {last}")]
+    GaveUp {
+        /// How often it was tried.
+        attempts: u32,
+        /// The last error.
+        last: Box<Error>,
+    },
+    /// The private server.
+    #[error(transparent)]
+    PrivateServer(#[from] private_server::Error),
+}
+
+impl Error {
+    /// Wraps a database error: a refusal when its SQLSTATE is of class `PB`.
+    pub fn database(doing: impl Into<String>, source: tokio_postgres::Error) -> Error {
+        match Refusal::of(&source) {
+            Some(refusal) => Error::Refused(refusal),
+            None => Error::Database { doing: doing.into(), source },
+        }
+    }
+
+    /// The code, when this is a refusal.
+    pub fn refusal(&self) -> Option<RefusalCode> {
+        match self {
+            Error::Refused(refusal) => Some(refusal.code),
+            Error::GaveUp { last, .. } => last.refusal(),
+            _ => None,
+        }
+    }
+}
+
+/// PostgreSQL's own words; tokio-postgres prints only "db error".
+fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => {
+            let detail = db.detail().map(|d| format!(" ({d})")).unwrap_or_default();
+            format!("{}: {}{detail}", db.code().code(), db.message())
+        }
+        None => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                text = format!("{text}: {inner}");
+                cause = inner.source();
+            }
+            text
+        }
+    }
+}
+
+/// The library's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Adds what was being done to a database result.
+pub(crate) trait Doing<T> {
+    fn doing(self, doing: &str) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, tokio_postgres::Error> {
+    fn doing(self, doing: &str) -> Result<T> {
+        self.map_err(|source| Error::database(doing, source))
+    }
+}

@@ -1,0 +1,162 @@
+//! Permits: requesting, reserving, ending and listing them.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::error::{Doing, Result};
+
+/// A request for a permit.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The collection.
+    pub collection: String,
+    /// The entity that it is for.
+    pub entity_code: String,
+    /// `birth`, `retire` or `discard`.
+    pub kind: String,
+    /// The same key with the same request answers the same permit.
+    pub idempotency_key: Option<String>,
+    /// How long it may wait to be spent, in seconds; `None`: as the collection says.
+    pub ttl_seconds: Option<f64>,
+    /// The role that may spend it; `None`: the login that asks.
+    pub holder: Option<String>,
+    /// Why the BLOCK dimensions are skipped; needs the role birthgate_breakglass.
+    pub break_glass: Option<String>,
+}
+
+/// A permit as it stands. Times are ISO 8601 with the session's offset.
+#[derive(Clone, Debug, Serialize)]
+pub struct Permit {
+    /// Its number.
+    pub id: i64,
+    /// `birth`, `retire` or `discard`.
+    pub kind: String,
+    /// One of the seven states.
+    pub state: String,
+    /// The collection.
+    pub collection_name: String,
+    /// The entity.
+    pub entity_code: String,
+    /// The login that asked.
+    pub requester: String,
+    /// The role that may spend it.
+    pub holder: String,
+    /// Why the glass was broken, if it was.
+    pub break_glass: Option<String>,
+    /// When it was requested.
+    pub requested_at: String,
+    /// When it is overdue.
+    pub expires_at: String,
+    /// When it was reserved.
+    pub reserved_at: Option<String>,
+    /// When it was consumed.
+    pub consumed_at: Option<String>,
+    /// When it was finalised.
+    pub finalized_at: Option<String>,
+    /// When it failed, expired or was cancelled.
+    pub ended_at: Option<String>,
+    /// Why it failed or was cancelled.
+    pub ended_why: Option<String>,
+}
+
+/// Which permits to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of this collection.
+    pub collection: Option<String>,
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only those that broke the glass.
+    pub break_glass: bool,
+    /// Only this one.
+    pub id: Option<i64>,
+    /// At most so many, the newest first.
+    pub most: i64,
+}
+
+/// Requests a permit; answers its number.
+pub async fn request(client: &Client, request: &Request) -> Result<i64> {
+    let row = client
+        .query_one(
+            include_str!("../sql/query/permit_request.sql"),
+            &[
+                &request.collection,
+                &request.entity_code,
+                &request.kind,
+                &request.idempotency_key,
+                &request.ttl_seconds,
+                &request.holder,
+                &request.break_glass,
+            ],
+        )
+        .await
+        .doing("requesting a permit")?;
+    Ok(row.get(0))
+}
+
+/// Reserves a permit, under the stop-conditions.
+pub async fn reserve(client: &Client, id: i64) -> Result<()> {
+    client
+        .execute(include_str!("../sql/query/permit_reserve.sql"), &[&id])
+        .await
+        .doing("reserving a permit")
+        .map(drop)
+}
+
+/// Cancels a permit that is not spent.
+pub async fn cancel(client: &Client, id: i64, why: Option<&str>) -> Result<()> {
+    client
+        .execute(include_str!("../sql/query/permit_cancel.sql"), &[&id, &why])
+        .await
+        .doing("cancelling a permit")
+        .map(drop)
+}
+
+/// Records that the act of a permit failed, and why.
+pub async fn fail(client: &Client, id: i64, why: &str) -> Result<()> {
+    client
+        .execute(include_str!("../sql/query/permit_fail.sql"), &[&id, &why])
+        .await
+        .doing("recording a failed permit")
+        .map(drop)
+}
+
+/// Lists permits, the newest first.
+pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Permit>> {
+    let rows = client
+        .query(
+            include_str!("../sql/query/permits.sql"),
+            &[&filter.collection, &filter.state, &filter.break_glass, &filter.id, &filter.most],
+        )
+        .await
+        .doing("listing permits")?;
+    Ok(rows
+        .iter()
+        .map(|row| Permit {
+            id: row.get("id"),
+            kind: row.get("kind"),
+            state: row.get("state"),
+            collection_name: row.get("collection_name"),
+            entity_code: row.get("entity_code"),
+            requester: row.get("requester"),
+            holder: row.get("holder"),
+            break_glass: row.get("break_glass"),
+            requested_at: row.get("requested_at"),
+            expires_at: row.get("expires_at"),
+            reserved_at: row.get("reserved_at"),
+            consumed_at: row.get("consumed_at"),
+            finalized_at: row.get("finalized_at"),
+            ended_at: row.get("ended_at"),
+            ended_why: row.get("ended_why"),
+        })
+        .collect())
+}
+
+/// How many permits are in each state, in the order of the states.
+pub async fn funnel(client: &Client) -> Result<Vec<(String, i64)>> {
+    let rows = client
+        .query(include_str!("../sql/query/permit_funnel.sql"), &[])
+        .await
+        .doing("counting permits")?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}

