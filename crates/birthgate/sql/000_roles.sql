@@ -19,6 +19,11 @@ BEGIN
   IF NOT pg_has_role('birthgate_owner', 'birthgate_reader', 'MEMBER') THEN
     GRANT birthgate_reader TO birthgate_owner;
   END IF;
+  -- The owner makes admitters of those whom a collection's grant names.
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members
+                  WHERE roleid = 'birthgate_admitter'::regrole AND member = 'birthgate_owner'::regrole AND admin_option) THEN
+    GRANT birthgate_admitter TO birthgate_owner WITH ADMIN OPTION;
+  END IF;
   -- Who installs without being superuser must be able to act as the owner.
   IF NOT pg_has_role(current_user, 'birthgate_owner', 'USAGE') THEN
     EXECUTE format('GRANT birthgate_owner TO %I', current_user);

@@ -99,12 +99,26 @@ BEGIN
 END
 $$;
 
+-- Lets a role request permits in a collection, and makes it an admitter.
 CREATE OR REPLACE FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint DEFAULT NULL) RETURNS void
-LANGUAGE sql SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.collection WHERE collection_name = p_collection) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_role) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L', p_role),
+      HINT = 'Create the role first.';
+  END IF;
   INSERT INTO birthgate.admission_grant (role_name, collection_name, quota) VALUES (p_role, p_collection, p_quota)
-  ON CONFLICT (role_name, collection_name) DO UPDATE SET quota = EXCLUDED.quota, granted_at = clock_timestamp(), granted_by = session_user
+  ON CONFLICT (role_name, collection_name)
+  DO UPDATE SET quota = EXCLUDED.quota, granted_at = clock_timestamp(), granted_by = session_user;
+  IF NOT pg_has_role(p_role, 'birthgate_admitter', 'USAGE') THEN
+    EXECUTE format('GRANT birthgate_admitter TO %I', p_role);
+  END IF;
+END
 $$;
 
 -- The statements that govern a table, in order, for one transaction.

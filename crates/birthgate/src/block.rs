@@ -128,10 +128,7 @@ async fn observe(
     problem: Option<&str>,
 ) -> Result<()> {
     client
-        .execute(
-            include_str!("../sql/query/block_observe.sql"),
-            &[&dimension, &value, &problem],
-        )
+        .execute(include_str!("../sql/query/block_observe.sql"), &[&dimension, &value, &problem])
         .await
         .doing("storing an observation")
         .map(drop)

@@ -26,3 +26,21 @@ pub async fn adopt(client: &mut Client, registry: &str, changelog: Option<&str>)
     }
     run_with_short_locks(client, &together, "adopting the registry").await
 }
+
+/// Every retired birth, one JSON object each.
+pub async fn retired(client: &Client) -> Result<Vec<String>> {
+    let rows = client
+        .query(include_str!("../sql/query/retired_births.sql"), &[])
+        .await
+        .doing("reading the retired births")?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// How many births the registry holds, retired ones too.
+pub async fn count(client: &Client) -> Result<i64> {
+    let row = client
+        .query_one(include_str!("../sql/query/count_births.sql"), &[])
+        .await
+        .doing("counting births")?;
+    Ok(row.get(0))
+}

@@ -26,3 +26,19 @@ pub const MIN_CHANGELOG: u64 = 200;
 
 /// One query that returns `(name text, value bigint)` for every number the estate promises.
 pub const COUNTS_SQL: &str = include_str!("../counts.sql");
+
+/// The SQL with which Birthgate's story is told on this estate.
+pub mod story {
+    /// Makes the seed's four BLOCK dimensions known to Birthgate.
+    pub const DIMENSIONS: &str = include_str!("../birthgate/dimensions.sql");
+    /// `(collection_name, table, code_column, is_critical)` of each collection that the estate lists.
+    pub const LIST_COLLECTIONS: &str = include_str!("../birthgate/list_collections.sql");
+    /// An insert that has no permit.
+    pub const INSERT_ONE: &str = include_str!("../birthgate/insert_one.sql");
+    /// The same insert with a permit, in one statement.
+    pub const ADMIT_ONE: &str = include_str!("../birthgate/admit_one.sql");
+    /// 10,000 permits, and their rows in one statement.
+    pub const ADMIT_MANY: &str = include_str!("../birthgate/admit_many.sql");
+    /// An admitted row, finalised early and then deleted, in one transaction.
+    pub const EARLY_FINALIZE: &str = include_str!("../birthgate/early_finalize.sql");
+}

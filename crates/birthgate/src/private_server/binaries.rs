@@ -165,8 +165,7 @@ mod tests {
     fn a_named_folder_is_used_or_refused_and_nothing_else_is_tried() {
         let folder = tempfile::tempdir().unwrap();
         fake(folder.path(), "16.3");
-        let mut search =
-            Search { bin_dir: Some(folder.path().to_owned()), ..Search::default() };
+        let mut search = Search { bin_dir: Some(folder.path().to_owned()), ..Search::default() };
         assert_eq!(Binaries::find(&search).unwrap().major, 16);
         search.major = Some(17);
         assert!(matches!(Binaries::find(&search), Err(Error::NotFound { .. })));

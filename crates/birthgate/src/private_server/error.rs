@@ -62,7 +62,9 @@ pub enum Error {
     #[error("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it")]
     NoUser,
     /// The server's user cannot run the programs.
-    #[error("{programs} cannot be run by the user {user}: make it and its parents readable for all")]
+    #[error(
+        "{programs} cannot be run by the user {user}: make it and its parents readable for all"
+    )]
     NotReadable {
         /// The folder of the programs.
         programs: PathBuf,

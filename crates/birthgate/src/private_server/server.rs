@@ -282,10 +282,7 @@ fn check_readable(user: &ServerUser, binaries: &Binaries) -> Result<(), Error> {
     let ran = user.command(&binaries.program("postgres")).arg("--version").output();
     match ran {
         Ok(output) if output.status.success() => Ok(()),
-        _ => Err(Error::NotReadable {
-            programs: binaries.bin_dir.clone(),
-            user: name.to_owned(),
-        }),
+        _ => Err(Error::NotReadable { programs: binaries.bin_dir.clone(), user: name.to_owned() }),
     }
 }
 
@@ -353,11 +350,8 @@ fn spawn(
     data: &Path,
 ) -> Result<Child, Error> {
     let log = folder.join("log");
-    let output = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log)
-        .map_err(Error::file(&log))?;
+    let output =
+        OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file(&log))?;
     let errors = output.try_clone().map_err(Error::file(&log))?;
     let program = binaries.program("postgres");
     user.command(&program)

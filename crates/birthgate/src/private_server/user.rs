@@ -43,12 +43,8 @@ impl ServerUser {
     pub fn give(&self, path: &Path) -> Result<(), Error> {
         match &self.other {
             None => Ok(()),
-            Some((uid, gid, _)) => {
-                chown(path, Some(*uid), Some(*gid)).map_err(|errno| Error::File {
-                    path: path.to_owned(),
-                    source: errno.into(),
-                })
-            }
+            Some((uid, gid, _)) => chown(path, Some(*uid), Some(*gid))
+                .map_err(|errno| Error::File { path: path.to_owned(), source: errno.into() }),
         }
     }
 

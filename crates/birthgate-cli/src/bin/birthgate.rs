@@ -1,0 +1,5 @@
+//! The `birthgate` command.
+
+fn main() -> std::process::ExitCode {
+    birthgate_cli::birthgate()
+}

@@ -1,0 +1,93 @@
+use std::path::PathBuf;
+
+use birthgate::block::{self, Dimension};
+use birthgate::schema;
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::connection::ConnectionArgs;
+use crate::error::Result;
+use crate::output::Output;
+
+/// BLOCK dimensions: counts that must be within their bounds for an action to be safe
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the dimensions, their last counts and what they block
+    List {
+        /// Count again first
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// GO or NO-GO for an action; exit code 3 is NO-GO
+    ///
+    /// Judged from the stored counts. One that was never taken, could not be, or is too old blocks.
+    #[command(after_help = "Example:\n  birthgate block assert rp_cleanup && rp_cleanup")]
+    Assert {
+        /// The action
+        action: String,
+    },
+    /// Count the files of a folder that have no row in a collection's table
+    #[command(
+        after_help = "Example:\n  birthgate block scan fs_no_registry ./tools --collection dot_tools --column name"
+    )]
+    Scan {
+        /// The dimension that the count is of
+        dimension: String,
+        /// The folder
+        folder: PathBuf,
+        /// The collection in whose table the files are looked for
+        #[arg(long)]
+        collection: String,
+        /// The column that holds their names
+        #[arg(long, default_value = "name")]
+        column: String,
+    },
+}
+
+pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
+    let mut client = connection.database()?.connect().await?;
+    schema::require_installed(&client).await?;
+    match command {
+        Command::List { refresh } => {
+            if refresh {
+                block::refresh(&mut client).await?;
+            }
+            let dimensions = block::list(&client).await?;
+            table(output, &dimensions);
+            output.result("block list", dimensions)
+        }
+        Command::Assert { action } => {
+            block::assert_safe(&client, &action).await?;
+            output.say(format!("GO for {action}"));
+            output.result("block assert", json!({ "action": action, "go": true }))
+        }
+        Command::Scan { dimension, folder, collection, column } => {
+            let missing = block::scan(&client, &dimension, &folder, &collection, &column).await?;
+            for name in &missing {
+                output.say(name);
+            }
+            output.say(format!("{dimension}: {} files without a row", missing.len()));
+            output.result("block scan", json!({ "dimension": dimension, "missing": missing }))
+        }
+    }
+}
+
+/// The dimensions as a table.
+pub fn table(output: &Output, dimensions: &[Dimension]) {
+    output.table(
+        &["DIMENSION", "COUNT", "BOUND", "STATE", "BLOCKS", "WHAT IT COUNTS"],
+        dimensions
+            .iter()
+            .map(|dimension| {
+                vec![
+                    dimension.name.clone(),
+                    dimension.value.map_or("-".to_owned(), |value| value.to_string()),
+                    dimension.bound.to_string(),
+                    dimension.state.clone(),
+                    dimension.blocks.join(", "),
+                    dimension.problem.clone().unwrap_or(dimension.description.clone()),
+                ]
+            })
+            .collect(),
+    );
+}

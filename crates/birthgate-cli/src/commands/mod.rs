@@ -1,0 +1,56 @@
+//! One file a command; its Args doc comment is the help.
+
+mod block;
+mod collection;
+mod completions;
+mod demo;
+mod entity;
+mod init;
+mod man;
+mod permit;
+mod registry;
+mod uninstall;
+
+use clap::Subcommand;
+
+use crate::connection::ConnectionArgs;
+use crate::error::Result;
+use crate::output::Output;
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(demo::Args),
+    Init(init::Args),
+    Uninstall(uninstall::Args),
+    #[command(subcommand)]
+    Registry(registry::Command),
+    #[command(subcommand)]
+    Collection(collection::Command),
+    #[command(subcommand)]
+    Permit(permit::Command),
+    #[command(subcommand)]
+    Entity(entity::Command),
+    #[command(subcommand)]
+    Block(block::Command),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    /// Runs it.
+    pub async fn run(self, connection: &ConnectionArgs, output: &Output) -> Result {
+        match self {
+            Command::Demo(args) => demo::run(args, output).await,
+            Command::Init(args) => init::run(args, connection, output).await,
+            Command::Uninstall(args) => uninstall::run(args, connection, output).await,
+            Command::Registry(command) => registry::run(command, connection, output).await,
+            Command::Collection(command) => collection::run(command, connection, output).await,
+            Command::Permit(command) => permit::run(command, connection, output).await,
+            Command::Entity(command) => entity::run(command, connection, output).await,
+            Command::Block(command) => block::run(command, connection, output).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
+        }
+    }
+}

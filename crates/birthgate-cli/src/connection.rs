@@ -1,0 +1,103 @@
+//! How a command reaches its database: flags, else environment, else birthgate.toml.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use birthgate::Database;
+use clap::Args;
+use serde::Deserialize;
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
+
+use crate::error::{CommandError, Result};
+
+const CONFIG_FILE: &str = "birthgate.toml";
+
+/// The flags that say where the database is.
+#[derive(Args, Debug)]
+pub struct ConnectionArgs {
+    /// Where the database is: postgresql://user@host/database, or "host=… dbname=…". Else the
+    /// variables PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and PGSSLMODE
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(help_heading = "Connection")]
+    database_url: Option<String>,
+    /// The configuration file [default: birthgate.toml, if it is there]
+    #[arg(long, global = true, env = "BIRTHGATE_CONFIG", value_name = "FILE")]
+    #[arg(help_heading = "Connection")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    #[serde(default)]
+    connection: ConnectionSection,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConnectionSection {
+    url: Option<String>,
+}
+
+impl ConnectionArgs {
+    /// The database that the command works on.
+    pub fn database(&self) -> Result<Database> {
+        let bad = |error: tokio_postgres::Error| {
+            CommandError::usage(format!("the connection cannot be read: {error}"))
+        };
+        let config = if let Some(url) = &self.database_url {
+            Config::from_str(url).map_err(bad)?
+        } else if std::env::var_os("PGHOST").is_none()
+            && let Some(url) = self.config_file()?.connection.url
+        {
+            Config::from_str(&url).map_err(bad)?
+        } else {
+            from_environment()?
+        };
+        Ok(Database::new(config)?)
+    }
+
+    fn config_file(&self) -> Result<ConfigFile> {
+        let path = self.config.clone().unwrap_or_else(|| CONFIG_FILE.into());
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(_) if self.config.is_none() => return Ok(ConfigFile::default()),
+            Err(error) => {
+                return Err(CommandError::usage(format!("{}: {error}", path.display())));
+            }
+        };
+        toml::from_str(&text)
+            .map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))
+    }
+}
+
+/// What libpq's variables say, with its defaults.
+fn from_environment() -> Result<Config> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("PGUSER").or_else(|| variable("USER")).unwrap_or("postgres".to_owned());
+    let mut config = Config::new();
+    config
+        .host(variable("PGHOST").unwrap_or("/var/run/postgresql".to_owned()))
+        .dbname(variable("PGDATABASE").unwrap_or_else(|| user.clone()))
+        .user(user)
+        .application_name("birthgate");
+    if let Some(port) = variable("PGPORT") {
+        let port = port
+            .parse()
+            .map_err(|_| CommandError::usage(format!("PGPORT={port} is not a port number")))?;
+        config.port(port);
+    }
+    if let Some(password) = variable("PGPASSWORD") {
+        config.password(password);
+    }
+    match variable("PGSSLMODE").as_deref() {
+        None | Some("prefer" | "allow") => {}
+        Some("disable") => drop(config.ssl_mode(SslMode::Disable)),
+        Some("require" | "verify-ca" | "verify-full") => drop(config.ssl_mode(SslMode::Require)),
+        Some(other) => {
+            return Err(CommandError::usage(format!("PGSSLMODE={other} is not known")));
+        }
+    }
+    Ok(config)
+}

@@ -1,2 +1,0 @@
-//! The `birthgate` command.
-fn main() {}

@@ -1,0 +1,1 @@
+SELECT to_jsonb(b)::text FROM birthgate.birth_registry b WHERE status = 'retired' ORDER BY id
