@@ -9,65 +9,55 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_xid xid8 := pg_current_xact_id();
   v_instance birthgate.instance;
   v_permit_ids bigint[];
+  v_admitted text[];
+  v_bound text[];
+  v_refused text[];
 BEGIN
   SELECT * INTO v_instance FROM birthgate.instance;
-  IF v_instance.registry_table IS NULL THEN
-    WITH spent AS (
-      UPDATE birthgate.birth_admission_permit p
-         SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
-             consumed_xid = pg_current_xact_id(), incarnation = v_instance.incarnation
-        FROM unnest(p_entity_codes) AS n(entity_code)
-       WHERE p.collection_name = p_collection.collection_name AND p.entity_code = n.entity_code
-         AND p.active AND p.kind = 'birth'
-         AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
-      RETURNING p.id, p.entity_code),
-    registered AS (
-      INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
-      SELECT entity_code, p_collection.collection_name, 'permit', id, v_now, pg_current_xact_id(), v_instance.incarnation
-        FROM spent)
-    SELECT array_agg(id) INTO v_permit_ids FROM spent;
-  ELSE
-    -- An adopted registry: a legacy trigger may have written the birth already, in this transaction.
-    -- Such a birth is bound, not doubled.
-    WITH spent AS (
-      UPDATE birthgate.birth_admission_permit p
-         SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
-             consumed_xid = pg_current_xact_id(), incarnation = v_instance.incarnation
-        FROM unnest(p_entity_codes) AS n(entity_code)
-       WHERE p.collection_name = p_collection.collection_name AND p.entity_code = n.entity_code
-         AND p.active AND p.kind = 'birth'
-         AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
-      RETURNING p.id, p.entity_code),
-    bound AS (
-      UPDATE birthgate.birth_registry b SET origin = 'permit', permit_id = spent.id
-        FROM spent
-       WHERE b.entity_code = spent.entity_code AND b.collection_name = p_collection.collection_name
-         AND b.permit_id IS NULL AND b.status = 'born'
-         AND b.born_xid = pg_current_xact_id() AND b.incarnation = v_instance.incarnation
-      RETURNING b.entity_code),
-    registered AS (
-      INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
-      SELECT s.entity_code, p_collection.collection_name, 'permit', s.id, v_now, pg_current_xact_id(), v_instance.incarnation
-        FROM spent s WHERE NOT EXISTS (SELECT FROM bound WHERE bound.entity_code = s.entity_code))
-    SELECT array_agg(id) INTO v_permit_ids FROM spent;
-  END IF;
+  WITH spent AS (
+    UPDATE birthgate.birth_admission_permit p
+       SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
+           consumed_xid = v_xid, incarnation = v_instance.incarnation
+      FROM unnest(p_entity_codes) AS n(entity_code)
+     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = n.entity_code
+       AND p.active AND p.kind = 'birth'
+       AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
+    RETURNING p.id, p.entity_code)
+  SELECT array_agg(id), array_agg(entity_code) INTO v_permit_ids, v_admitted FROM spent;
 
   -- Counts, not an anti-join: two rows of one code would consume once and hide in an anti-join.
   IF coalesce(cardinality(v_permit_ids), 0) <> cardinality(p_entity_codes) THEN
+    v_refused := ARRAY(SELECT unnest(p_entity_codes) EXCEPT ALL SELECT unnest(v_admitted));
     IF p_collection.mode = 'enforce' THEN
-      PERFORM birthgate.refuse_unpermitted(p_collection.collection_name, u.codes, ARRAY['birth'])
-        FROM (SELECT array_agg(n.entity_code) AS codes FROM unnest(p_entity_codes) AS n(entity_code)
-               WHERE NOT EXISTS (SELECT FROM birthgate.birth_admission_permit p
-                                  WHERE p.id = ANY (v_permit_ids) AND p.entity_code = n.entity_code)) AS u;
+      PERFORM birthgate.refuse_unpermitted(p_collection.collection_name, v_refused, ARRAY['birth']);
     ELSE
       PERFORM birthgate.observe(p_collection.collection_name, n.entity_code, 'INSERT', p.code)
-         FROM unnest(p_entity_codes) AS n(entity_code),
-              birthgate.permit_problem(p_collection.collection_name, n.entity_code, ARRAY['birth'], session_user, v_now) AS p
-        WHERE NOT EXISTS (SELECT FROM birthgate.birth_admission_permit b
-                           WHERE b.id = ANY (v_permit_ids) AND b.entity_code = n.entity_code);
+         FROM unnest(v_refused) AS n(entity_code),
+              birthgate.permit_problem(p_collection.collection_name, n.entity_code, ARRAY['birth'], session_user, v_now) AS p;
     END IF;
+  END IF;
+
+  IF v_instance.registry_table IS NOT NULL THEN
+    -- An adopted registry: a legacy trigger may have written the birth already, in this transaction.
+    -- Such a birth is bound, not doubled.
+    WITH bound AS (
+      UPDATE birthgate.birth_registry b SET origin = 'permit', permit_id = n.permit_id
+        FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
+       WHERE b.entity_code = n.entity_code AND b.collection_name = p_collection.collection_name
+         AND b.permit_id IS NULL AND b.status = 'born'
+         AND b.born_xid = v_xid AND b.incarnation = v_instance.incarnation
+      RETURNING b.entity_code)
+    SELECT array_agg(entity_code) INTO v_bound FROM bound;
+  END IF;
+  IF coalesce(cardinality(v_bound), 0) <> cardinality(v_admitted) THEN
+    INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+    SELECT n.entity_code, p_collection.collection_name, 'permit', n.permit_id, v_now, v_xid, v_instance.incarnation
+      FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
+     WHERE v_bound IS NULL
+        OR n.entity_code IN (SELECT unnest(v_admitted) EXCEPT SELECT unnest(v_bound));
   END IF;
   PERFORM birthgate.finalize_at_commit(p_collection, 'birth', v_permit_ids);
 END
