@@ -21,16 +21,27 @@ BEGIN
   RAISE EXCEPTION USING ERRCODE = 'PB012',
     MESSAGE = format('%s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
     DETAIL = format('Only Birthgate''s own functions write it; the role here is %I.', current_user),
-    HINT = 'Use the functions birthgate.permit_request, permit_reserve, permit_cancel, retire.';
+    HINT = 'Use Birthgate''s functions, or act as birthgate_owner.';
 END
 $$;
 
-CREATE OR REPLACE TRIGGER finalization_guard
-  BEFORE INSERT OR UPDATE OR DELETE ON birthgate.finalization
-  FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name)
-  EXECUTE FUNCTION birthgate.refuse_direct_write();
-ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalization_guard;
+-- Every table but the permits and the births, which have guards of their own.
+DO $$
+DECLARE
+  v_table text;
+BEGIN
+  FOREACH v_table IN ARRAY ARRAY['instance', 'collection', 'code_rule', 'admission_grant', 'stop', 'finalization',
+                                 'observed', 'block_dimension', 'block_rule', 'block_observation'] LOOP
+    EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_write_guard AFTER INSERT OR UPDATE OR DELETE ON birthgate.%I
+      FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, v_table);
+    EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.%I
+      FOR EACH STATEMENT WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, v_table);
+    EXECUTE format('ALTER TABLE birthgate.%I ENABLE ALWAYS TRIGGER direct_write_guard, ENABLE ALWAYS TRIGGER direct_truncate_guard', v_table);
+  END LOOP;
+END
+$$;
 
+-- Permits are evidence: nobody truncates them.
 CREATE OR REPLACE TRIGGER permit_truncate_guard
   BEFORE TRUNCATE ON birthgate.birth_admission_permit
   FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();

@@ -116,8 +116,8 @@ BEGIN
 END
 $$;
 
--- Whether the login may request in the collection; answers its quota (NULL: no bound). With a quota
--- the grant's row is locked, so that two requests at once cannot both take the last place.
+-- Whether the login may request so many permits in the collection. With a quota the grant's row is
+-- locked, so that two requests at once cannot both take the last place.
 CREATE OR REPLACE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -190,24 +190,25 @@ CREATE OR REPLACE FUNCTION birthgate.permit_request_many(
   p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
   v_now timestamptz := clock_timestamp();
   v_holder text := coalesce(p_holder, session_user);
+  v_ttl interval;
   v_ids bigint[];
   v_known record;
 BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
+                                ELSE least(v_collection.permit_ttl, '15 minutes') END);
   IF NOT FOUND OR (p_kind = 'birth' AND v_collection.mode NOT IN ('observe', 'enforce')) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB018',
       MESSAGE = format('no gate stands on the collection %L', p_collection),
       DETAIL = format('Its mode is %s.', coalesce(v_collection.mode, 'unknown: no such collection')),
       HINT = 'birthgate collection list shows the collections; birthgate collection govern sets the gate.';
   END IF;
-  PERFORM birthgate.check_grant(p_collection, cardinality(p_entity_codes));
-
   IF p_idempotency_keys IS NOT NULL THEN
     IF cardinality(p_idempotency_keys) <> cardinality(p_entity_codes) THEN
       RAISE EXCEPTION USING ERRCODE = 'PB025',
@@ -235,6 +236,7 @@ BEGIN
     END IF;
   END IF;
 
+  PERFORM birthgate.check_grant(p_collection, cardinality(p_entity_codes));
   IF p_kind = 'birth' THEN
     PERFORM birthgate.check_code_rule(p_collection, p_entity_codes);
     PERFORM birthgate.check_unborn(p_collection, p_entity_codes);
@@ -243,11 +245,17 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', v_holder),
       HINT = 'Name an existing role, or none to hold it yourself.';
   END IF;
-  IF p_break_glass IS NOT NULL AND NOT birthgate.acts_as(session_user, 'birthgate_breakglass') THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB016',
-      MESSAGE = format('%I may not break the glass', session_user),
-      DETAIL = 'An emergency admission needs the role birthgate_breakglass.',
-      HINT = 'GRANT birthgate_breakglass TO … , or clear the dimensions: birthgate block list';
+  IF p_break_glass IS NOT NULL THEN
+    IF NOT birthgate.acts_as(session_user, 'birthgate_breakglass') THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB016',
+        MESSAGE = format('%I may not break the glass', session_user),
+        DETAIL = 'An emergency admission needs the role birthgate_breakglass.',
+        HINT = 'GRANT birthgate_breakglass TO … , or clear the dimensions: birthgate block list';
+    ELSIF length(btrim(p_break_glass)) < 10 OR v_ttl > interval '15 minutes' THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025',
+        MESSAGE = 'an emergency admission needs a reason of 10 characters and lasts at most 15 minutes',
+        HINT = 'Say why, and ask for a shorter time.';
+    END IF;
   END IF;
   PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
 
@@ -256,7 +264,7 @@ BEGIN
            (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
             requested_at, expires_at)
     SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
-           v_now, v_now + coalesce(p_ttl, v_collection.permit_ttl)
+           v_now, v_now + v_ttl
       FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
     ON CONFLICT DO NOTHING
     RETURNING id)
@@ -289,22 +297,24 @@ $$;
 -- at the insert, so that nobody's insert is ever stopped by a daemon that died.
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_reserved bigint := 0;
   v_of record;
-  v_reserved bigint;
 BEGIN
-  FOR v_of IN SELECT collection_name, kind, bool_and(break_glass IS NOT NULL) AS break_glass
-                FROM birthgate.birth_admission_permit WHERE id = ANY (p_ids)
-               GROUP BY collection_name, kind LOOP
+  FOR v_of IN
+    WITH reserved AS (
+      UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
+       WHERE p.id = ANY (p_ids) AND p.state = 'REQUESTED' AND p.expires_at > v_now + interval '1 second'
+         AND (p.requester = session_user OR birthgate.acts_as(session_user, p.holder))
+      RETURNING p.collection_name, p.kind, p.break_glass IS NOT NULL AS break_glass)
+    SELECT collection_name, kind, break_glass, count(*) AS permits FROM reserved GROUP BY 1, 2, 3
+  LOOP
     PERFORM birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
+    v_reserved := v_reserved + v_of.permits;
   END LOOP;
-  UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
-   WHERE p.id = ANY (p_ids) AND p.state = 'REQUESTED' AND p.expires_at > v_now + interval '1 second'
-     AND (p.requester = session_user OR birthgate.acts_as(session_user, p.holder));
-  GET DIAGNOSTICS v_reserved = ROW_COUNT;
   IF v_reserved <> cardinality(p_ids) THEN
     PERFORM birthgate.refuse_transition(p_ids, 'RESERVED');
   END IF;

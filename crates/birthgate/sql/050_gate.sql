@@ -87,7 +87,7 @@ $$;
 -- The statement form: one call for all rows of a statement.
 CREATE OR REPLACE FUNCTION birthgate.gate_statement() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
 SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$

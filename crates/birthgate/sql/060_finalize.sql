@@ -93,7 +93,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION birthgate.finalize() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
