@@ -1,6 +1,8 @@
 //! The library's error. Use [`Error::Refused`] for what Birthgate's own SQL refuses and
 //! [`Error::Database`] for everything else that PostgreSQL reports; `doing` says at what.
 
+use tokio_postgres::error::SqlState;
+
 use crate::private_server;
 use crate::refusal::{Refusal, RefusalCode};
 
@@ -72,10 +74,16 @@ pub enum Error {
 impl Error {
     /// Wraps a database error: a refusal when its SQLSTATE is of class `PB`.
     pub fn database(doing: impl Into<String>, source: tokio_postgres::Error) -> Error {
-        match Refusal::of(&source) {
-            Some(refusal) => Error::Refused(refusal),
-            None => Error::Database { doing: doing.into(), source },
+        if let Some(refusal) = Refusal::of(&source) {
+            return Error::Refused(refusal);
         }
+        // The only schema that our own queries name is ours; a user's may be missing too.
+        let no_schema = source.code() == Some(&SqlState::INVALID_SCHEMA_NAME)
+            && source.as_db_error().is_some_and(|db| db.message().contains("\"birthgate\""));
+        if no_schema {
+            return Error::NotInstalled;
+        }
+        Error::Database { doing: doing.into(), source }
     }
 
     /// The code, when this is a refusal.

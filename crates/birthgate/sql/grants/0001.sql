@@ -19,7 +19,7 @@ GRANT EXECUTE ON FUNCTION birthgate.fn_assert_safe_for_dot_action(text), birthga
 GRANT EXECUTE ON FUNCTION birthgate.permit_expire(bigint), birthgate.block_observe(text, bigint, text),
   birthgate.names_missing(text, text, text[])
   TO birthgate_registrar;
-GRANT SELECT ON birthgate.collection, birthgate.code_rule, birthgate.block_status, birthgate.birth_registry,
+GRANT SELECT ON birthgate.schema_version, birthgate.collection, birthgate.code_rule, birthgate.block_status, birthgate.birth_registry,
   birthgate.birth_admission_permit TO birthgate_admitter;
 GRANT SELECT ON ALL TABLES IN SCHEMA birthgate TO birthgate_registrar, birthgate_auditor;
 

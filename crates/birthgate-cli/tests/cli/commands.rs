@@ -1,0 +1,142 @@
+//! One user's way through the commands, against a real database.
+
+use birthgate::private_server::{Binaries, Folder, Options, PrivateServer, Search};
+use serde_json::Value;
+
+use crate::run::{Ended, birthgate, run};
+
+struct User {
+    server: PrivateServer,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl User {
+    fn new() -> User {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
+        let binaries = Binaries::find(&Search { path, ..Search::default() }).unwrap();
+        let folder = Folder::Temporary(std::env::temp_dir());
+        let options = Options { binaries, folder, disposable: true, settings: Vec::new() };
+        let server = runtime.block_on(PrivateServer::start(options)).unwrap();
+        let user = User { server, runtime };
+        user.sql("CREATE TABLE thing (id bigint GENERATED ALWAYS AS IDENTITY, code text PRIMARY KEY, name text)");
+        user.sql("CREATE ROLE app LOGIN; GRANT SELECT, INSERT, DELETE ON thing TO app");
+        user
+    }
+
+    fn sql(&self, sql: &str) {
+        self.runtime.block_on(async {
+            let database = birthgate::Database::new(self.server.config("postgres")).unwrap();
+            database.connect().await.unwrap().batch_execute(sql).await.unwrap();
+        });
+    }
+
+    fn url(&self, role: &str) -> String {
+        let host = self.server.socket_folder().to_str().unwrap().replace('/', "%2F");
+        format!("postgresql://{role}@{host}/postgres")
+    }
+
+    fn run_as(&self, role: &str, arguments: &[&str]) -> Ended {
+        let url = self.url(role);
+        let mut all = vec!["--database-url", url.as_str()];
+        all.extend(arguments);
+        birthgate(&all)
+    }
+
+    fn json_as(&self, role: &str, arguments: &[&str]) -> Value {
+        let mut all = vec!["--format", "json"];
+        all.extend(arguments);
+        self.run_as(role, &all).expect(0).json()["result"].take()
+    }
+}
+
+#[test]
+fn from_init_to_uninstall() {
+    let user = User::new();
+    let refused = user.run_as("postgres", &["collection", "list"]).expect(1);
+    assert!(refused.stderr.contains("birthgate init"), "{}", refused.stderr);
+
+    let installed = user.json_as("postgres", &["init"]);
+    assert_eq!((&installed["from"], &installed["to"]), (&Value::Null, &Value::from(1)));
+    assert_eq!(user.json_as("postgres", &["init"])["from"], 1);
+
+    let govern = ["collection", "govern", "public.thing", "--code", "code", "--rule", "^T-[0-9]+$"];
+    let governed = user.json_as("postgres", &govern);
+    assert_eq!(governed["mode"], "enforce");
+    assert_eq!(governed["trust"], "enforced");
+    user.run_as("postgres", &["collection", "grant", "thing", "app", "--quota", "2"]).expect(0);
+
+    // The same key admits once; another row under the same key is refused.
+    let admit = ["entity", "admit", "thing", "code=T-1", "name=one", "--key", "first"];
+    let admitted = user.json_as("app", &admit);
+    assert_eq!(admitted["state"], "FINALIZED");
+    assert_eq!(user.json_as("app", &admit)["permit_id"], admitted["permit_id"]);
+
+    let refused = user.run_as("app", &["entity", "admit", "thing", "code=x", "name=two"]).expect(3);
+    assert!(refused.stderr.contains("PB004"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint:"), "{}", refused.stderr);
+
+    // A failing insert leaves a FAILED permit behind, in a transaction of its own.
+    user.sql("ALTER TABLE thing ADD CHECK (name <> 'bad')");
+    let failed =
+        user.run_as("app", &["entity", "admit", "thing", "code=T-2", "name=bad", "--key", "k2"]);
+    assert_eq!(failed.expect(1).code, 1);
+    let permits = user.json_as("app", &["permit", "list", "--state", "FAILED"]);
+    assert_eq!(permits[0]["entity_code"], "T-2");
+    assert!(permits[0]["ended_why"].as_str().unwrap().contains("23514"), "{permits}");
+
+    // Permits by hand, through the quota.
+    let requested = user.json_as("app", &["permit", "request", "thing", "T-3"]);
+    let id = requested["id"].to_string();
+    user.run_as("app", &["permit", "reserve", &id]).expect(0);
+    user.run_as("app", &["permit", "request", "thing", "T-4"]).expect(0);
+    let over = user.run_as("app", &["permit", "request", "thing", "T-5"]).expect(3);
+    assert!(over.stderr.contains("PB015"), "{}", over.stderr);
+    user.run_as("app", &["permit", "cancel", &id, "--why", "changed my mind"]).expect(0);
+    let shown = user.run_as("app", &["permit", "show", &id]).expect(0);
+    assert!(shown.stdout.contains("CANCELLED"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("changed my mind"), "{}", shown.stdout);
+
+    // Breaking the glass takes the role and a reason.
+    let broken = ["entity", "admit", "thing", "code=T-6", "name=six", "--break-glass", "--reason"];
+    let with = |reason| [&broken[..], &[reason]].concat();
+    user.run_as("app", &with("short")).expect(2);
+    let refused = user.run_as("app", &with("the registry is on fire")).expect(3);
+    assert!(refused.stderr.contains("PB016"), "{}", refused.stderr);
+    user.sql("GRANT birthgate_breakglass TO app");
+    user.run_as("app", &with("the registry is on fire")).expect(0);
+    let listed = user.json_as("app", &["permit", "list", "--break-glass"]);
+    assert_eq!(listed[0]["break_glass"], "the registry is on fire");
+
+    // Dimensions: nothing known is NO-GO.
+    let unknown = user.run_as("postgres", &["block", "assert", "cleanup"]).expect(3);
+    assert!(unknown.stderr.contains("NO-GO"), "{}", unknown.stderr);
+    let dimensions = user.json_as("postgres", &["block", "list", "--refresh"]);
+    assert_eq!(dimensions[0]["name"], "orphan_critical");
+    assert_eq!(dimensions[0]["value"], 0);
+
+    // `dot-birth-admit` is the same, under its own name, with the row on stdin.
+    let ended = run(
+        env!("CARGO_BIN_EXE_dot-birth-admit"),
+        &["thing", "--json", "-", "--format", "json"],
+        &[("DATABASE_URL", &user.url("app"))],
+        r#"{"code": "T-7", "name": "seven"}"#,
+    );
+    assert_eq!(ended.expect(0).json()["result"]["entity_code"], "T-7");
+
+    user.run_as("postgres", &["collection", "ungovern", "thing"]).expect(0);
+    user.run_as("postgres", &["uninstall"]).expect(0);
+    user.sql("INSERT INTO thing (code) VALUES ('anything')");
+    user.run_as("postgres", &["uninstall"]).expect(1);
+}
+
+#[test]
+fn usage_errors_say_what_is_wrong() {
+    let nowhere = ["--database-url", "postgresql://nobody@%2Fnowhere/x", "init"];
+    let ended = birthgate(&nowhere).expect(1);
+    assert!(ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+    let ended = birthgate(&["--database-url", "what?", "init"]).expect(2);
+    assert!(ended.stderr.contains("cannot be read"), "{}", ended.stderr);
+    birthgate(&["entity", "admit", "thing"]).expect(2);
+    birthgate(&["no-such-command"]).expect(2);
+}

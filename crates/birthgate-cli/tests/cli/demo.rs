@@ -1,0 +1,50 @@
+//! The demo, whole, at a small scale.
+
+use crate::run::birthgate;
+
+#[test]
+fn tells_the_story() {
+    let ended = birthgate(&["demo", "--scale", "0.01", "--format", "json"]).expect(0);
+    let document = ended.json();
+    assert_eq!(document["schema"], "birthgate/1");
+    assert_eq!(document["command"], "demo");
+    let result = &document["result"];
+    assert_eq!(result["births"], 11267);
+    for (dimension, count) in [
+        ("orphan_critical", 59),
+        ("phantom_real", 6),
+        ("fs_no_registry", 16),
+        ("dot_pivot_update", 1),
+    ] {
+        assert_eq!(result["block"][dimension], count, "{dimension}");
+    }
+    assert_eq!(result["rp_cleanup"], "NO-GO");
+    assert_eq!(result["refused_without_permit"], true);
+    assert_eq!(result["refused_early_finalize"], true);
+    assert_eq!(result["refused_by_rule"], true);
+    assert_eq!(result["admitted"]["FINALIZED"], 10_002);
+    for state in ["REQUESTED", "RESERVED", "CONSUMED", "FAILED", "EXPIRED", "CANCELLED"] {
+        assert_eq!(result["admitted"][state], 0, "{state}");
+    }
+}
+
+#[test]
+fn a_scale_that_makes_no_sense_is_refused() {
+    let ended = birthgate(&["demo", "--scale", "7"]).expect(1);
+    assert!(ended.stderr.contains("scale"), "{}", ended.stderr);
+}
+
+#[test]
+fn keeps_the_folder_when_asked_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    birthgate(&["demo", "--scale", "0.01", "--keep", kept.to_str().unwrap()]).expect(0);
+    assert!(kept.join("data/PG_VERSION").is_file());
+    assert!(!kept.join("data/postmaster.pid").exists(), "the server still runs");
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("mine"), "mine").unwrap();
+    let ended = birthgate(&["demo", "--keep", other.to_str().unwrap()]).expect(1);
+    assert!(ended.stderr.contains("holds no server of Birthgate"), "{}", ended.stderr);
+    assert!(other.join("mine").is_file());
+}
