@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "14..18")]
     pg: Option<u32>,
     /// The folder of PostgreSQL's programs
-    #[arg(long, value_name = "DIR", env = "BIRTHGATE_PG_BIN")]
+    #[arg(long, value_name = "DIR", env = "BIRTHGATE_PG_BIN", hide_env_values = true)]
     pg_bin: Option<PathBuf>,
 }
 
