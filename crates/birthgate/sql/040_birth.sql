@@ -12,8 +12,7 @@ DECLARE
 BEGIN
   FOR v_birth IN
     SELECT b.id, b.entity_code, b.collection_name, b.status
-      FROM unnest(p_entity_codes) AS c(entity_code)
-      JOIN birthgate.birth_registry b ON b.entity_code = c.entity_code
+      FROM birthgate.birth_registry b WHERE b.entity_code = ANY (p_entity_codes)
   LOOP
     IF v_birth.collection_name = p_collection THEN
       RAISE EXCEPTION USING ERRCODE = 'PB005',

@@ -21,8 +21,7 @@ BEGIN
     UPDATE birthgate.birth_admission_permit p
        SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
            consumed_xid = v_xid, incarnation = v_instance.incarnation
-      FROM unnest(p_entity_codes) AS n(entity_code)
-     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = n.entity_code
+     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = ANY (p_entity_codes)
        AND p.active AND p.kind = 'birth'
        AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
     RETURNING p.id, p.entity_code)

@@ -12,7 +12,7 @@ AS $$
 DECLARE
   v_present bigint;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM unnest($1) AS c(code) WHERE EXISTS (SELECT FROM %I.%I AS t WHERE %s)',
+  EXECUTE format('SELECT count(*) FROM %I.%I AS t WHERE %s',
                  p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
      INTO v_present USING p_entity_codes;
   RETURN v_present;
@@ -28,43 +28,36 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
-  v_finalized text[];
-  v_births bigint;
+  v_codes text[];
+  v_finalized bigint;
   v_present bigint;
 BEGIN
-  IF p_kind = 'birth' THEN
-    WITH done AS (
-      UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
-       WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-      RETURNING p.id),
-    births AS (
-      UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
-        FROM done WHERE b.permit_id = done.id AND b.status = 'born'
-      RETURNING b.entity_code)
-    SELECT array_agg(entity_code), count(*) INTO v_finalized, v_births FROM births;
-  ELSE
-    WITH done AS (
-      UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
-       WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-      RETURNING p.entity_code)
-    SELECT array_agg(entity_code), count(*) INTO v_finalized, v_births FROM done;
+  WITH done AS (
+    UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
+     WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
+    RETURNING p.entity_code)
+  SELECT array_agg(entity_code), count(*) INTO v_codes, v_finalized FROM done;
+  IF p_kind = 'birth' AND v_finalized = cardinality(p_permit_ids) THEN
+    UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
+     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born';
+    GET DIAGNOSTICS v_finalized = ROW_COUNT;
   END IF;
-  IF v_births <> cardinality(p_permit_ids) THEN
+  IF v_finalized <> cardinality(p_permit_ids) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB007',
       MESSAGE = format('%s of %s births of the collection %L are gone at the commit boundary',
-                       cardinality(p_permit_ids) - v_births, cardinality(p_permit_ids), p_collection.collection_name),
+                       cardinality(p_permit_ids) - v_finalized, cardinality(p_permit_ids), p_collection.collection_name),
       DETAIL = 'A permit is finalised together with the birth that it made.',
       HINT = 'Run the transaction again; nothing of it was kept.';
   END IF;
   IF p_collection.finalize = 'required' THEN
-    v_present := birthgate.rows_present(p_collection, v_finalized);
-    IF p_kind = 'birth' AND v_present <> v_births OR p_kind <> 'birth' AND v_present <> 0 THEN
+    v_present := birthgate.rows_present(p_collection, v_codes);
+    IF p_kind = 'birth' AND v_present <> v_finalized OR p_kind <> 'birth' AND v_present <> 0 THEN
       IF p_collection.mode = 'observe' THEN
         PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
       ELSE
         RAISE EXCEPTION USING ERRCODE = 'PB007',
-          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_births - v_present, v_births, p_collection.collection_name)
-                    ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_births, p_collection.collection_name) END,
+          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
+                    ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_finalized, p_collection.collection_name) END,
           DETAIL = 'There is never a birth without its row, nor a retired entity with one.',
           HINT = 'Run the transaction again without the statement that undid the row; nothing of it was kept.';
       END IF;

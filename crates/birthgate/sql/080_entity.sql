@@ -46,8 +46,9 @@ BEGIN
   PERFORM birthgate.permit_reserve(v_permit_id);
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF v_collection.mode IN ('observe', 'enforce') THEN
-    EXECUTE format('DELETE FROM %I.%I AS t USING (SELECT $1 AS code) AS c WHERE %s',
-                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression) USING p_entity_code;
+    EXECUTE format('DELETE FROM %I.%I AS t WHERE %s',
+                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
+      USING ARRAY[p_entity_code];
     GET DIAGNOSTICS v_deleted = ROW_COUNT;
   END IF;
   IF coalesce(v_deleted, 0) = 0 THEN

@@ -113,10 +113,10 @@ DECLARE
   v_total bigint := 0;
 BEGIN
   FOR v_collection IN SELECT * FROM birthgate.collection WHERE mode <> 'disarmed' LOOP
-    EXECUTE format('SELECT count(*) FROM (SELECT entity_code AS code FROM birthgate.birth_registry
-                     WHERE collection_name = $1 AND status <> ''retired'') AS c
-                     WHERE NOT EXISTS (SELECT FROM %I.%I AS t WHERE %s)',
-                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
+    EXECUTE format('SELECT count(*) FROM birthgate.birth_registry b
+                     WHERE b.collection_name = $1 AND b.status <> ''retired''
+                       AND NOT EXISTS (SELECT FROM %I.%I AS n WHERE %s = b.entity_code)',
+                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
        INTO v_count USING v_collection.collection_name;
     v_total := v_total + v_count;
   END LOOP;

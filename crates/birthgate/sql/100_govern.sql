@@ -179,7 +179,7 @@ BEGIN
   v_collection.code_column := p_code_column;
   v_collection.code_expression := CASE WHEN v_name.typname IN ('text', 'varchar') THEN format('n.%I', p_code_column)
                                        ELSE format('n.%I::text', p_code_column) END;
-  v_collection.match_expression := format('t.%I = c.code::%s', p_code_column,
+  v_collection.match_expression := format('t.%I = ANY ($1::%s[])', p_code_column,
                                           CASE v_name.typname WHEN 'varchar' THEN 'text' ELSE v_name.typname END);
   v_collection.mode := p_mode;
   v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL

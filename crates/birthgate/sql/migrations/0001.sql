@@ -26,7 +26,7 @@ CREATE TABLE birthgate.collection (
   table_name        text NOT NULL,
   code_column       text NOT NULL,
   code_expression   text NOT NULL,  -- the entity code of the row n, as text
-  match_expression  text NOT NULL,  -- whether the row t has the entity code c.code
+  match_expression  text NOT NULL,  -- whether the row t has one of the entity codes $1 (text[])
   mode              text NOT NULL CHECK (mode IN ('listed', 'observe', 'enforce', 'disarmed')),
   form              text CHECK (form IN ('statement', 'row')),
   finalize          text NOT NULL DEFAULT 'required' CHECK (finalize IN ('required', 'off')),
