@@ -1,0 +1,24 @@
+//! The product in the database, on a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod admission;
+mod bypass;
+mod estate;
+mod gate;
+mod govern;
+mod permit;
+mod refusal;
+mod schema;
+
+#[test]
+fn every_file_is_a_module() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/database");
+    let main = std::fs::read_to_string(format!("{folder}/main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let is_module =
+            path.extension().is_some_and(|extension| extension == "rs") && name != "main";
+        assert!(!is_module || main.contains(&format!("mod {name};")), "{name}.rs is forgotten");
+    }
+}

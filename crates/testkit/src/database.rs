@@ -1,0 +1,102 @@
+//! A database of a test.
+
+use birthgate::collection::{self, Collection, Govern, Mode};
+use birthgate::{Database, Error, RefusalCode};
+use tokio_postgres::Client;
+
+use crate::server::{Server, connect, server};
+
+pub struct Db {
+    name: String,
+}
+
+impl Db {
+    /// With Birthgate, and the table public.thing, not yet governed.
+    pub async fn birth() -> Db {
+        Db::make(true).await
+    }
+
+    /// With Birthgate, and public.thing governed in this form.
+    pub async fn governed(form: &str) -> Db {
+        let db = Db::birth().await;
+        db.govern_thing(|govern| govern.form = Some(form.to_owned())).await;
+        db
+    }
+
+    /// Empty.
+    pub async fn empty() -> Db {
+        Db::make(false).await
+    }
+
+    async fn make(from_template: bool) -> Db {
+        let name = tokio::task::spawn_blocking(move || {
+            let server: &'static Server = server();
+            std::thread::spawn(move || server.make_database(from_template)).join().unwrap()
+        });
+        Db { name: name.await.unwrap() }
+    }
+
+    /// Governs public.thing: enforced, finalised at the commit, open to app, or as changed here.
+    pub async fn govern_thing(&self, change: impl FnOnce(&mut Govern)) -> Collection {
+        let mut govern = Govern {
+            collection: "thing".to_owned(),
+            table: "public.thing".to_owned(),
+            code_column: "code".to_owned(),
+            mode: Mode::Enforce,
+            form: None,
+            finalize: "required".to_owned(),
+            critical: false,
+            rule: None,
+            replaces: Vec::new(),
+        };
+        change(&mut govern);
+        let mut dba = self.dba().await;
+        let governed = collection::govern(&mut dba, &govern).await.unwrap();
+        collection::grant(&dba, "thing", "app", None).await.unwrap();
+        governed
+    }
+
+    pub fn database(&self, role: &str) -> Database {
+        Database::new(server().config(&self.name, role)).unwrap()
+    }
+
+    pub async fn connect(&self, role: &str) -> Client {
+        connect(server().config(&self.name, role)).await
+    }
+
+    /// The superuser.
+    pub async fn dba(&self) -> Client {
+        self.connect("postgres").await
+    }
+
+    /// Runs statements as the superuser.
+    pub async fn sql(&self, sql: &str) {
+        self.dba()
+            .await
+            .batch_execute(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// One value that the superuser sees.
+    pub async fn value<T>(&self, sql: &str) -> T
+    where
+        T: for<'a> tokio_postgres::types::FromSql<'a>,
+    {
+        let row = self.dba().await.query_one(sql, &[]).await;
+        row.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+}
+
+/// The SQLSTATE of an error.
+pub fn sqlstate(error: &tokio_postgres::Error) -> &str {
+    error.code().map_or("no SQLSTATE", |code| code.code())
+}
+
+/// The refusal that a library call met; fails on anything else.
+pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> RefusalCode {
+    match outcome {
+        Err(Error::Refused(refusal)) => refusal.code,
+        other => panic!("no refusal: {other:?}"),
+    }
+}

@@ -1,0 +1,98 @@
+//! The server of this test process. It ends with the process: the server's watchdog sees to that.
+
+use std::sync::{Mutex, OnceLock};
+
+use birthgate::private_server::{Binaries, Folder, Options, PrivateServer, Search};
+use tokio_postgres::{Client, Config, NoTls};
+
+/// The roles of the tests. Roles belong to the whole server, so they are made once.
+const ROLES: &str = include_str!("roles.sql");
+const TEMPLATE: &str = "birth_template";
+
+pub struct Server {
+    server: PrivateServer,
+    /// One database is made at a time: nobody may be connected to the template.
+    making: Mutex<u32>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// The server; started by the first test that asks.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| std::thread::spawn(Server::start).join().unwrap())
+}
+
+impl Server {
+    fn start() -> Server {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let search = Search {
+            major: std::env::var("BIRTHGATE_TEST_PG").ok().map(|major| major.parse().unwrap()),
+            cache: std::env::var_os("BIRTHGATE_TEST_CACHE")
+                .map_or("/var/cache/birthgate".into(), Into::into),
+            path: std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect(),
+            bin_dir: None,
+        };
+        let options = Options {
+            binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
+            folder: Folder::Temporary(std::env::temp_dir()),
+            disposable: true,
+            settings: vec![("max_connections".to_owned(), "200".to_owned())],
+        };
+        let server = runtime.block_on(PrivateServer::start(options)).unwrap();
+        runtime.block_on(async {
+            let root = connect(server.config("postgres")).await;
+            root.batch_execute(ROLES).await.unwrap();
+            root.batch_execute(&format!("CREATE DATABASE {TEMPLATE}")).await.unwrap();
+            let database = birthgate::Database::new(server.config(TEMPLATE)).unwrap();
+            let mut client = database.connect().await.unwrap();
+            birthgate::schema::init(&mut client).await.unwrap();
+            client.batch_execute(include_str!("thing.sql")).await.unwrap();
+        });
+        Server { server, making: Mutex::new(0), runtime }
+    }
+
+    /// How to connect to a database, as a role.
+    pub fn config(&self, database: &str, role: &str) -> Config {
+        let mut config = self.server.config(database);
+        config.user(role);
+        config
+    }
+
+    pub fn major(&self) -> u32 {
+        self.server.binaries().major
+    }
+
+    /// A new database: a copy of the template, or an empty one.
+    pub(crate) fn make_database(&self, from_template: bool) -> String {
+        let mut number = self.making.lock().unwrap();
+        *number += 1;
+        let name = format!("test_{number}");
+        let template = if from_template { TEMPLATE } else { "template0" };
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        let config = self.config("postgres", "postgres");
+        self.runtime.block_on(async {
+            let root = connect(config).await;
+            // The client that built the template may still be leaving.
+            let mut outcome = root.batch_execute(&sql).await;
+            for _ in 0..200 {
+                if outcome.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+                outcome = root.batch_execute(&sql).await;
+            }
+            outcome.unwrap();
+        });
+        name
+    }
+}
+
+pub(crate) async fn connect(config: Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
