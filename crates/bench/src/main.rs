@@ -1,2 +1,45 @@
-//! Benchmarks.
-fn main() {}
+//! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
+
+mod births;
+mod report;
+mod server;
+mod side;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use births::Births;
+use report::Format;
+
+#[derive(Parser)]
+#[command(about = "Benchmarks of Birthgate, on a private PostgreSQL with fsync on")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Births: in bulk, one by one, from eight clients, and beside a million others
+    Births {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        births: Births,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Command::Births { format, births } = Args::parse().command;
+    let measured = births.measure().await;
+    match measured.and_then(|report| report.print(format)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -22,7 +22,13 @@ pub struct ConnectionArgs {
     #[arg(help_heading = "Connection")]
     database_url: Option<String>,
     /// The configuration file [default: birthgate.toml, if it is there]
-    #[arg(long, global = true, env = "BIRTHGATE_CONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "BIRTHGATE_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     #[arg(help_heading = "Connection")]
     config: Option<PathBuf>,
 }

@@ -56,6 +56,22 @@ impl Db {
         governed
     }
 
+    /// Installs Birthgate and dumps its schema, without what differs from one time to the next.
+    pub async fn dump_of_birthgate(&self) -> String {
+        birthgate::schema::init(&mut self.dba().await).await.unwrap();
+        let incarnation: i64 = self.value("SELECT incarnation FROM birthgate.instance").await;
+        let name = self.name.clone();
+        let dump = tokio::task::spawn_blocking(move || server().dump(&name)).await.unwrap();
+        dump.replace(&incarnation.to_string(), "/* this database's incarnation */ 0")
+            .lines()
+            .filter(|line| !line.starts_with("--") && !line.starts_with('\\') && !line.is_empty())
+            .filter(|line| {
+                !line.starts_with("SET ") && !line.starts_with("SELECT pg_catalog.set_config")
+            })
+            .map(|line| format!("{line}\n"))
+            .collect()
+    }
+
     pub fn database(&self, role: &str) -> Database {
         Database::new(server().config(&self.name, role)).unwrap()
     }

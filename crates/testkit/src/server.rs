@@ -66,6 +66,18 @@ impl Server {
         self.server.binaries().major
     }
 
+    /// The schema birthgate of a database, as pg_dump writes it.
+    pub(crate) fn dump(&self, database: &str) -> String {
+        let output = std::process::Command::new("pg_dump")
+            .args(["--schema-only", "--schema=birthgate", "--username=postgres", "--host"])
+            .arg(self.server.socket_folder())
+            .arg(database)
+            .output()
+            .expect("pg_dump is needed: apt-get install postgresql-client, or brew install libpq");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A new database: a copy of the template, or an empty one.
     pub(crate) fn make_database(&self, from_template: bool) -> String {
         let mut number = self.making.lock().unwrap();
