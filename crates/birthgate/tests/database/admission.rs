@@ -62,9 +62,13 @@ async fn a_connection_lost_in_the_middle_is_survived() {
     let app = db.database("app");
     let admitting =
         tokio::spawn(async move { admission::admit(&app, &admission("A-1", "k")).await });
-    let kill = "DO $$ BEGIN
-        WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'app' AND datname = current_database() AND wait_event_type = 'Lock') LOOP PERFORM pg_sleep(0.005); END LOOP;
-        PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app' AND datname = current_database(); END $$";
+    // pg_locks is looked at anew each time; pg_stat_activity would be a snapshot of this transaction.
+    let kill = "DO $$ DECLARE v_pid int; BEGIN
+        WHILE v_pid IS NULL LOOP
+          PERFORM pg_sleep(0.005);
+          SELECT pid INTO v_pid FROM pg_locks WHERE NOT granted AND relation = 'thing'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+        END LOOP;
+        PERFORM pg_terminate_backend(v_pid, 5000); END $$";
     holder.batch_execute(kill).await.unwrap();
     holder.batch_execute("COMMIT").await.unwrap();
     let admitted = admitting.await.unwrap().unwrap();

@@ -142,8 +142,8 @@ async fn governing_waits_for_no_lock_for_long_and_gets_it_in_the_end() {
     });
     // It has come, given up and will come again: its wait was seen, and was seen to end.
     let watch = "DO $$ BEGIN
-        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.005); END LOOP;
-        WHILE EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.005); END LOOP; END $$";
+        WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'thing'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) LOOP PERFORM pg_sleep(0.005); END LOOP;
+        WHILE EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'thing'::regclass AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) LOOP PERFORM pg_sleep(0.005); END LOOP; END $$";
     holder.batch_execute(watch).await.unwrap();
     assert!(!governing.is_finished());
     holder.batch_execute("COMMIT").await.unwrap();

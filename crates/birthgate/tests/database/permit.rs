@@ -262,7 +262,7 @@ async fn two_users_of_one_permit() {
         first.batch_execute(&insert).await.unwrap();
         let waiting = tokio::spawn(async move { second.batch_execute(&insert).await });
         db.sql(
-            "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$",
+            "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT granted AND datname = current_database()) LOOP PERFORM pg_stat_clear_snapshot(); PERFORM pg_sleep(0.01); END LOOP; END $$",
         )
         .await;
         first.batch_execute("COMMIT").await.unwrap();

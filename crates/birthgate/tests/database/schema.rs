@@ -98,7 +98,7 @@ async fn uninstall_gives_every_table_back_and_keeps_rows_and_births() {
     schema::uninstall(&mut client, false).await.unwrap();
     assert_eq!(db.value::<String>(FINGERPRINT).await, before);
     let kept: String = db
-        .value("SELECT status FROM birth_registry JOIN dot_tools ON code = entity_code WHERE code = 'DOT-900'")
+        .value("SELECT b.status FROM birth_registry b JOIN dot_tools ON code = entity_code WHERE code = 'DOT-900'")
         .await;
     assert_eq!(kept, "born");
     let again = schema::uninstall(&mut client, false).await;

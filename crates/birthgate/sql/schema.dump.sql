@@ -1,0 +1,2026 @@
+CREATE SCHEMA birthgate;
+ALTER SCHEMA birthgate OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.acts_as(p_login name, p_role text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT p_login = p_role
+      OR EXISTS (SELECT FROM pg_catalog.pg_roles r
+                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'))
+$$;
+ALTER FUNCTION birthgate.acts_as(p_login name, p_role text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint DEFAULT NULL::bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.collection WHERE collection_name = p_collection) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_role) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L', p_role),
+      HINT = 'Create the role first.';
+  END IF;
+  INSERT INTO birthgate.admission_grant (role_name, collection_name, quota) VALUES (p_role, p_collection, p_quota)
+  ON CONFLICT (role_name, collection_name)
+  DO UPDATE SET quota = EXCLUDED.quota, granted_at = clock_timestamp(), granted_by = session_user;
+  IF NOT pg_has_role(p_role, 'birthgate_admitter', 'USAGE') THEN
+    EXECUTE format('GRANT birthgate_admitter TO %I', p_role);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection;
+  v_permit_id bigint;
+  v_columns text;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  v_permit_id := birthgate.permit_request(p_collection, p_row ->> v_collection.code_column, 'birth', p_idempotency_key);
+  IF p_idempotency_key IS NOT NULL
+     AND EXISTS (SELECT FROM birthgate.permit_by_key(p_idempotency_key) WHERE state = 'FINALIZED') THEN
+    RETURN v_permit_id;
+  END IF;
+  PERFORM birthgate.permit_reserve(v_permit_id);
+  SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_row) AS key;
+  EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM jsonb_populate_record(NULL::%1$I.%2$I, $1)',
+                 v_collection.table_schema, v_collection.table_name, v_columns) USING p_row;
+  RETURN v_permit_id;
+END
+$_$;
+ALTER FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE TABLE birthgate.collection (
+    collection_name text NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    code_column text NOT NULL,
+    code_expression text NOT NULL,
+    match_expression text NOT NULL,
+    mode text NOT NULL,
+    form text,
+    finalize text DEFAULT 'required'::text NOT NULL,
+    critical boolean DEFAULT false NOT NULL,
+    permit_ttl interval DEFAULT '00:15:00'::interval NOT NULL,
+    replaced_triggers jsonb DEFAULT '[]'::jsonb NOT NULL,
+    reader_grants jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT collection_check CHECK (((mode = 'listed'::text) = (form IS NULL))),
+    CONSTRAINT collection_collection_name_check CHECK ((collection_name <> ''::text)),
+    CONSTRAINT collection_finalize_check CHECK ((finalize = ANY (ARRAY['required'::text, 'off'::text]))),
+    CONSTRAINT collection_form_check CHECK ((form = ANY (ARRAY['statement'::text, 'row'::text]))),
+    CONSTRAINT collection_mode_check CHECK ((mode = ANY (ARRAY['listed'::text, 'observe'::text, 'enforce'::text, 'disarmed'::text]))),
+    CONSTRAINT collection_permit_ttl_check CHECK ((permit_ttl > '00:00:00'::interval))
+);
+ALTER TABLE birthgate.collection OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF p_collection.mode = 'enforce' THEN
+    PERFORM birthgate.admit_rows(p_collection, p_entity_codes);
+  ELSIF p_collection.mode = 'observe' THEN
+    BEGIN
+      PERFORM birthgate.admit_rows(p_collection, p_entity_codes);
+    EXCEPTION
+      WHEN serialization_failure OR deadlock_detected THEN
+        RAISE;  -- a retry, not a refusal
+      WHEN OTHERS THEN
+        PERFORM birthgate.observe(p_collection.collection_name, c, 'INSERT', SQLSTATE) FROM unnest(p_entity_codes) AS c;
+    END;
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_xid xid8 := pg_current_xact_id();
+  v_instance birthgate.instance;
+  v_permit_ids bigint[];
+  v_admitted text[];
+  v_bound text[];
+  v_refused text[];
+BEGIN
+  SELECT * INTO v_instance FROM birthgate.instance;
+  WITH spent AS (
+    UPDATE birthgate.birth_admission_permit p
+       SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
+           consumed_xid = v_xid, incarnation = v_instance.incarnation
+     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = ANY (p_entity_codes)
+       AND p.active AND p.kind = 'birth'
+       AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
+    RETURNING p.id, p.entity_code)
+  SELECT array_agg(id), array_agg(entity_code) INTO v_permit_ids, v_admitted FROM spent;
+  -- Counts, not an anti-join: two rows of one code would consume once and hide in an anti-join.
+  IF coalesce(cardinality(v_permit_ids), 0) <> cardinality(p_entity_codes) THEN
+    v_refused := ARRAY(SELECT unnest(p_entity_codes) EXCEPT ALL SELECT unnest(v_admitted));
+    IF p_collection.mode = 'enforce' THEN
+      PERFORM birthgate.refuse_unpermitted(p_collection.collection_name, v_refused, ARRAY['birth']);
+    ELSE
+      PERFORM birthgate.observe(p_collection.collection_name, n.entity_code, 'INSERT', p.code)
+         FROM unnest(v_refused) AS n(entity_code),
+              birthgate.permit_problem(p_collection.collection_name, n.entity_code, ARRAY['birth'], session_user, v_now) AS p;
+    END IF;
+  END IF;
+  IF v_instance.registry_table IS NOT NULL THEN
+    -- An adopted registry: a legacy trigger may have written the birth already, in this transaction.
+    -- Such a birth is bound, not doubled.
+    WITH bound AS (
+      UPDATE birthgate.birth_registry b SET origin = 'permit', permit_id = n.permit_id
+        FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
+       WHERE b.entity_code = n.entity_code AND b.collection_name = p_collection.collection_name
+         AND b.permit_id IS NULL AND b.status = 'born'
+         AND b.born_xid = v_xid AND b.incarnation = v_instance.incarnation
+      RETURNING b.entity_code)
+    SELECT array_agg(entity_code) INTO v_bound FROM bound;
+  END IF;
+  IF coalesce(cardinality(v_bound), 0) <> cardinality(v_admitted) THEN
+    INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+    SELECT n.entity_code, p_collection.collection_name, 'permit', n.permit_id, v_now, v_xid, v_instance.incarnation
+      FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
+     WHERE v_bound IS NULL
+        OR n.entity_code IN (SELECT unnest(v_admitted) EXCEPT SELECT unnest(v_bound));
+  END IF;
+  PERFORM birthgate.finalize_at_commit(p_collection, 'birth', v_permit_ids);
+END
+$$;
+ALTER FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  DROP TABLE birthgate.registry_changelog;
+  EXECUTE format('CREATE VIEW birthgate.registry_changelog AS
+    SELECT id, collection_name, entity_code, action, permit_id, changed_by, changed_at FROM %I.%I', p_schema, p_table);
+  ALTER VIEW birthgate.registry_changelog ALTER changed_by SET DEFAULT session_user;
+  ALTER VIEW birthgate.registry_changelog ALTER changed_at SET DEFAULT clock_timestamp();
+  UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table;
+  GRANT SELECT ON birthgate.registry_changelog TO birthgate_registrar, birthgate_auditor;
+END
+$$;
+ALTER FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass DEFAULT NULL::regclass) RETURNS TABLE(statement text, transactional boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_registry record;
+  v_changelog record;
+  v_missing text;
+  v_name text;
+BEGIN
+  SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relrowsecurity INTO v_registry
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_registry;
+  SELECT string_agg(needed, ', ') INTO v_missing
+    FROM unnest(ARRAY['id', 'entity_code', 'collection_name', 'status', 'born_at']) AS needed
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute
+                      WHERE attrelid = p_registry AND attname = needed AND attnum > 0 AND NOT attisdropped);
+  IF v_missing IS NOT NULL OR v_registry.relkind <> 'r' OR v_registry.relrowsecurity THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be adopted as the registry', p_registry),
+      DETAIL = CASE WHEN v_missing IS NOT NULL THEN format('It lacks the columns %s.', v_missing)
+                    WHEN v_registry.relkind <> 'r' THEN 'It is not an ordinary table.'
+                    ELSE 'It has row level security, and a view''s owner would see nothing.' END,
+      HINT = 'Adopt a table with the columns id, entity_code, collection_name, status and born_at.';
+  ELSIF EXISTS (SELECT FROM birthgate.instance WHERE registry_table IS NOT NULL)
+        OR EXISTS (SELECT FROM birthgate.birth_registry LIMIT 1) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be adopted: Birthgate has a registry in use', p_registry),
+      HINT = 'Adopt right after init, before anything is born.';
+  END IF;
+  v_name := format('%I.%I', v_registry.schema, v_registry.name);
+  -- A constant default is stored once, in the catalog: no row is rewritten, and every old one reads 'legacy'.
+  -- The defaults that must not stamp old rows are given afterwards.
+  RETURN QUERY VALUES
+    (format($sql$ALTER TABLE %s
+       ADD COLUMN IF NOT EXISTS origin text DEFAULT 'legacy',
+       ADD COLUMN IF NOT EXISTS permit_id bigint,
+       ADD COLUMN IF NOT EXISTS born_xid xid8,
+       ADD COLUMN IF NOT EXISTS incarnation bigint,
+       ADD COLUMN IF NOT EXISTS finalized_at timestamptz,
+       ADD COLUMN IF NOT EXISTS retired_at timestamptz,
+       ADD COLUMN IF NOT EXISTS retire_permit_id bigint$sql$, v_name), true),
+    (format('ALTER TABLE %s ALTER born_xid SET DEFAULT pg_current_xact_id(), ALTER incarnation SET DEFAULT %s',
+            v_name, (SELECT incarnation FROM birthgate.instance)), true),
+    (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_registry.schema), true),
+    (format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO birthgate_owner', v_name), true),
+    (format('DROP INDEX CONCURRENTLY IF EXISTS %I.zz_birthgate_birth_permit_key', v_registry.schema), false),
+    (format('CREATE UNIQUE INDEX CONCURRENTLY zz_birthgate_birth_permit_key ON %s (permit_id) WHERE permit_id IS NOT NULL', v_name), false),
+    (format('DROP INDEX CONCURRENTLY IF EXISTS %I.zz_birthgate_birth_retire_key', v_registry.schema), false),
+    (format('CREATE UNIQUE INDEX CONCURRENTLY zz_birthgate_birth_retire_key ON %s (retire_permit_id) WHERE retire_permit_id IS NOT NULL', v_name), false),
+    (format($sql$ALTER TABLE %s
+       ADD CONSTRAINT zz_birthgate_birth_has_permit CHECK (origin <> 'permit' OR permit_id IS NOT NULL) NOT VALID,
+       ADD CONSTRAINT zz_birthgate_birth_retired CHECK ((status = 'retired') = (retire_permit_id IS NOT NULL)) NOT VALID$sql$, v_name), true);
+  RETURN QUERY SELECT s, true FROM birthgate.registry_guard_plan(v_registry.schema, v_registry.name) AS s;
+  RETURN QUERY VALUES (format('SELECT birthgate.adopt_registry_swap(%L, %L)', v_registry.schema, v_registry.name), true);
+  IF p_changelog IS NOT NULL THEN
+    SELECT n.nspname AS schema, c.relname AS name INTO v_changelog
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_changelog;
+    SELECT string_agg(needed, ', ') INTO v_missing
+      FROM unnest(ARRAY['id', 'collection_name', 'entity_code', 'action', 'changed_by', 'changed_at']) AS needed
+     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute
+                        WHERE attrelid = p_changelog AND attname = needed AND attnum > 0 AND NOT attisdropped);
+    IF v_missing IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB020',
+        MESSAGE = format('%s cannot be adopted as the changelog', p_changelog),
+        DETAIL = format('It lacks the columns %s.', v_missing), HINT = 'Adopt the registry alone.';
+    END IF;
+    v_name := format('%I.%I', v_changelog.schema, v_changelog.name);
+    RETURN QUERY VALUES
+      (format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS permit_id bigint', v_name), true),
+      (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_changelog.schema), true),
+      (format('GRANT SELECT, INSERT ON %s TO birthgate_owner', v_name), true),
+      (format('SELECT birthgate.adopt_changelog_swap(%L, %L)', v_changelog.schema, v_changelog.name), true);
+  END IF;
+  v_name := format('%I.%I', v_registry.schema, v_registry.name);
+  RETURN QUERY VALUES
+    (format('ALTER TABLE %s VALIDATE CONSTRAINT zz_birthgate_birth_has_permit', v_name), true),
+    (format('ALTER TABLE %s VALIDATE CONSTRAINT zz_birthgate_birth_retired', v_name), true);
+END
+$_$;
+ALTER FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  DROP TABLE birthgate.birth_registry;
+  EXECUTE format('CREATE VIEW birthgate.birth_registry AS
+    SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
+           finalized_at, retired_at, retire_permit_id FROM %I.%I', p_schema, p_table);
+  UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table;
+  GRANT SELECT ON birthgate.birth_registry TO birthgate_admitter, birthgate_registrar, birthgate_auditor, birthgate_reader;
+END
+$$;
+ALTER FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.birth_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'PB012',
+    MESSAGE = format('%s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+    DETAIL = format('Only Birthgate''s own functions bind, finalise, retire, re-key or delete a birth; the role here is %I.', current_user),
+    HINT = 'A birth ends by its retirement: SELECT birthgate.retire(collection, code)';
+END
+$$;
+ALTER FUNCTION birthgate.birth_guard() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.birth_must_be_bound() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM FROM birthgate.collection WHERE collection_name = NEW.collection_name AND mode = 'enforce';
+  IF FOUND THEN
+    PERFORM FROM birthgate.birth_registry b
+      WHERE b.entity_code = NEW.entity_code AND b.collection_name = NEW.collection_name AND b.permit_id IS NULL
+        AND b.status <> 'retired';
+    IF FOUND THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB023',
+        MESSAGE = format('a birth of %L in the collection %L without a permit', NEW.entity_code, NEW.collection_name),
+        DETAIL = 'The collection is enforced: each of its births is bound to a permit when it commits.',
+        HINT = format('Insert the entity itself, under a permit: SELECT birthgate.permit_hold(%L, %L)',
+                      NEW.collection_name, NEW.entity_code);
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+$$;
+ALTER FUNCTION birthgate.birth_must_be_bound() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  INSERT INTO birthgate.block_dimension (name, description, query, bound, max_age)
+  VALUES (p_name, p_description, p_query, p_bound, p_max_age)
+  ON CONFLICT (name) DO UPDATE SET description = EXCLUDED.description, query = EXCLUDED.query,
+    bound = EXCLUDED.bound, max_age = EXCLUDED.max_age;
+  DELETE FROM birthgate.block_rule WHERE dimension = p_name AND action <> ALL (p_blocks);
+  INSERT INTO birthgate.block_rule (action, dimension) SELECT action, p_name FROM unnest(p_blocks) AS action
+  ON CONFLICT DO NOTHING;
+$$;
+ALTER FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  INSERT INTO birthgate.block_observation (dimension, value, problem, observed_at)
+  VALUES (p_dimension, p_value, CASE WHEN p_value IS NULL THEN coalesce(p_problem, 'not counted') END, clock_timestamp())
+  ON CONFLICT (dimension) DO UPDATE
+    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user
+$$;
+ALTER FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.blocked_by(p_action text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
+                                 WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
+                                 ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
+    FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
+   WHERE r.action = p_action AND s.state <> 'within'
+$$;
+ALTER FUNCTION birthgate.blocked_by(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_pattern text := (SELECT pattern FROM birthgate.code_rule WHERE collection_name = p_collection);
+  v_code text;
+BEGIN
+  SELECT c.code INTO v_code FROM unnest(p_entity_codes) AS c(code)
+   WHERE c.code IS NULL OR c.code = '' OR c.code !~ v_pattern LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB004',
+      MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
+      DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
+      HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_grant birthgate.admission_grant;
+  v_active bigint;
+BEGIN
+  SELECT * INTO v_grant FROM birthgate.admission_grant g
+   WHERE g.collection_name = p_collection AND birthgate.acts_as(session_user, g.role_name)
+   ORDER BY g.quota DESC NULLS FIRST LIMIT 1;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016',
+      MESSAGE = format('%I may not request permits in the collection %L', session_user, p_collection),
+      DETAIL = 'No grant names this login or a role it is a member of.',
+      HINT = format('An owner grants it: birthgate collection grant %s %s', p_collection, session_user);
+  ELSIF v_grant.quota IS NOT NULL THEN
+    PERFORM FROM birthgate.admission_grant
+      WHERE role_name = v_grant.role_name AND collection_name = p_collection FOR NO KEY UPDATE;
+    SELECT count(*) INTO v_active
+      FROM (SELECT FROM birthgate.birth_admission_permit
+             WHERE collection_name = p_collection AND active AND requester = session_user
+             LIMIT v_grant.quota + 1) AS held;
+    IF v_active + p_wanted > v_grant.quota THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB015',
+        MESSAGE = format('the quota of %s active permits in the collection %L is reached', v_grant.quota, p_collection),
+        DETAIL = format('%I asks for %s and holds %s.', session_user, p_wanted, v_active),
+        HINT = 'Spend or cancel permits first, or have the quota raised: birthgate collection grant';
+    END IF;
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_stop birthgate.stop;
+  v_blocked text;
+BEGIN
+  SELECT * INTO v_stop FROM birthgate.stop WHERE collection_name = p_collection;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017',
+      MESSAGE = format('an owner has stopped the collection %L: %s', p_collection, v_stop.reason),
+      DETAIL = format('By %I, since %s.', v_stop.stopped_by, v_stop.since),
+      HINT = 'The owner ends the stop by deleting its row of birthgate.stop.';
+  END IF;
+  IF NOT p_break_glass AND p_kind = 'birth' THEN
+    v_blocked := birthgate.blocked_by('birth_admit:' || p_collection);
+    IF v_blocked IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB017',
+        MESSAGE = format('births in the collection %L are blocked: %s', p_collection, v_blocked),
+        DETAIL = 'Every dimension listed for the admission must be known, fresh and within its bound.',
+        HINT = 'Count again: birthgate block list --refresh. In an emergency: entity admit --break-glass';
+    END IF;
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_birth record;
+BEGIN
+  FOR v_birth IN
+    SELECT b.id, b.entity_code, b.collection_name, b.status
+      FROM birthgate.birth_registry b WHERE b.entity_code = ANY (p_entity_codes)
+  LOOP
+    IF v_birth.collection_name = p_collection THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB005',
+        MESSAGE = format('%L is born already in the collection %L', v_birth.entity_code, p_collection),
+        DETAIL = format('Birth %s is %s.', v_birth.id, v_birth.status),
+        HINT = CASE v_birth.status WHEN 'retired' THEN 'A retired code is not born again: choose another code.'
+                    ELSE 'The entity exists: update it, or choose another code.' END;
+    ELSIF birthgate.registry_key_is_single() THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB006',
+        MESSAGE = format('%L is born in the collection %L, and the registry''s key is the code alone',
+                         v_birth.entity_code, v_birth.collection_name),
+        DETAIL = format('Birth %s holds the code; a second-collection birth needs the key (entity_code, collection_name).', v_birth.id),
+        HINT = 'Replace the registry''s UNIQUE (entity_code) by the composite key first.';
+    END IF;
+  END LOOP;
+END
+$$;
+ALTER FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.clear_overdue(p_collection text, p_entity_codes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_ids bigint[];
+  v_active record;
+BEGIN
+  SELECT array_agg(p.id) INTO v_ids FROM birthgate.birth_admission_permit p
+   WHERE p.collection_name = p_collection AND p.entity_code = ANY (p_entity_codes) AND p.active;
+  IF v_ids IS NULL THEN
+    RETURN;
+  END IF;
+  UPDATE birthgate.birth_admission_permit SET state = 'EXPIRED', ended_at = v_now
+   WHERE id = ANY (v_ids) AND state IN ('REQUESTED', 'RESERVED') AND expires_at <= v_now;
+  SELECT id, entity_code, state, holder, expires_at INTO v_active
+    FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids) AND active LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB014',
+      MESSAGE = format('%L of the collection %L has an active permit already', v_active.entity_code, p_collection),
+      DETAIL = format('Permit %s is %s, is held by %I and expires at %s.',
+                      v_active.id, v_active.state, v_active.holder, v_active.expires_at),
+      HINT = format('Spend it, or cancel it: SELECT birthgate.permit_cancel(%s)', v_active.id);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.clear_overdue(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.code_rule_set(p_collection text, p_pattern text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM '' ~ p_pattern;  -- an invalid pattern is refused now, not at somebody's request
+  DELETE FROM birthgate.code_rule WHERE collection_name = p_collection;
+  IF p_pattern IS NOT NULL THEN
+    INSERT INTO birthgate.code_rule (collection_name, pattern) VALUES (p_collection, p_pattern);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.code_rule_set(p_collection text, p_pattern text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.collection_put(p_collection birthgate.collection) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  DELETE FROM birthgate.collection WHERE collection_name = p_collection.collection_name AND mode = 'listed';
+  INSERT INTO birthgate.collection SELECT p_collection.*;
+$$;
+ALTER FUNCTION birthgate.collection_put(p_collection birthgate.collection) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.collection_remove(p_collection text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  DELETE FROM birthgate.collection WHERE collection_name = p_collection
+$$;
+ALTER FUNCTION birthgate.collection_remove(p_collection text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  UPDATE birthgate.collection SET mode = p_mode, finalize = coalesce(p_finalize, finalize)
+   WHERE collection_name = p_collection
+$$;
+ALTER FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.count_orphans() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection;
+  v_count bigint;
+  v_total bigint := 0;
+BEGIN
+  FOR v_collection IN SELECT * FROM birthgate.collection WHERE critical AND mode <> 'disarmed' LOOP
+    EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
+                     WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
+                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
+       INTO v_count USING v_collection.collection_name;
+    v_total := v_total + v_count;
+  END LOOP;
+  RETURN v_total;
+END
+$_$;
+ALTER FUNCTION birthgate.count_orphans() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.count_phantoms() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection;
+  v_count bigint;
+  v_total bigint := 0;
+BEGIN
+  FOR v_collection IN SELECT * FROM birthgate.collection WHERE mode <> 'disarmed' LOOP
+    EXECUTE format('SELECT count(*) FROM birthgate.birth_registry b
+                     WHERE b.collection_name = $1 AND b.status <> ''retired''
+                       AND NOT EXISTS (SELECT FROM %I.%I AS n WHERE %s = b.entity_code)',
+                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
+       INTO v_count USING v_collection.collection_name;
+    v_total := v_total + v_count;
+  END LOOP;
+  RETURN v_total;
+END
+$_$;
+ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.finalize() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
+  PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
+  DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
+  RETURN NULL;
+END
+$$;
+ALTER FUNCTION birthgate.finalize() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF p_permit_ids IS NULL THEN
+    RETURN;
+  ELSIF p_collection.finalize = 'required' THEN
+    INSERT INTO birthgate.finalization (first_permit_id, collection_name, kind, permit_ids)
+    VALUES (p_permit_ids[1], p_collection.collection_name, p_kind, p_permit_ids);
+  ELSE
+    PERFORM birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_codes text[];
+  v_finalized bigint;
+  v_present bigint;
+BEGIN
+  WITH done AS (
+    UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
+     WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
+    RETURNING p.entity_code)
+  SELECT array_agg(entity_code), count(*) INTO v_codes, v_finalized FROM done;
+  IF p_kind = 'birth' AND v_finalized = cardinality(p_permit_ids) THEN
+    UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
+     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born';
+    GET DIAGNOSTICS v_finalized = ROW_COUNT;
+  END IF;
+  IF v_finalized <> cardinality(p_permit_ids) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB007',
+      MESSAGE = format('%s of %s births of the collection %L are gone at the commit boundary',
+                       cardinality(p_permit_ids) - v_finalized, cardinality(p_permit_ids), p_collection.collection_name),
+      DETAIL = 'A permit is finalised together with the birth that it made.',
+      HINT = 'Run the transaction again; nothing of it was kept.';
+  END IF;
+  IF p_collection.finalize = 'required' THEN
+    v_present := birthgate.rows_present(p_collection, v_codes);
+    IF p_kind = 'birth' AND v_present <> v_finalized OR p_kind <> 'birth' AND v_present <> 0 THEN
+      IF p_collection.mode = 'observe' THEN
+        PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
+      ELSE
+        RAISE EXCEPTION USING ERRCODE = 'PB007',
+          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
+                    ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_finalized, p_collection.collection_name) END,
+          DETAIL = 'There is never a birth without its row, nor a retired entity with one.',
+          HINT = 'Run the transaction again without the statement that undid the row; nothing of it was kept.';
+      END IF;
+    END IF;
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_blocked text := birthgate.blocked_by(p_action);
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.block_rule WHERE action = p_action) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017', MESSAGE = format('NO-GO: nothing is known of the action %L', p_action),
+      DETAIL = 'No BLOCK dimension is listed for it, so nothing says that it is safe.',
+      HINT = 'Rows of birthgate.block_rule say which dimension blocks which action.';
+  ELSIF v_blocked IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB017', MESSAGE = format('NO-GO for %s: %s', p_action, v_blocked),
+      DETAIL = 'Every dimension of the action must be known, fresh and within its bound.',
+      HINT = 'Count again: birthgate block list --refresh';
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.gate_row() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, MDY'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
+  v_code text;
+BEGIN
+  EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_code USING NEW;
+  PERFORM birthgate.admit_in_mode(v_collection, ARRAY[v_code]);
+  RETURN NULL;
+END
+$_$;
+ALTER FUNCTION birthgate.gate_row() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, MDY'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
+  v_codes text[];
+BEGIN
+  EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
+  IF v_codes IS NOT NULL THEN
+    PERFORM birthgate.admit_in_mode(v_collection, v_codes);
+  END IF;
+  RETURN NULL;
+END
+$$;
+ALTER FUNCTION birthgate.gate_statement() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_class pg_catalog.pg_class;
+  v_column record;
+BEGIN
+  SELECT * INTO v_class FROM pg_catalog.pg_class WHERE oid = p_table;
+  SELECT a.attnum, a.attnotnull, t.typname, t.typtype, n.nspname, coalesce(k.collisdeterministic, true) AS deterministic
+    INTO v_column
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
+   WHERE a.attrelid = p_table AND a.attname = p_code_column AND a.attnum > 0 AND NOT a.attisdropped;
+  RETURN CASE
+    WHEN v_class.relkind NOT IN ('r', 'p') THEN 'it is not an ordinary or partitioned table'
+    WHEN v_class.relpersistence = 't' THEN 'it is a temporary table'
+    WHEN v_class.relispartition THEN 'it is a partition: govern its root'
+    WHEN v_class.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE p_table IN (inhrelid, inhparent))
+      THEN 'it takes part in table inheritance, which no unique key spans'
+    WHEN v_column.attnum IS NULL THEN format('it has no column %I', p_code_column)
+    WHEN v_column.typname NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'uuid') OR v_column.nspname <> 'pg_catalog'
+      THEN format('the type %s of the code column is none of text, varchar, smallint, integer, bigint, uuid', v_column.typname)
+    WHEN NOT v_column.deterministic THEN 'the code column''s collation is nondeterministic'
+    WHEN v_class.relrowsecurity AND NOT (SELECT rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = 'birthgate_reader')
+      THEN 'it has row level security, and birthgate_reader cannot bypass it (ALTER ROLE birthgate_reader BYPASSRLS)'
+    WHEN p_mode = 'listed' THEN NULL
+    WHEN NOT v_column.attnotnull THEN 'the code column can be NULL'
+    WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index
+                      WHERE indrelid = p_table AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
+                        AND indnkeyatts = 1 AND indkey[0] = v_column.attnum)
+      THEN 'the code column has no valid unique key (non-partial, not deferrable, of this column alone)'
+  END;
+END
+$$;
+ALTER FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text DEFAULT NULL::text, p_finalize text DEFAULT 'required'::text, p_critical boolean DEFAULT false, p_rule text DEFAULT NULL::text, p_replaces text[] DEFAULT '{}'::text[]) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_obstacle text := birthgate.govern_obstacle(p_table, p_code_column, p_mode);
+  v_name record;
+  v_known birthgate.collection;
+  v_collection birthgate.collection;
+  v_replaced jsonb := '[]';
+  v_grants jsonb := '[]';
+BEGIN
+  SELECT * INTO v_known FROM birthgate.collection WHERE collection_name = p_collection;
+  IF v_known.mode <> 'listed' THEN
+    v_obstacle := 'the collection is governed already (birthgate collection ungovern first)';
+  END IF;
+  IF v_obstacle IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be governed: %s', p_table, v_obstacle),
+      HINT = 'Change the table, or choose another code column.';
+  END IF;
+  SELECT n.nspname, c.relname, c.relkind, t.typname INTO v_name
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = p_code_column
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+   WHERE c.oid = p_table;
+  IF EXISTS (SELECT FROM unnest(p_replaces) AS name
+              WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND tgname = name)) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s has no trigger %s', p_table, array_to_string(p_replaces, ', ')),
+      HINT = 'Name triggers of this very table to be replaced, or none.';
+  END IF;
+  SELECT coalesce(jsonb_agg(jsonb_build_object('name', tgname, 'definition', pg_get_triggerdef(oid), 'enabled', tgenabled)), '[]')
+    INTO v_replaced FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND tgname = ANY (p_replaces);
+  -- What birthgate_reader must see, and cannot see yet.
+  IF NOT has_schema_privilege('birthgate_reader', v_name.nspname, 'USAGE') THEN
+    v_grants := v_grants || to_jsonb(format('USAGE ON SCHEMA %I', v_name.nspname));
+  END IF;
+  IF NOT has_column_privilege('birthgate_reader', p_table, p_code_column, 'SELECT') THEN
+    v_grants := v_grants || to_jsonb(format('SELECT (%I) ON %s', p_code_column, format('%I.%I', v_name.nspname, v_name.relname)));
+  END IF;
+  RETURN QUERY SELECT format('GRANT %s TO birthgate_reader', g) FROM jsonb_array_elements_text(v_grants) AS g;
+  v_collection := v_known;
+  v_collection.collection_name := p_collection;
+  v_collection.table_schema := v_name.nspname;
+  v_collection.table_name := v_name.relname;
+  v_collection.code_column := p_code_column;
+  v_collection.code_expression := CASE WHEN v_name.typname IN ('text', 'varchar') THEN format('n.%I', p_code_column)
+                                       ELSE format('n.%I::text', p_code_column) END;
+  v_collection.match_expression := format('t.%I = ANY ($1::%s[])', p_code_column,
+                                          CASE v_name.typname WHEN 'varchar' THEN 'text' ELSE v_name.typname END);
+  v_collection.mode := p_mode;
+  v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL
+                            ELSE coalesce(p_form, CASE v_name.relkind WHEN 'p' THEN 'row' ELSE 'statement' END) END;
+  v_collection.finalize := p_finalize;
+  v_collection.critical := p_critical OR coalesce(v_known.critical, false);
+  v_collection.permit_ttl := coalesce(v_known.permit_ttl, '15 minutes');
+  v_collection.replaced_triggers := v_replaced;
+  v_collection.reader_grants := v_grants || coalesce(v_known.reader_grants, '[]');
+  IF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s is partitioned, and a statement trigger does not fire for a partition written directly', p_table),
+      HINT = 'Use the row form.';
+  END IF;
+  RETURN NEXT format('SELECT birthgate.collection_put(%L::birthgate.collection)', v_collection);
+  IF p_rule IS NOT NULL THEN
+    RETURN NEXT format('SELECT birthgate.code_rule_set(%L, %L)', p_collection, p_rule);
+  END IF;
+  IF p_mode = 'listed' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT format('DROP TRIGGER %I ON %I.%I', name, v_name.nspname, v_name.relname) FROM unnest(p_replaces) AS name;
+  -- The names sort last, so that a legacy trigger has written its birth before ours looks.
+  RETURN NEXT CASE v_collection.form
+    WHEN 'statement' THEN format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION birthgate.gate_statement(%L)', v_name.nspname, v_name.relname, p_collection)
+    ELSE format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.gate_row(%L)', v_name.nspname, v_name.relname, p_collection) END;
+  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_delete AFTER DELETE ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.guard_delete(%L)', v_name.nspname, v_name.relname, p_collection);
+  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_key AFTER UPDATE ON %I.%I FOR EACH ROW WHEN (OLD.%4$I IS DISTINCT FROM NEW.%4$I) EXECUTE FUNCTION birthgate.guard_key(%3$L)', v_name.nspname, v_name.relname, p_collection, p_code_column);
+  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_truncate BEFORE TRUNCATE ON %I.%I FOR EACH STATEMENT EXECUTE FUNCTION birthgate.guard_truncate(%L)', v_name.nspname, v_name.relname, p_collection);
+  RETURN NEXT format('ALTER TABLE %I.%I ENABLE ALWAYS TRIGGER zz_birthgate_gate, ENABLE ALWAYS TRIGGER zz_birthgate_guard_delete, ENABLE ALWAYS TRIGGER zz_birthgate_guard_key, ENABLE ALWAYS TRIGGER zz_birthgate_guard_truncate', v_name.nspname, v_name.relname);
+END
+$_$;
+ALTER FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.governed(p_relid oid, p_collection text) RETURNS birthgate.collection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_relid oid;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF FOUND THEN
+    v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
+    IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
+      RETURN v_collection;
+    END IF;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'PB019',
+    MESSAGE = format('%s is not the table of the collection %L', p_relid::regclass, p_collection),
+    DETAIL = CASE WHEN v_collection.collection_name IS NULL THEN 'The collection is not known.'
+                  ELSE format('The collection''s table is %I.%I.', v_collection.table_schema, v_collection.table_name) END,
+    HINT = format('If the table was renamed or moved, run: birthgate collection rearm %s', p_collection);
+END
+$$;
+ALTER FUNCTION birthgate.governed(p_relid oid, p_collection text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.guard_delete() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, MDY'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
+  v_code text;
+BEGIN
+  EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_code USING OLD;
+  IF v_collection.mode = 'enforce' THEN
+    PERFORM birthgate.retire_row(v_collection, v_code);
+  ELSIF v_collection.mode = 'observe' THEN
+    BEGIN
+      PERFORM birthgate.retire_row(v_collection, v_code);
+    EXCEPTION
+      WHEN serialization_failure OR deadlock_detected THEN
+        RAISE;
+      WHEN OTHERS THEN
+        PERFORM birthgate.observe(v_collection.collection_name, v_code, 'DELETE', SQLSTATE);
+    END;
+  END IF;
+  RETURN NULL;
+END
+$_$;
+ALTER FUNCTION birthgate.guard_delete() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.guard_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, MDY'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
+  v_old text;
+  v_new text;
+BEGIN
+  EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_old USING OLD;
+  EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_new USING NEW;
+  IF v_old IS NOT DISTINCT FROM v_new THEN
+    RETURN NULL;
+  ELSIF v_collection.mode = 'observe' THEN
+    PERFORM birthgate.observe(v_collection.collection_name, v_new, 'UPDATE', 'PB009');
+  ELSIF v_collection.mode = 'enforce' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB009',
+      MESSAGE = format('the code of %L in the collection %L cannot be changed to %L', v_old, v_collection.collection_name, v_new),
+      DETAIL = 'A birth is of one code; another code is another entity.',
+      HINT = 'Retire the entity and bear the new one under permits of their own.';
+  END IF;
+  RETURN NULL;
+END
+$_$;
+ALTER FUNCTION birthgate.guard_key() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.guard_truncate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
+BEGIN
+  IF v_collection.mode = 'observe' THEN
+    PERFORM birthgate.observe(v_collection.collection_name, NULL, 'TRUNCATE', 'PB010');
+  ELSIF v_collection.mode = 'enforce' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB010',
+      MESSAGE = format('the collection %L cannot be truncated', v_collection.collection_name),
+      DETAIL = 'Each of its rows ends under a permit of its own.',
+      HINT = 'Delete the rows under retire permits, or: birthgate collection ungovern';
+  END IF;
+  RETURN NULL;
+END
+$$;
+ALTER FUNCTION birthgate.guard_truncate() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  RETURN QUERY EXECUTE format('SELECT name FROM unnest($1) AS name EXCEPT SELECT t.%I::text FROM %I.%I AS t',
+                              p_column, v_collection.table_schema, v_collection.table_name) USING p_names;
+END
+$_$;
+ALTER FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  INSERT INTO birthgate.observed (collection_name, entity_code, operation, refusal)
+  VALUES (p_collection, p_entity_code, p_operation, p_refusal)
+$$;
+ALTER FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_by_key(p_idempotency_key text) RETURNS TABLE(id bigint, state text, collection_name text, entity_code text, ended_why text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  SELECT p.id, p.state, p.collection_name, p.entity_code, p.ended_why
+    FROM birthgate.birth_admission_permit p
+   WHERE p.requester = session_user AND p.idempotency_key = p_idempotency_key
+$$;
+ALTER FUNCTION birthgate.permit_by_key(p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_cancel(p_id bigint, p_why text DEFAULT NULL::text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT birthgate.permit_end(p_id, 'CANCELLED', p_why) $$;
+ALTER FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_end(p_id bigint, p_to text, p_why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  IF p_to NOT IN ('CANCELLED', 'FAILED') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('a permit is not ended as %L', p_to),
+      HINT = 'Use birthgate.permit_cancel, permit_fail or permit_expire.';
+  END IF;
+  UPDATE birthgate.birth_admission_permit p SET state = p_to, ended_at = clock_timestamp(), ended_why = p_why
+   WHERE p.id = p_id AND p.state IN ('REQUESTED', 'RESERVED')
+     AND (p.requester = session_user OR birthgate.acts_as(session_user, p.holder)
+          OR birthgate.acts_as(session_user, 'birthgate_registrar'));
+  IF NOT FOUND THEN
+    PERFORM birthgate.refuse_transition(ARRAY[p_id], p_to);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.permit_end(p_id bigint, p_to text, p_why text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_expire(p_most bigint DEFAULT 10000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_expired bigint;
+BEGIN
+  UPDATE birthgate.birth_admission_permit SET state = 'EXPIRED', ended_at = v_now
+   WHERE id IN (SELECT id FROM birthgate.birth_admission_permit
+                 WHERE active AND state IN ('REQUESTED', 'RESERVED') AND expires_at <= v_now
+                 LIMIT p_most FOR NO KEY UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_expired = ROW_COUNT;
+  RETURN v_expired;
+END
+$$;
+ALTER FUNCTION birthgate.permit_expire(p_most bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_fail(p_id bigint, p_why text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT birthgate.permit_end(p_id, 'FAILED', p_why) $$;
+ALTER FUNCTION birthgate.permit_fail(p_id bigint, p_why text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_guard() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF current_user <> 'birthgate_owner' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB012',
+      MESSAGE = format('%s on birthgate.birth_admission_permit is refused', TG_OP),
+      DETAIL = format('Only Birthgate''s own functions write permits; the role here is %I.', current_user),
+      HINT = 'Use the functions birthgate.permit_request, permit_reserve, permit_cancel.';
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'PB011',
+    MESSAGE = CASE TG_OP WHEN 'INSERT' THEN format('a permit begins as REQUESTED, not as %s', NEW.state)
+                         WHEN 'DELETE' THEN format('permit %s is evidence and is not deleted', OLD.id)
+                         ELSE format('permit %s cannot go from %s to %s', OLD.id, OLD.state, NEW.state) END,
+    DETAIL = 'REQUESTED to RESERVED to CONSUMED to FINALIZED; REQUESTED or RESERVED to CANCELLED, EXPIRED or FAILED. What a permit is for never changes.',
+    HINT = 'Request a new permit.';
+END
+$$;
+ALTER FUNCTION birthgate.permit_guard() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_id bigint := birthgate.permit_request(p_collection, p_entity_code, p_kind, p_idempotency_key);
+BEGIN
+  PERFORM birthgate.permit_reserve(v_id);
+  RETURN v_id;
+END
+$$;
+ALTER FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_is_spendable(p_state text, p_expires_at timestamp with time zone, p_holder text, p_login name, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN ((p_state = 'RESERVED'::text) AND (p_expires_at > p_now) AND ((p_holder = p_login) OR birthgate.acts_as(p_login, p_holder)));
+ALTER FUNCTION birthgate.permit_is_spendable(p_state text, p_expires_at timestamp with time zone, p_holder text, p_login name, p_now timestamp with time zone) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_kind text := p_kinds[1];
+  v_permit birthgate.birth_admission_permit;
+BEGIN
+  message := format('no permit for the %s of %L in the collection %L', v_kind, p_entity_code, p_collection);
+  hint := format('Request and reserve one first: SELECT birthgate.permit_hold(%L, %L%s)', p_collection, p_entity_code,
+                 CASE v_kind WHEN 'birth' THEN '' ELSE format(', %L', v_kind) END);
+  SELECT * INTO v_permit FROM birthgate.birth_admission_permit
+   WHERE collection_name = p_collection AND entity_code = p_entity_code AND active;
+  IF NOT FOUND THEN
+    code := 'PB001';
+    detail := 'There is no active permit for this entity.';
+  ELSIF v_permit.kind <> ALL (p_kinds) THEN
+    code := 'PB001';
+    detail := format('The active permit %s is for another act: %s.', v_permit.id, v_permit.kind);
+    hint := format('Spend it, or cancel it: SELECT birthgate.permit_cancel(%s)', v_permit.id);
+  ELSIF v_permit.state = 'REQUESTED' AND v_permit.expires_at > p_now THEN
+    code := 'PB001';
+    detail := format('Permit %s is REQUESTED, not RESERVED.', v_permit.id);
+    hint := format('Reserve it: SELECT birthgate.permit_reserve(%s)', v_permit.id);
+  ELSIF v_permit.state = 'CONSUMED' THEN
+    code := 'PB001';
+    detail := format('Permit %s is CONSUMED already: a permit is for one use.', v_permit.id);
+  ELSIF v_permit.expires_at <= p_now THEN
+    code := 'PB002';
+    detail := format('Permit %s expired at %s.', v_permit.id, v_permit.expires_at);
+  ELSE
+    code := 'PB003';
+    detail := format('Permit %s belongs to %I; the login is %I.', v_permit.id, v_permit.holder, p_login);
+    hint := 'Insert as the login that holds the permit, or have one requested for this role.';
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text, p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
+            CASE WHEN p_idempotency_key IS NOT NULL THEN ARRAY[p_idempotency_key] END,
+            p_ttl, p_holder, p_break_glass))[1]
+$$;
+ALTER FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text DEFAULT 'birth'::text, p_idempotency_keys text[] DEFAULT NULL::text[], p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_now timestamptz := clock_timestamp();
+  v_holder text := coalesce(p_holder, session_user);
+  v_ttl interval;
+  v_ids bigint[];
+  v_known record;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
+                                ELSE least(v_collection.permit_ttl, '15 minutes') END);
+  IF NOT FOUND OR (p_kind = 'birth' AND v_collection.mode NOT IN ('observe', 'enforce')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018',
+      MESSAGE = format('no gate stands on the collection %L', p_collection),
+      DETAIL = format('Its mode is %s.', coalesce(v_collection.mode, 'unknown: no such collection')),
+      HINT = 'birthgate collection list shows the collections; birthgate collection govern sets the gate.';
+  END IF;
+  IF p_idempotency_keys IS NOT NULL THEN
+    IF cardinality(p_idempotency_keys) <> cardinality(p_entity_codes) THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025',
+        MESSAGE = format('%s codes, but %s idempotency keys', cardinality(p_entity_codes), cardinality(p_idempotency_keys)),
+        HINT = 'Give one key for each code, or none.';
+    END IF;
+    SELECT array_agg(p.id ORDER BY n.ord),
+           count(*) FILTER (WHERE (p.kind, p.collection_name, p.entity_code, p.holder)
+                                  <> (p_kind, p_collection, n.entity_code, v_holder)) AS other,
+           min(n.key) AS key
+      INTO v_known
+      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord)
+      JOIN birthgate.birth_admission_permit p ON p.requester = session_user AND p.idempotency_key = n.key;
+    IF v_known.other > 0 THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB013',
+        MESSAGE = format('the idempotency key %L was used for another request', v_known.key),
+        DETAIL = 'The same key must come with the same kind, collection, entity code and holder.',
+        HINT = 'Use a new key for a new request.';
+    ELSIF cardinality(v_known.array_agg) = cardinality(p_entity_codes) THEN
+      RETURN v_known.array_agg;
+    ELSIF cardinality(v_known.array_agg) > 0 THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB013',
+        MESSAGE = format('%s of the %s idempotency keys were used before', cardinality(v_known.array_agg), cardinality(p_entity_codes)),
+        HINT = 'Repeat the same batch, or request the new entities alone.';
+    END IF;
+  END IF;
+  PERFORM birthgate.check_grant(p_collection, cardinality(p_entity_codes));
+  IF p_kind = 'birth' THEN
+    PERFORM birthgate.check_code_rule(p_collection, p_entity_codes);
+    PERFORM birthgate.check_unborn(p_collection, p_entity_codes);
+  END IF;
+  IF v_holder <> session_user AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_holder) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', v_holder),
+      HINT = 'Name an existing role, or none to hold it yourself.';
+  END IF;
+  IF p_break_glass IS NOT NULL THEN
+    IF NOT birthgate.acts_as(session_user, 'birthgate_breakglass') THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB016',
+        MESSAGE = format('%I may not break the glass', session_user),
+        DETAIL = 'An emergency admission needs the role birthgate_breakglass.',
+        HINT = 'GRANT birthgate_breakglass TO … , or clear the dimensions: birthgate block list';
+    ELSIF length(btrim(p_break_glass)) < 10 OR v_ttl > interval '15 minutes' THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025',
+        MESSAGE = 'an emergency admission needs a reason of 10 characters and lasts at most 15 minutes',
+        HINT = 'Say why, and ask for a shorter time.';
+    END IF;
+  END IF;
+  PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
+  IF cardinality(p_entity_codes) = 1 THEN
+    -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
+    WITH requested AS (
+      INSERT INTO birthgate.birth_admission_permit
+             (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
+              requested_at, expires_at)
+      VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], session_user, v_holder, p_idempotency_keys[1],
+              p_break_glass, v_now, v_now + v_ttl)
+      ON CONFLICT DO NOTHING
+      RETURNING id)
+    SELECT array_agg(id) INTO v_ids FROM requested;
+  ELSE
+    -- ON CONFLICT would cost half as much again for each row of a batch.
+    BEGIN
+      WITH requested AS (
+        INSERT INTO birthgate.birth_admission_permit
+               (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
+                requested_at, expires_at)
+        SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
+               v_now, v_now + v_ttl
+          FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
+        RETURNING id)
+      SELECT array_agg(id) INTO v_ids FROM requested;
+    EXCEPTION WHEN unique_violation THEN
+      v_ids := NULL;
+    END;
+  END IF;
+  IF v_ids IS NULL THEN
+    -- Somebody else was faster, or a code or a key stands twice in the request.
+    PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
+    RAISE EXCEPTION USING ERRCODE = 'PB014',
+      MESSAGE = format('the permits in the collection %L could not be requested', p_collection),
+      DETAIL = 'An entity or a key was taken at the same moment, or stands twice in the request.',
+      HINT = 'Ask again.';
+  END IF;
+  RETURN v_ids;
+END
+$$;
+ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT birthgate.permit_reserve_many(ARRAY[p_id]) $$;
+ALTER FUNCTION birthgate.permit_reserve(p_id bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET jit TO 'off'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_reserved bigint := 0;
+  v_of record;
+BEGIN
+  FOR v_of IN
+    WITH reserved AS (
+      UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
+       WHERE p.id = ANY (p_ids) AND p.state = 'REQUESTED' AND p.expires_at > v_now + interval '1 second'
+         AND (p.requester = session_user OR birthgate.acts_as(session_user, p.holder))
+      RETURNING p.collection_name, p.kind, p.break_glass IS NOT NULL AS break_glass)
+    SELECT collection_name, kind, break_glass, count(*) AS permits FROM reserved GROUP BY 1, 2, 3
+  LOOP
+    PERFORM birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
+    v_reserved := v_reserved + v_of.permits;
+  END LOOP;
+  IF v_reserved <> cardinality(p_ids) THEN
+    PERFORM birthgate.refuse_transition(p_ids, 'RESERVED');
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'PB012',
+    MESSAGE = format('%s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+    DETAIL = format('Only Birthgate''s own functions write it; the role here is %I.', current_user),
+    HINT = 'Use Birthgate''s functions, or act as birthgate_owner.';
+END
+$$;
+ALTER FUNCTION birthgate.refuse_direct_write() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_id bigint;
+  v_permit birthgate.birth_admission_permit;
+BEGIN
+  FOREACH v_id IN ARRAY p_ids LOOP
+    SELECT * INTO v_permit FROM birthgate.birth_admission_permit WHERE id = v_id;
+    IF v_permit.id IS NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB024', MESSAGE = format('there is no permit %s', v_id),
+        HINT = 'birthgate permit list shows the permits.';
+    ELSIF NOT (v_permit.requester = session_user OR birthgate.acts_as(session_user, v_permit.holder)
+               OR birthgate.acts_as(session_user, 'birthgate_registrar')) THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB003',
+        MESSAGE = format('permit %s belongs to %I; the login is %I', v_id, v_permit.holder, session_user),
+        HINT = 'Act as the login that requested or holds the permit.';
+    ELSIF v_permit.state IN ('REQUESTED', 'RESERVED') AND v_permit.expires_at <= v_now + interval '1 second' THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB002',
+        MESSAGE = format('permit %s is overdue: it expires at %s', v_id, v_permit.expires_at),
+        HINT = 'Request a new permit.';
+    ELSIF v_permit.state <> p_to THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB011',
+        MESSAGE = format('permit %s cannot go from %s to %s', v_id, v_permit.state, p_to),
+        HINT = 'Request a new permit.';
+    END IF;
+  END LOOP;
+END
+$$;
+ALTER FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_problem record;
+BEGIN
+  SELECT p.* INTO v_problem
+    FROM unnest(p_entity_codes) AS c(entity_code),
+         birthgate.permit_problem(p_collection, c.entity_code, p_kinds, session_user, v_now) AS p LIMIT 1;
+  RAISE EXCEPTION USING ERRCODE = v_problem.code, MESSAGE = v_problem.message,
+    DETAIL = v_problem.detail, HINT = v_problem.hint;
+END
+$$;
+ALTER FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_name text := format('%I.%I', p_schema, p_table);
+BEGIN
+  RETURN NEXT format($sql$
+    CREATE OR REPLACE TRIGGER zz_birthgate_birth_insert AFTER INSERT ON %s
+    FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name
+      AND (NEW.status <> 'born' OR NEW.origin <> 'legacy' OR NEW.permit_id IS NOT NULL
+           OR NEW.retire_permit_id IS NOT NULL OR NEW.finalized_at IS NOT NULL))
+    EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  RETURN NEXT format($sql$
+    CREATE OR REPLACE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON %s
+    FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name
+      AND (OLD.entity_code, OLD.collection_name, OLD.status, OLD.origin, OLD.permit_id, OLD.retire_permit_id, OLD.born_xid, OLD.incarnation)
+          IS DISTINCT FROM
+          (NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.retire_permit_id, NEW.born_xid, NEW.incarnation))
+    EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  RETURN NEXT format($sql$
+    CREATE OR REPLACE TRIGGER zz_birthgate_birth_delete AFTER DELETE ON %s
+    FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name)
+    EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  RETURN NEXT format($sql$
+    CREATE OR REPLACE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON %s
+    FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  RETURN NEXT format('DROP TRIGGER IF EXISTS zz_birthgate_birth_bound ON %s', v_name);
+  RETURN NEXT format($sql$
+    CREATE CONSTRAINT TRIGGER zz_birthgate_birth_bound AFTER INSERT ON %s
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.permit_id IS NULL AND NEW.origin = 'legacy')
+    EXECUTE FUNCTION birthgate.birth_must_be_bound()$sql$, v_name);
+  RETURN NEXT format($sql$
+    ALTER TABLE %s
+      ENABLE ALWAYS TRIGGER zz_birthgate_birth_insert,
+      ENABLE ALWAYS TRIGGER zz_birthgate_birth_update,
+      ENABLE ALWAYS TRIGGER zz_birthgate_birth_delete,
+      ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate,
+      ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound$sql$, v_name);
+END
+$_$;
+ALTER FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_key_is_single() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_index i
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+     WHERE i.indrelid = birthgate.registry_table() AND i.indisunique AND i.indnkeyatts = 1
+       AND i.indpred IS NULL AND a.attname = 'entity_code')
+$$;
+ALTER FUNCTION birthgate.registry_key_is_single() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_table() RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT to_regclass(CASE WHEN registry_table IS NULL THEN 'birthgate.birth_registry'
+                          ELSE format('%I.%I', registry_schema, registry_table) END)
+    FROM birthgate.instance
+$$;
+ALTER FUNCTION birthgate.registry_table() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_permit_id bigint;
+  v_deleted bigint;
+BEGIN
+  v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'retire', p_idempotency_key);
+  IF p_idempotency_key IS NOT NULL
+     AND EXISTS (SELECT FROM birthgate.permit_by_key(p_idempotency_key) WHERE state = 'FINALIZED') THEN
+    RETURN v_permit_id;
+  END IF;
+  PERFORM birthgate.permit_reserve(v_permit_id);
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF v_collection.mode IN ('observe', 'enforce') THEN
+    EXECUTE format('DELETE FROM %I.%I AS t WHERE %s',
+                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
+      USING ARRAY[p_entity_code];
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  END IF;
+  IF coalesce(v_deleted, 0) = 0 THEN
+    PERFORM birthgate.retire_phantom(v_permit_id);
+  END IF;
+  RETURN v_permit_id;
+END
+$$;
+ALTER FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.retire_phantom(p_permit_id bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_permit birthgate.birth_admission_permit;
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_permit FROM birthgate.birth_admission_permit WHERE id = p_permit_id;
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = v_permit.collection_name;
+  IF v_permit.kind IS DISTINCT FROM 'retire' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024', MESSAGE = format('permit %s is not a retire permit', p_permit_id),
+      HINT = 'SELECT birthgate.permit_hold(collection, code, ''retire'')';
+  ELSIF birthgate.rows_present(v_collection, ARRAY[v_permit.entity_code]) <> 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB008',
+      MESSAGE = format('%L of the collection %L is no phantom: its row is there', v_permit.entity_code, v_permit.collection_name),
+      HINT = 'Delete the row under the retire permit.';
+  ELSIF NOT EXISTS (SELECT FROM birthgate.birth_registry
+                     WHERE entity_code = v_permit.entity_code AND collection_name = v_permit.collection_name
+                       AND status <> 'retired') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024',
+      MESSAGE = format('%L of the collection %L has no birth to retire', v_permit.entity_code, v_permit.collection_name),
+      HINT = 'birthgate entity show tells what is known of it.';
+  END IF;
+  PERFORM birthgate.retire_row(v_collection, v_permit.entity_code);
+END
+$$;
+ALTER FUNCTION birthgate.retire_phantom(p_permit_id bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.retire_row(p_collection birthgate.collection, p_entity_code text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_instance birthgate.instance;
+  v_birth record;
+  v_kind text;
+  v_permit_id bigint;
+BEGIN
+  SELECT * INTO v_instance FROM birthgate.instance;
+  SELECT id, born_xid, incarnation INTO v_birth FROM birthgate.birth_registry
+   WHERE entity_code = p_entity_code AND collection_name = p_collection.collection_name AND status <> 'retired';
+  IF v_birth.born_xid = pg_current_xact_id() AND v_birth.incarnation = v_instance.incarnation THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB008',
+      MESSAGE = format('%L of the collection %L was born in this transaction and cannot be deleted in it', p_entity_code, p_collection.collection_name),
+      DETAIL = 'Its permit would be spent with nothing born.',
+      HINT = 'Roll the transaction, or its savepoint, back instead.';
+  END IF;
+  v_kind := CASE WHEN v_birth.id IS NULL THEN 'discard' ELSE 'retire' END;
+  UPDATE birthgate.birth_admission_permit p
+     SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
+         consumed_xid = pg_current_xact_id(), incarnation = v_instance.incarnation
+   WHERE p.collection_name = p_collection.collection_name AND p.entity_code = p_entity_code AND p.active
+     AND p.kind = v_kind
+     AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
+  RETURNING p.id INTO v_permit_id;
+  IF v_permit_id IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB008',
+      MESSAGE = format('%L of the collection %L cannot be deleted without a %s permit', p_entity_code, p_collection.collection_name, v_kind),
+      DETAIL = (SELECT detail FROM birthgate.permit_problem(p_collection.collection_name, p_entity_code, ARRAY[v_kind], session_user, v_now)),
+      HINT = format('SELECT birthgate.permit_hold(%L, %L, %L), then delete.', p_collection.collection_name, p_entity_code, v_kind);
+  END IF;
+  IF v_kind = 'retire' THEN
+    UPDATE birthgate.birth_registry SET status = 'retired', retired_at = v_now, retire_permit_id = v_permit_id
+     WHERE id = v_birth.id;
+  END IF;
+  INSERT INTO birthgate.registry_changelog (collection_name, entity_code, action, permit_id)
+  VALUES (p_collection.collection_name, p_entity_code, v_kind, v_permit_id);
+  PERFORM birthgate.finalize_at_commit(p_collection, v_kind, ARRAY[v_permit_id]);
+END
+$$;
+ALTER FUNCTION birthgate.retire_row(p_collection birthgate.collection, p_entity_code text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, MDY'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    AS $$
+DECLARE
+  v_present bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %I.%I AS t WHERE %s',
+                 p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
+     INTO v_present USING p_entity_codes;
+  RETURN v_present;
+END
+$$;
+ALTER FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.trigger_fingerprint(p_table regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT encode(sha256(convert_to(coalesce(string_agg(pg_get_triggerdef(oid) || ' ' || tgenabled::text, E'\n'
+                                                      ORDER BY tgname COLLATE "C"), ''), 'UTF8')), 'hex')
+    FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal
+$$;
+ALTER FUNCTION birthgate.trigger_fingerprint(p_table regclass) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.trust(p_table regclass) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT coalesce('detect-only: ' || string_agg(r.rolname, ', ' ORDER BY r.rolname) || ' owns the table', 'enforced')
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_roles r ON r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, c.relowner, 'MEMBER')
+   WHERE c.oid = p_table
+$$;
+ALTER FUNCTION birthgate.trust(p_table regclass) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.unadopt_plan() RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_instance birthgate.instance;
+  v_name text;
+BEGIN
+  SELECT * INTO v_instance FROM birthgate.instance;
+  IF v_instance.registry_table IS NOT NULL THEN
+    v_name := format('%I.%I', v_instance.registry_schema, v_instance.registry_table);
+    RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_name) FROM pg_catalog.pg_trigger
+                  WHERE tgrelid = to_regclass(v_name) AND tgname LIKE 'zz\_birthgate\_birth%' ORDER BY tgname;
+    RETURN NEXT 'DROP VIEW birthgate.birth_registry';
+    RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
+    RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
+    RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id', v_name);
+    RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
+  END IF;
+  IF v_instance.changelog_table IS NOT NULL THEN
+    v_name := format('%I.%I', v_instance.changelog_schema, v_instance.changelog_table);
+    RETURN NEXT 'DROP VIEW birthgate.registry_changelog';
+    RETURN NEXT format('ALTER TABLE %s DROP COLUMN permit_id', v_name);
+    RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.unadopt_plan() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ungovern_plan(p_collection text) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+  v_table text;
+  v_old jsonb;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
+  RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_table)
+                 FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(v_table) AND tgname LIKE 'zz\_birthgate\_g%' AND NOT tgisinternal
+                ORDER BY tgname;
+  FOR v_old IN SELECT * FROM jsonb_array_elements(v_collection.replaced_triggers) LOOP
+    RETURN NEXT v_old ->> 'definition';
+    IF v_old ->> 'enabled' <> 'O' THEN
+      RETURN NEXT format('ALTER TABLE %s %s TRIGGER %I', v_table,
+                         CASE v_old ->> 'enabled' WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'DISABLE' END,
+                         v_old ->> 'name');
+    END IF;
+  END LOOP;
+  -- Another collection of the schema needs the schema's grant as well.
+  RETURN QUERY SELECT format('REVOKE %s FROM birthgate_reader', g)
+                 FROM jsonb_array_elements_text(v_collection.reader_grants) AS g
+                WHERE g NOT LIKE 'USAGE ON SCHEMA%'
+                   OR NOT EXISTS (SELECT FROM birthgate.collection o
+                                   WHERE o.table_schema = v_collection.table_schema AND o.collection_name <> p_collection);
+  RETURN NEXT format('SELECT birthgate.collection_remove(%L)', p_collection);
+END
+$$;
+ALTER FUNCTION birthgate.ungovern_plan(p_collection text) OWNER TO birthgate_owner;
+CREATE TABLE birthgate.admission_grant (
+    role_name text NOT NULL,
+    collection_name text NOT NULL,
+    quota bigint,
+    granted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    granted_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT admission_grant_quota_check CHECK ((quota >= 0))
+);
+ALTER TABLE birthgate.admission_grant OWNER TO birthgate_owner;
+CREATE TABLE birthgate.birth_admission_permit (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    active boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'CONSUMED'::text]))) STORED NOT NULL,
+    collection_name text NOT NULL,
+    entity_code text NOT NULL,
+    requester text NOT NULL,
+    holder text NOT NULL,
+    idempotency_key text,
+    break_glass text,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    reserved_at timestamp with time zone,
+    consumed_at timestamp with time zone,
+    consumed_by text,
+    consumed_xid xid8,
+    incarnation bigint,
+    finalized_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_why text,
+    CONSTRAINT birth_admission_permit_break_glass_check CHECK ((length(btrim(break_glass)) >= 10)),
+    CONSTRAINT birth_admission_permit_entity_code_check CHECK ((entity_code <> ''::text)),
+    CONSTRAINT birth_admission_permit_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
+    CONSTRAINT birth_admission_permit_kind_check CHECK ((kind = ANY (ARRAY['birth'::text, 'retire'::text, 'discard'::text]))),
+    CONSTRAINT birth_admission_permit_state_check CHECK ((state = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'CONSUMED'::text, 'FINALIZED'::text, 'FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text]))),
+    CONSTRAINT permit_break_glass_is_short CHECK (((break_glass IS NULL) OR (expires_at <= (requested_at + '00:15:00'::interval)))),
+    CONSTRAINT permit_consumed CHECK (
+CASE
+    WHEN (state = ANY (ARRAY['CONSUMED'::text, 'FINALIZED'::text])) THEN ((consumed_at IS NOT NULL) AND (consumed_by IS NOT NULL) AND (consumed_xid IS NOT NULL) AND (incarnation IS NOT NULL))
+    ELSE ((consumed_at IS NULL) AND (consumed_by IS NULL) AND (consumed_xid IS NULL) AND (incarnation IS NULL))
+END),
+    CONSTRAINT permit_ended CHECK ((((state = ANY (ARRAY['FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text])) = (ended_at IS NOT NULL)) AND ((state = 'FAILED'::text) <= (ended_why IS NOT NULL)))),
+    CONSTRAINT permit_finalized CHECK (((state = 'FINALIZED'::text) = (finalized_at IS NOT NULL))),
+    CONSTRAINT permit_reserved CHECK (
+CASE state
+    WHEN 'REQUESTED'::text THEN (reserved_at IS NULL)
+    WHEN 'RESERVED'::text THEN (reserved_at IS NOT NULL)
+    WHEN 'CONSUMED'::text THEN (reserved_at IS NOT NULL)
+    WHEN 'FINALIZED'::text THEN (reserved_at IS NOT NULL)
+    ELSE true
+END)
+)
+WITH (fillfactor='50');
+ALTER TABLE birthgate.birth_admission_permit OWNER TO birthgate_owner;
+ALTER TABLE birthgate.birth_admission_permit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME birthgate.birth_admission_permit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE birthgate.birth_registry (
+    id bigint NOT NULL,
+    entity_code text NOT NULL,
+    collection_name text NOT NULL,
+    status text DEFAULT 'born'::text NOT NULL,
+    origin text DEFAULT 'legacy'::text NOT NULL,
+    permit_id bigint,
+    born_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    born_xid xid8 DEFAULT pg_current_xact_id(),
+    incarnation bigint DEFAULT '/* this database's incarnation */ 0'::bigint,
+    finalized_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    retire_permit_id bigint,
+    CONSTRAINT birth_has_permit CHECK (((origin <> 'permit'::text) OR (permit_id IS NOT NULL))),
+    CONSTRAINT birth_registry_origin_check CHECK ((origin = ANY (ARRAY['permit'::text, 'legacy'::text, 'backfill'::text, 'decision'::text]))),
+    CONSTRAINT birth_registry_status_check CHECK ((status = ANY (ARRAY['born'::text, 'finalized'::text, 'retired'::text]))),
+    CONSTRAINT birth_retired CHECK (((status = 'retired'::text) = (retire_permit_id IS NOT NULL)))
+)
+WITH (fillfactor='50');
+ALTER TABLE birthgate.birth_registry OWNER TO birthgate_owner;
+ALTER TABLE birthgate.birth_registry ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME birthgate.birth_registry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE birthgate.block_dimension (
+    name text NOT NULL,
+    description text NOT NULL,
+    query text,
+    bound bigint DEFAULT 0 NOT NULL,
+    max_age interval DEFAULT '01:00:00'::interval NOT NULL,
+    CONSTRAINT block_dimension_max_age_check CHECK ((max_age > '00:00:00'::interval))
+);
+ALTER TABLE birthgate.block_dimension OWNER TO birthgate_owner;
+CREATE TABLE birthgate.block_observation (
+    dimension text NOT NULL,
+    value bigint,
+    problem text,
+    observed_at timestamp with time zone NOT NULL,
+    observed_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT block_observation_check CHECK (((value IS NULL) = (problem IS NOT NULL)))
+);
+ALTER TABLE birthgate.block_observation OWNER TO birthgate_owner;
+CREATE TABLE birthgate.block_rule (
+    action text NOT NULL,
+    dimension text NOT NULL
+);
+ALTER TABLE birthgate.block_rule OWNER TO birthgate_owner;
+CREATE VIEW birthgate.block_status AS
+ SELECT d.name,
+    d.description,
+    o.value,
+    d.bound,
+    o.observed_at,
+    o.problem,
+        CASE
+            WHEN (o.value IS NULL) THEN 'unknown'::text
+            WHEN (o.observed_at < (clock_timestamp() - d.max_age)) THEN 'too old'::text
+            WHEN (o.value > d.bound) THEN 'over'::text
+            ELSE 'within'::text
+        END AS state,
+    ARRAY( SELECT r.action
+           FROM birthgate.block_rule r
+          WHERE (r.dimension = d.name)
+          ORDER BY r.action) AS blocks
+   FROM (birthgate.block_dimension d
+     LEFT JOIN birthgate.block_observation o ON ((o.dimension = d.name)));
+ALTER TABLE birthgate.block_status OWNER TO birthgate_owner;
+CREATE TABLE birthgate.code_rule (
+    collection_name text NOT NULL,
+    pattern text NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL
+);
+ALTER TABLE birthgate.code_rule OWNER TO birthgate_owner;
+CREATE UNLOGGED TABLE birthgate.finalization (
+    first_permit_id bigint NOT NULL,
+    collection_name text NOT NULL,
+    kind text NOT NULL,
+    permit_ids bigint[] NOT NULL
+);
+ALTER TABLE ONLY birthgate.finalization ALTER COLUMN permit_ids SET STORAGE EXTERNAL;
+ALTER TABLE birthgate.finalization OWNER TO birthgate_owner;
+CREATE TABLE birthgate.instance (
+    only_row boolean DEFAULT true NOT NULL,
+    incarnation bigint NOT NULL,
+    registry_schema text,
+    registry_table text,
+    changelog_schema text,
+    changelog_table text,
+    CONSTRAINT instance_check CHECK (((registry_schema IS NULL) = (registry_table IS NULL))),
+    CONSTRAINT instance_check1 CHECK (((changelog_schema IS NULL) = (changelog_table IS NULL))),
+    CONSTRAINT instance_only_row_check CHECK (only_row)
+);
+ALTER TABLE birthgate.instance OWNER TO birthgate_owner;
+CREATE TABLE birthgate.observed (
+    id bigint NOT NULL,
+    collection_name text NOT NULL,
+    entity_code text,
+    operation text NOT NULL,
+    refusal text NOT NULL,
+    login text DEFAULT SESSION_USER NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT observed_operation_check CHECK ((operation = ANY (ARRAY['INSERT'::text, 'UPDATE'::text, 'DELETE'::text, 'TRUNCATE'::text, 'COMMIT'::text])))
+);
+ALTER TABLE birthgate.observed OWNER TO birthgate_owner;
+ALTER TABLE birthgate.observed ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME birthgate.observed_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE birthgate.registry_changelog (
+    id bigint NOT NULL,
+    collection_name text,
+    entity_code text,
+    action text NOT NULL,
+    permit_id bigint,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE birthgate.registry_changelog OWNER TO birthgate_owner;
+ALTER TABLE birthgate.registry_changelog ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME birthgate.registry_changelog_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE birthgate.schema_version (
+    version integer NOT NULL,
+    installed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    installed_by text DEFAULT SESSION_USER NOT NULL
+);
+ALTER TABLE birthgate.schema_version OWNER TO birthgate_owner;
+CREATE TABLE birthgate.stop (
+    collection_name text NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT stop_reason_check CHECK ((length(btrim(reason)) >= 10))
+);
+ALTER TABLE birthgate.stop OWNER TO birthgate_owner;
+ALTER TABLE ONLY birthgate.admission_grant
+    ADD CONSTRAINT admission_grant_pkey PRIMARY KEY (role_name, collection_name);
+ALTER TABLE ONLY birthgate.birth_admission_permit
+    ADD CONSTRAINT birth_admission_permit_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY birthgate.birth_registry
+    ADD CONSTRAINT birth_registry_entity_code_collection_name_key UNIQUE (entity_code, collection_name);
+ALTER TABLE ONLY birthgate.birth_registry
+    ADD CONSTRAINT birth_registry_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY birthgate.block_dimension
+    ADD CONSTRAINT block_dimension_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY birthgate.block_observation
+    ADD CONSTRAINT block_observation_pkey PRIMARY KEY (dimension);
+ALTER TABLE ONLY birthgate.block_rule
+    ADD CONSTRAINT block_rule_pkey PRIMARY KEY (action, dimension);
+ALTER TABLE ONLY birthgate.code_rule
+    ADD CONSTRAINT code_rule_pkey PRIMARY KEY (collection_name);
+ALTER TABLE ONLY birthgate.collection
+    ADD CONSTRAINT collection_pkey PRIMARY KEY (collection_name);
+ALTER TABLE ONLY birthgate.collection
+    ADD CONSTRAINT collection_table_schema_table_name_key UNIQUE (table_schema, table_name);
+ALTER TABLE ONLY birthgate.finalization
+    ADD CONSTRAINT finalization_pkey PRIMARY KEY (first_permit_id);
+ALTER TABLE ONLY birthgate.instance
+    ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY birthgate.observed
+    ADD CONSTRAINT observed_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY birthgate.registry_changelog
+    ADD CONSTRAINT registry_changelog_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY birthgate.schema_version
+    ADD CONSTRAINT schema_version_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY birthgate.stop
+    ADD CONSTRAINT stop_pkey PRIMARY KEY (collection_name);
+CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admission_permit USING btree (collection_name, entity_code) WHERE active;
+CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (requester, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE UNIQUE INDEX birth_registry_permit_key ON birthgate.birth_registry USING btree (permit_id) WHERE (permit_id IS NOT NULL);
+CREATE UNIQUE INDEX birth_registry_retire_permit_key ON birthgate.birth_registry USING btree (retire_permit_id) WHERE (retire_permit_id IS NOT NULL);
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.admission_grant ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_dimension FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_dimension ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_observation FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_observation ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_rule FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_rule ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.code_rule FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.collection FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.finalization FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.instance FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.observed FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.stop FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.admission_grant FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.admission_grant ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.block_dimension FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_dimension ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.block_observation FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_observation ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.block_rule FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.block_rule ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.code_rule FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.collection FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.finalization FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.instance FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.observed FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.stop FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE CONSTRAINT TRIGGER finalize AFTER INSERT ON birthgate.finalization DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION birthgate.finalize();
+ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalize;
+CREATE TRIGGER permit_guard_delete AFTER DELETE ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_delete;
+CREATE TRIGGER permit_guard_insert AFTER INSERT ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (new.state <> 'REQUESTED'::text))) EXECUTE FUNCTION birthgate.permit_guard();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_insert;
+CREATE TRIGGER permit_guard_update AFTER UPDATE ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (NOT
+        CASE old.state
+            WHEN 'REQUESTED'::text THEN (new.state = ANY (ARRAY['RESERVED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))
+            WHEN 'RESERVED'::text THEN (new.state = ANY (ARRAY['CONSUMED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))
+            WHEN 'CONSUMED'::text THEN (new.state = 'FINALIZED'::text)
+            ELSE false
+        END) OR ((old.id <> new.id) OR (old.kind <> new.kind) OR (old.collection_name <> new.collection_name) OR (old.entity_code <> new.entity_code) OR (old.requester <> new.requester) OR (old.holder <> new.holder) OR (old.requested_at <> new.requested_at) OR (old.expires_at <> new.expires_at)) OR (old.idempotency_key IS DISTINCT FROM new.idempotency_key) OR (old.break_glass IS DISTINCT FROM new.break_glass))) EXECUTE FUNCTION birthgate.permit_guard();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_update;
+CREATE TRIGGER permit_truncate_guard BEFORE TRUNCATE ON birthgate.birth_admission_permit FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;
+CREATE CONSTRAINT TRIGGER zz_birthgate_birth_bound AFTER INSERT ON birthgate.birth_registry DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((new.permit_id IS NULL) AND (new.origin = 'legacy'::text))) EXECUTE FUNCTION birthgate.birth_must_be_bound();
+ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound;
+CREATE TRIGGER zz_birthgate_birth_delete AFTER DELETE ON birthgate.birth_registry FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.birth_guard();
+ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_delete;
+CREATE TRIGGER zz_birthgate_birth_insert AFTER INSERT ON birthgate.birth_registry FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) AND ((new.status <> 'born'::text) OR (new.origin <> 'legacy'::text) OR (new.permit_id IS NOT NULL) OR (new.retire_permit_id IS NOT NULL) OR (new.finalized_at IS NOT NULL)))) EXECUTE FUNCTION birthgate.birth_guard();
+ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_insert;
+CREATE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON birthgate.birth_registry FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard();
+ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate;
+CREATE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON birthgate.birth_registry FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) AND ((((((((old.entity_code IS DISTINCT FROM new.entity_code) OR (old.collection_name IS DISTINCT FROM new.collection_name)) OR (old.status IS DISTINCT FROM new.status)) OR (old.origin IS DISTINCT FROM new.origin)) OR (old.permit_id IS DISTINCT FROM new.permit_id)) OR (old.retire_permit_id IS DISTINCT FROM new.retire_permit_id)) OR (old.born_xid IS DISTINCT FROM new.born_xid)) OR (old.incarnation IS DISTINCT FROM new.incarnation)))) EXECUTE FUNCTION birthgate.birth_guard();
+ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_update;
+ALTER TABLE ONLY birthgate.admission_grant
+    ADD CONSTRAINT admission_grant_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
+ALTER TABLE ONLY birthgate.block_observation
+    ADD CONSTRAINT block_observation_dimension_fkey FOREIGN KEY (dimension) REFERENCES birthgate.block_dimension(name) ON DELETE CASCADE;
+ALTER TABLE ONLY birthgate.block_rule
+    ADD CONSTRAINT block_rule_dimension_fkey FOREIGN KEY (dimension) REFERENCES birthgate.block_dimension(name) ON DELETE CASCADE;
+ALTER TABLE ONLY birthgate.code_rule
+    ADD CONSTRAINT code_rule_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
+ALTER TABLE ONLY birthgate.stop
+    ADD CONSTRAINT stop_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
+GRANT USAGE ON SCHEMA birthgate TO birthgate_admitter;
+GRANT USAGE ON SCHEMA birthgate TO birthgate_registrar;
+GRANT USAGE ON SCHEMA birthgate TO birthgate_breakglass;
+GRANT USAGE ON SCHEMA birthgate TO birthgate_auditor;
+GRANT USAGE ON SCHEMA birthgate TO birthgate_reader;
+REVOKE ALL ON FUNCTION birthgate.acts_as(p_login name, p_role text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.collection TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.collection TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.collection TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.collection TO birthgate_reader;
+REVOKE ALL ON FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.blocked_by(p_action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_registrar;
+GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.clear_overdue(p_collection text, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.code_rule_set(p_collection text, p_pattern text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collection) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.finalize() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_registrar;
+GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.gate_row() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.gate_statement() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.governed(p_relid oid, p_collection text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.guard_delete() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.guard_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_end(p_id bigint, p_to text, p_why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_end(p_id bigint, p_to text, p_why text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_end(p_id bigint, p_to text, p_why text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_expire(p_most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_expire(p_most bigint) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_guard() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_is_spendable(p_state text, p_expires_at timestamp with time zone, p_holder text, p_login name, p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_key_is_single() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_table() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.retire_row(p_collection birthgate.collection, p_entity_code text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.trigger_fingerprint(p_table regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.trust(p_table regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.unadopt_plan() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ungovern_plan(p_collection text) FROM PUBLIC;
+GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.birth_registry TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.birth_registry TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.birth_registry TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.birth_registry TO birthgate_reader;
+GRANT SELECT ON TABLE birthgate.block_dimension TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.block_dimension TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.block_observation TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.block_observation TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.block_rule TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.block_rule TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.block_status TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.block_status TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.block_status TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.finalization TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.finalization TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.instance TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.instance TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.observed TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.observed TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.schema_version TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.schema_version TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.schema_version TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.stop TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.stop TO birthgate_auditor;
