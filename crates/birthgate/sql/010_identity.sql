@@ -46,3 +46,17 @@ CREATE OR REPLACE TRIGGER permit_truncate_guard
   BEFORE TRUNCATE ON birthgate.birth_admission_permit
   FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;
+
+-- Has statements on many keys planned for these very keys: a generic plan searches an array that it
+-- does not know from end to end for each row. Few keys keep the cached plan. Whoever calls it has
+-- `SET plan_cache_mode = auto`, which ends with the function.
+CREATE OR REPLACE FUNCTION birthgate.plan_for(p_keys integer) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_keys > 8 THEN
+    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+  END IF;
+END
+$$;

@@ -188,7 +188,7 @@ CREATE OR REPLACE FUNCTION birthgate.permit_request_many(
   p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
 AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -198,6 +198,7 @@ DECLARE
   v_ids bigint[];
   v_known record;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(p_entity_codes));
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -312,13 +313,14 @@ $$;
 -- at the insert, so that nobody's insert is ever stopped by a daemon that died.
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_reserved bigint := 0;
   v_of record;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(p_ids));
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now

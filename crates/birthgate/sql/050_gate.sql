@@ -86,7 +86,7 @@ $$;
 -- The statement form: one call for all rows of a statement.
 CREATE OR REPLACE FUNCTION birthgate.gate_statement() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
 SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
@@ -96,6 +96,7 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
   IF v_codes IS NOT NULL THEN
+    PERFORM birthgate.plan_for(cardinality(v_codes));
     PERFORM birthgate.admit_in_mode(v_collection, v_codes);
   END IF;
   RETURN NULL;

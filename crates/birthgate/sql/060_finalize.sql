@@ -86,11 +86,12 @@ $$;
 
 CREATE OR REPLACE FUNCTION birthgate.finalize() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
 AS $$
 DECLARE
   v_collection birthgate.collection;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(NEW.permit_ids));
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
   PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;

@@ -559,10 +559,12 @@ CREATE FUNCTION birthgate.finalize() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'auto'
     AS $$
 DECLARE
   v_collection birthgate.collection;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(NEW.permit_ids));
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
   PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
@@ -675,6 +677,7 @@ CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'auto'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'postgres'
@@ -687,6 +690,7 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
   IF v_codes IS NOT NULL THEN
+    PERFORM birthgate.plan_for(cardinality(v_codes));
     PERFORM birthgate.admit_in_mode(v_collection, v_codes);
   END IF;
   RETURN NULL;
@@ -1091,6 +1095,7 @@ CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'auto'
     AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -1100,6 +1105,7 @@ DECLARE
   v_ids bigint[];
   v_known record;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(p_entity_codes));
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -1206,12 +1212,14 @@ CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
+    SET plan_cache_mode TO 'auto'
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_reserved bigint := 0;
   v_of record;
 BEGIN
+  PERFORM birthgate.plan_for(cardinality(p_ids));
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
@@ -1229,6 +1237,17 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.plan_for(p_keys integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF p_keys > 8 THEN
+    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.plan_for(p_keys integer) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1971,6 +1990,7 @@ GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_registr
 REVOKE ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.plan_for(p_keys integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;
