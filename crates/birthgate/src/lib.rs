@@ -9,7 +9,6 @@ pub mod collection;
 pub mod database;
 pub mod error;
 pub mod permit;
-pub mod private_postgres;
 pub mod private_server;
 pub mod refusal;
 pub mod registry;

@@ -48,3 +48,39 @@ fn keeps_the_folder_when_asked_and_no_other() {
     assert!(ended.stderr.contains("holds no server of Birthgate"), "{}", ended.stderr);
     assert!(other.join("mine").is_file());
 }
+
+/// Waits, for at most half a minute, until it is so.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let since = std::time::Instant::now();
+    while !is_so() {
+        assert!(since.elapsed().as_secs() < 30, "still not so: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_demo_leaves_neither_server_nor_folder() {
+    let root = tempfile::tempdir().unwrap();
+    // The server's unprivileged user must be able to enter.
+    std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let folders = || -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_birthgate"))
+        .args(["demo", "--scale", "1"])
+        .env("TMPDIR", root.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the server is up", || {
+        folders().iter().any(|folder| folder.join(".s.PGSQL.5432").exists())
+    });
+    let pid_file = folders()[0].join("data/postmaster.pid");
+    let pid = std::fs::read_to_string(pid_file).unwrap().lines().next().unwrap().to_owned();
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    wait_until("the folder is gone", || folders().is_empty());
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "the server still runs");
+}
