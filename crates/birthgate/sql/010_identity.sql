@@ -3,12 +3,14 @@
 
 -- Whether the login may act as the role. A role that no longer exists is nobody's.
 CREATE OR REPLACE FUNCTION birthgate.acts_as(p_login name, p_role text) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_login = p_role
+BEGIN
+  RETURN p_login = p_role
       OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'))
+                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'));
+END
 $$;
 
 -- Refuses every direct write on a table of Birthgate. SECURITY INVOKER: a definer function would
@@ -47,9 +49,10 @@ CREATE OR REPLACE TRIGGER permit_truncate_guard
   FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;
 
--- Has statements on many keys planned for these very keys: a generic plan searches an array that it
--- does not know from end to end for each row. Few keys keep the cached plan. Whoever calls it has
--- `SET plan_cache_mode = auto`, which ends with the function.
+-- Plans of statements on keys. Few keys: one cached plan, always by index, whatever the statistics say.
+-- Many keys: planned for these very keys, because a generic plan searches an array that it does not
+-- know from end to end for each row. Whoever calls it has `SET plan_cache_mode = force_generic_plan` and
+-- `SET enable_seqscan = off`, which end with the function.
 CREATE OR REPLACE FUNCTION birthgate.plan_for(p_keys integer) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

@@ -188,7 +188,8 @@ CREATE OR REPLACE FUNCTION birthgate.permit_request_many(
   p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -301,19 +302,22 @@ CREATE OR REPLACE FUNCTION birthgate.permit_request(
   p_collection text, p_entity_code text, p_kind text DEFAULT 'birth', p_idempotency_key text DEFAULT NULL,
   p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
 RETURNS bigint
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
+BEGIN
+  RETURN (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
             CASE WHEN p_idempotency_key IS NOT NULL THEN ARRAY[p_idempotency_key] END,
-            p_ttl, p_holder, p_break_glass))[1]
+            p_ttl, p_holder, p_break_glass))[1];
+END
 $$;
 
 -- Reserves permits: from here on an insert is admitted. All stop-conditions are judged here, and not
 -- at the insert, so that nobody's insert is ever stopped by a daemon that died.
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -339,9 +343,13 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT birthgate.permit_reserve_many(ARRAY[p_id]) $$;
+AS $$
+BEGIN
+  PERFORM birthgate.permit_reserve_many(ARRAY[p_id]);
+END
+$$;
 
 -- Says which of the permits cannot go to the state, and why. One that is there already is no problem.
 CREATE OR REPLACE FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) RETURNS void

@@ -86,7 +86,8 @@ $$;
 -- The statement form: one call for all rows of a statement.
 CREATE OR REPLACE FUNCTION birthgate.gate_statement() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
@@ -107,7 +108,8 @@ $$;
 -- apply of logical replication).
 CREATE OR REPLACE FUNCTION birthgate.gate_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
 SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$

@@ -86,7 +86,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION birthgate.finalize() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET plan_cache_mode = auto
+SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection;

@@ -12,14 +12,20 @@ SELECT d.name, d.description, o.value, d.bound, o.observed_at, o.problem,
 
 -- The dimensions that block the action now, in words; NULL when none does.
 CREATE OR REPLACE FUNCTION birthgate.blocked_by(p_action text) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
-  SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
-                                 WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
-                                 ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
-    FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
-   WHERE r.action = p_action AND s.state <> 'within'
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.block_rule WHERE action = p_action) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
+                                   WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
+                                   ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
+      FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
+     WHERE r.action = p_action AND s.state <> 'within');
+END
 $$;
 
 CREATE OR REPLACE FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) RETURNS void

@@ -1,12 +1,14 @@
 CREATE SCHEMA birthgate;
 ALTER SCHEMA birthgate OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.acts_as(p_login name, p_role text) RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT p_login = p_role
+BEGIN
+  RETURN p_login = p_role
       OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'))
+                  WHERE r.rolname = p_role AND pg_has_role(p_login, r.oid, 'USAGE'));
+END
 $$;
 ALTER FUNCTION birthgate.acts_as(p_login name, p_role text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint DEFAULT NULL::bigint) RETURNS void
@@ -325,15 +327,21 @@ CREATE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_prob
 $$;
 ALTER FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.blocked_by(p_action text) RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-  SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
-                                 WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
-                                 ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
-    FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
-   WHERE r.action = p_action AND s.state <> 'within'
+BEGIN
+  IF NOT EXISTS (SELECT FROM birthgate.block_rule WHERE action = p_action) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (
+    SELECT string_agg(CASE s.state WHEN 'over' THEN format('%s %s > %s', s.name, s.value, s.bound)
+                                   WHEN 'too old' THEN format('%s too old (%s)', s.name, s.observed_at)
+                                   ELSE format('%s unknown', s.name) END, ' · ' ORDER BY s.name)
+      FROM birthgate.block_status s JOIN birthgate.block_rule r ON r.dimension = s.name
+     WHERE r.action = p_action AND s.state <> 'within');
+END
 $$;
 ALTER FUNCTION birthgate.blocked_by(p_action text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS void
@@ -559,7 +567,8 @@ CREATE FUNCTION birthgate.finalize() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
-    SET plan_cache_mode TO 'auto'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -656,6 +665,9 @@ CREATE FUNCTION birthgate.gate_row() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'postgres'
@@ -677,7 +689,8 @@ CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
-    SET plan_cache_mode TO 'auto'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, MDY'
     SET "IntervalStyle" TO 'postgres'
@@ -1082,12 +1095,14 @@ END
 $$;
 ALTER FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text, p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
+BEGIN
+  RETURN (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
             CASE WHEN p_idempotency_key IS NOT NULL THEN ARRAY[p_idempotency_key] END,
-            p_ttl, p_holder, p_break_glass))[1]
+            p_ttl, p_holder, p_break_glass))[1];
+END
 $$;
 ALTER FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text DEFAULT 'birth'::text, p_idempotency_keys text[] DEFAULT NULL::text[], p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint[]
@@ -1095,7 +1110,8 @@ CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
-    SET plan_cache_mode TO 'auto'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -1203,16 +1219,21 @@ END
 $$;
 ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$ SELECT birthgate.permit_reserve_many(ARRAY[p_id]) $$;
+    AS $$
+BEGIN
+  PERFORM birthgate.permit_reserve_many(ARRAY[p_id]);
+END
+$$;
 ALTER FUNCTION birthgate.permit_reserve(p_id bigint) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     SET jit TO 'off'
-    SET plan_cache_mode TO 'auto'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
