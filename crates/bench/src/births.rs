@@ -236,7 +236,7 @@ impl Births {
         let (ours, floor) = (mid(|r| r.ours_bulk), mid(|r| r.floor_bulk));
         report.add(
             "bulk_vs_floor",
-            Bar::None,
+            Bar::AtMost(2.0),
             &all(|r| r.ours_bulk / r.floor_bulk),
             format!("ours {ours:.2} s, floor {floor:.2} s"),
         );
@@ -257,7 +257,7 @@ impl Births {
         };
         report.add(
             "single_p50_vs_floor",
-            Bar::None,
+            Bar::AtMost(1.5),
             &all(better),
             format!("{name}: hold {hold:.0} us, admit {admit:.0} us, floor {floor:.0} us"),
         );

@@ -20,8 +20,6 @@ pub enum Format {
 /// Where a ratio should be.
 #[derive(Clone, Copy, Debug)]
 pub enum Bar {
-    /// Measured, without a bar.
-    None,
     /// The smaller, the better.
     AtMost(f64),
     /// The greater, the better.
@@ -29,19 +27,17 @@ pub enum Bar {
 }
 
 impl Bar {
-    fn met(self, value: f64) -> Option<bool> {
+    fn met(self, value: f64) -> bool {
         match self {
-            Bar::None => None,
-            Bar::AtMost(bar) => Some(value <= bar),
-            Bar::AtLeast(bar) => Some(value >= bar),
+            Bar::AtMost(bar) => value <= bar,
+            Bar::AtLeast(bar) => value >= bar,
         }
     }
 
-    fn words(self) -> Option<String> {
+    fn words(self) -> String {
         match self {
-            Bar::None => None,
-            Bar::AtMost(bar) => Some(format!("<= {bar}")),
-            Bar::AtLeast(bar) => Some(format!(">= {bar}")),
+            Bar::AtMost(bar) => format!("<= {bar}"),
+            Bar::AtLeast(bar) => format!(">= {bar}"),
         }
     }
 }
@@ -52,8 +48,8 @@ struct Ratio {
     median: f64,
     min: f64,
     max: f64,
-    bar: Option<String>,
-    met: Option<bool>,
+    bar: String,
+    met: bool,
     /// Which way of ours was taken, and its own figures in words.
     note: String,
 }
@@ -122,14 +118,13 @@ impl Report {
             .load_preset(presets::NOTHING)
             .set_header(["name", "median", "min", "max", "bar", "met?", "how"]);
         for (name, ratio) in &self.ratios {
-            let met = ratio.met.map_or("", |met| if met { "yes" } else { "no" });
             table.add_row([
                 (*name).to_owned(),
                 format!("{:.2}", ratio.median),
                 format!("{:.2}", ratio.min),
                 format!("{:.2}", ratio.max),
-                ratio.bar.clone().unwrap_or_default(),
-                met.to_owned(),
+                ratio.bar.clone(),
+                if ratio.met { "yes" } else { "no" }.to_owned(),
                 ratio.note.clone(),
             ]);
         }
