@@ -49,17 +49,10 @@ CREATE OR REPLACE TRIGGER permit_truncate_guard
   FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;
 
--- Plans of statements on keys. Few keys: one cached plan, always by index, whatever the statistics say.
--- Many keys: planned for these very keys, because a generic plan searches an array that it does not
--- know from end to end for each row. Whoever calls it has `SET plan_cache_mode = force_generic_plan` and
--- `SET enable_seqscan = off`, which end with the function.
-CREATE OR REPLACE FUNCTION birthgate.plan_for(p_keys integer) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  IF p_keys > 8 THEN
-    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-  END IF;
-END
-$$;
+-- How the functions on the way of a birth are written, because a single birth should cost little and
+-- so should each of a million:
+-- * `SET plan_cache_mode = force_generic_plan` and `SET enable_seqscan = off`: for few keys one cached
+--   plan, always by index, whatever the statistics say. For many keys they plan anew, since a generic
+--   plan searches an array that it does not know from end to end for each row.
+-- * What checks answers true or raises, and is called in an assignment: PL/pgSQL evaluates that
+--   without starting an executor, as it would for PERFORM.

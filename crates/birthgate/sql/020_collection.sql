@@ -35,8 +35,8 @@ AS $$
   VALUES (p_collection, p_entity_code, p_operation, p_refusal)
 $$;
 
--- Says why a code may not be born under the collection's rule; nothing when it may.
-CREATE OR REPLACE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS void
+-- Refuses a code that may not be born under the collection's rule.
+CREATE OR REPLACE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,13 +44,14 @@ DECLARE
   v_pattern text := (SELECT pattern FROM birthgate.code_rule WHERE collection_name = p_collection);
   v_code text;
 BEGIN
-  SELECT c.code INTO v_code FROM unnest(p_entity_codes) AS c(code)
-   WHERE c.code IS NULL OR c.code = '' OR c.code !~ v_pattern LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB004',
-      MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
-      DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
-      HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
-  END IF;
+  FOREACH v_code IN ARRAY p_entity_codes LOOP
+    IF coalesce(v_code, '') = '' OR v_code !~ v_pattern THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB004',
+        MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
+        DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
+        HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
+    END IF;
+  END LOOP;
+  RETURN true;
 END
 $$;

@@ -27,26 +27,27 @@ CREATE OR REPLACE TRIGGER permit_guard_insert
   AFTER INSERT ON birthgate.birth_admission_permit
   FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name OR NEW.state <> 'REQUESTED')
   EXECUTE FUNCTION birthgate.permit_guard();
+-- One step of the way at a time: an active permit gains exactly one of the four. The CHECKs say which
+-- state that is.
 CREATE OR REPLACE TRIGGER permit_guard_update
   AFTER UPDATE ON birthgate.birth_admission_permit
   FOR EACH ROW WHEN (
-    current_user <> 'birthgate_owner'::name
-    OR NOT (CASE OLD.state
-              WHEN 'REQUESTED' THEN NEW.state IN ('RESERVED', 'CANCELLED', 'EXPIRED', 'FAILED')
-              WHEN 'RESERVED' THEN NEW.state IN ('CONSUMED', 'CANCELLED', 'EXPIRED', 'FAILED')
-              WHEN 'CONSUMED' THEN NEW.state = 'FINALIZED'
-              ELSE false END)
-    OR (OLD.id, OLD.kind, OLD.collection_name, OLD.entity_code, OLD.requester, OLD.holder, OLD.requested_at, OLD.expires_at)
-       <> (NEW.id, NEW.kind, NEW.collection_name, NEW.entity_code, NEW.requester, NEW.holder, NEW.requested_at, NEW.expires_at)
-    OR OLD.idempotency_key IS DISTINCT FROM NEW.idempotency_key
-    OR OLD.break_glass IS DISTINCT FROM NEW.break_glass)
+    current_user <> 'birthgate_owner'::name OR NOT OLD.active
+    OR num_nonnulls(NEW.reserved_at, NEW.consumed_at, NEW.finalized_at, NEW.ended_at)
+       <> num_nonnulls(OLD.reserved_at, OLD.consumed_at, OLD.finalized_at, OLD.ended_at) + 1)
   EXECUTE FUNCTION birthgate.permit_guard();
+-- What a permit is for is never written again.
+CREATE OR REPLACE TRIGGER permit_guard_identity
+  AFTER UPDATE OF id, kind, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
+                  requested_at, expires_at ON birthgate.birth_admission_permit
+  FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
 CREATE OR REPLACE TRIGGER permit_guard_delete
   AFTER DELETE ON birthgate.birth_admission_permit
   FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit
   ENABLE ALWAYS TRIGGER permit_guard_insert,
   ENABLE ALWAYS TRIGGER permit_guard_update,
+  ENABLE ALWAYS TRIGGER permit_guard_identity,
   ENABLE ALWAYS TRIGGER permit_guard_delete;
 
 -- Whether a permit may be spent by the login now: the one judgement that everybody shares. It is
@@ -118,7 +119,7 @@ $$;
 
 -- Whether the login may request so many permits in the collection. With a quota the grant's row is
 -- locked, so that two requests at once cannot both take the last place.
-CREATE OR REPLACE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS void
+CREATE OR REPLACE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -148,6 +149,7 @@ BEGIN
         HINT = 'Spend or cancel permits first, or have the quota raised: birthgate collection grant';
     END IF;
   END IF;
+  RETURN true;
 END
 $$;
 
@@ -196,10 +198,13 @@ DECLARE
   v_now timestamptz := clock_timestamp();
   v_holder text := coalesce(p_holder, session_user);
   v_ttl interval;
+  v_checked boolean;
   v_ids bigint[];
   v_known record;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(p_entity_codes));
+  IF cardinality(p_entity_codes) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -236,14 +241,16 @@ BEGIN
     END IF;
   END IF;
 
-  PERFORM birthgate.check_grant(p_collection, cardinality(p_entity_codes));
+  v_checked := birthgate.check_grant(p_collection, cardinality(p_entity_codes));
   IF p_kind = 'birth' THEN
-    PERFORM birthgate.check_code_rule(p_collection, p_entity_codes);
-    PERFORM birthgate.check_unborn(p_collection, p_entity_codes);
+    v_checked := birthgate.check_code_rule(p_collection, p_entity_codes)
+                 AND birthgate.check_unborn(p_collection, p_entity_codes);
   END IF;
-  IF v_holder <> session_user AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_holder) THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', v_holder),
-      HINT = 'Name an existing role, or none to hold it yourself.';
+  IF p_holder IS NOT NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_holder) THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', p_holder),
+        HINT = 'Name an existing role, or none to hold it yourself.';
+    END IF;
   END IF;
   IF p_break_glass IS NOT NULL THEN
     IF NOT birthgate.acts_as(session_user, 'birthgate_breakglass') THEN
@@ -257,44 +264,42 @@ BEGIN
         HINT = 'Say why, and ask for a shorter time.';
     END IF;
   END IF;
-  PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
-
-  IF cardinality(p_entity_codes) = 1 THEN
-    -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
-    WITH requested AS (
+  FOR v_attempt IN 1..2 LOOP
+    IF cardinality(p_entity_codes) = 1 THEN
+      -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
       INSERT INTO birthgate.birth_admission_permit
              (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
               requested_at, expires_at)
       VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], session_user, v_holder, p_idempotency_keys[1],
               p_break_glass, v_now, v_now + v_ttl)
       ON CONFLICT DO NOTHING
-      RETURNING id)
-    SELECT array_agg(id) INTO v_ids FROM requested;
-  ELSE
-    -- ON CONFLICT would cost half as much again for each row of a batch.
-    BEGIN
-      WITH requested AS (
-        INSERT INTO birthgate.birth_admission_permit
-               (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-                requested_at, expires_at)
-        SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
-               v_now, v_now + v_ttl
-          FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
-        RETURNING id)
-      SELECT array_agg(id) INTO v_ids FROM requested;
-    EXCEPTION WHEN unique_violation THEN
-      v_ids := NULL;
-    END;
-  END IF;
-  IF v_ids IS NULL THEN
-    -- Somebody else was faster, or a code or a key stands twice in the request.
+      RETURNING ARRAY[id] INTO v_ids;
+    ELSE
+      -- ON CONFLICT would cost half as much again for each row of a batch.
+      BEGIN
+        WITH requested AS (
+          INSERT INTO birthgate.birth_admission_permit
+                 (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
+                  requested_at, expires_at)
+          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
+                 v_now, v_now + v_ttl
+            FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
+          RETURNING id)
+        SELECT array_agg(id) INTO v_ids FROM requested;
+      EXCEPTION WHEN unique_violation THEN
+        v_ids := NULL;
+      END;
+    END IF;
+    IF v_ids IS NOT NULL THEN
+      RETURN v_ids;
+    END IF;
+    -- An entity has an active permit: an overdue one makes room, and with another there is no second attempt.
     PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
-    RAISE EXCEPTION USING ERRCODE = 'PB014',
-      MESSAGE = format('the permits in the collection %L could not be requested', p_collection),
-      DETAIL = 'An entity or a key was taken at the same moment, or stands twice in the request.',
-      HINT = 'Ask again.';
-  END IF;
-  RETURN v_ids;
+  END LOOP;
+  RAISE EXCEPTION USING ERRCODE = 'PB014',
+    MESSAGE = format('the permits in the collection %L could not be requested', p_collection),
+    DETAIL = 'An entity or a key was taken at the same moment, or stands twice in the request.',
+    HINT = 'Ask again.';
 END
 $$;
 
@@ -314,17 +319,20 @@ $$;
 
 -- Reserves permits: from here on an insert is admitted. All stop-conditions are judged here, and not
 -- at the insert, so that nobody's insert is ever stopped by a daemon that died.
-CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
+CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_checked boolean;
   v_reserved bigint := 0;
   v_of record;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(p_ids));
+  IF cardinality(p_ids) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
@@ -333,21 +341,22 @@ BEGIN
       RETURNING p.collection_name, p.kind, p.break_glass IS NOT NULL AS break_glass)
     SELECT collection_name, kind, break_glass, count(*) AS permits FROM reserved GROUP BY 1, 2, 3
   LOOP
-    PERFORM birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
+    v_checked := birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
     v_reserved := v_reserved + v_of.permits;
   END LOOP;
   IF v_reserved <> cardinality(p_ids) THEN
     PERFORM birthgate.refuse_transition(p_ids, 'RESERVED');
   END IF;
+  RETURN true;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM birthgate.permit_reserve_many(ARRAY[p_id]);
+  RETURN birthgate.permit_reserve_many(ARRAY[p_id]);
 END
 $$;
 
@@ -395,8 +404,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_id bigint := birthgate.permit_request(p_collection, p_entity_code, p_kind, p_idempotency_key);
+  v_reserved boolean := birthgate.permit_reserve_many(ARRAY[v_id]);
 BEGIN
-  PERFORM birthgate.permit_reserve(v_id);
   RETURN v_id;
 END
 $$;

@@ -3,7 +3,7 @@
 -- made by a function that is told where.
 
 -- Whether the codes can still be born in the collection. A retired code is not born again.
-CREATE OR REPLACE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS void
+CREATE OR REPLACE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -28,6 +28,7 @@ BEGIN
         HINT = 'Replace the registry''s UNIQUE (entity_code) by the composite key first.';
     END IF;
   END LOOP;
+  RETURN true;
 END
 $$;
 

@@ -6,8 +6,6 @@
 CREATE OR REPLACE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
-SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
-SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
   v_present bigint;
@@ -22,7 +20,7 @@ $$;
 -- Finalises permits that this transaction consumed. Refuses when a birth is not theirs any more, when
 -- a born row is gone, or when a retired one is there again.
 CREATE OR REPLACE FUNCTION birthgate.finalize_permits(
-  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -30,17 +28,21 @@ DECLARE
   v_now timestamptz := clock_timestamp();
   v_codes text[];
   v_finalized bigint;
+  v_births bigint;
   v_present bigint;
 BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
      WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-    RETURNING p.entity_code)
-  SELECT array_agg(entity_code), count(*) INTO v_codes, v_finalized FROM done;
-  IF p_kind = 'birth' AND v_finalized = cardinality(p_permit_ids) THEN
+    RETURNING p.entity_code),
+  births AS (
     UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
-     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born';
-    GET DIAGNOSTICS v_finalized = ROW_COUNT;
+     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born'
+    RETURNING b.permit_id)
+  SELECT array_agg(entity_code), count(*), (SELECT count(*) FROM births)
+    INTO v_codes, v_finalized, v_births FROM done;
+  IF p_kind = 'birth' THEN
+    v_finalized := least(v_finalized, v_births);
   END IF;
   IF v_finalized <> cardinality(p_permit_ids) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB007',
@@ -63,24 +65,26 @@ BEGIN
       END IF;
     END IF;
   END IF;
+  RETURN true;
 END
 $$;
 
 -- Leaves the permits for the commit boundary, or finalises them now where the collection says so.
 CREATE OR REPLACE FUNCTION birthgate.finalize_at_commit(
-  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+  p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF p_permit_ids IS NULL THEN
-    RETURN;
+    RETURN true;
   ELSIF p_collection.finalize = 'required' THEN
     INSERT INTO birthgate.finalization (first_permit_id, collection_name, kind, permit_ids)
     VALUES (p_permit_ids[1], p_collection.collection_name, p_kind, p_permit_ids);
   ELSE
-    PERFORM birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
+    RETURN birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
   END IF;
+  RETURN true;
 END
 $$;
 
@@ -91,10 +95,13 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
+  v_finalized boolean;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(NEW.permit_ids));
+  IF cardinality(NEW.permit_ids) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
-  PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
+  v_finalized := birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
   RETURN NULL;
 END

@@ -49,8 +49,6 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.guard_delete() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
-SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
-SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -76,8 +74,6 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.guard_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
-SET "TimeZone" = 'UTC' SET "DateStyle" = 'ISO, MDY' SET "IntervalStyle" = 'postgres'
-SET extra_float_digits = 1 SET bytea_output = 'hex'
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);

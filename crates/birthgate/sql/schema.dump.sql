@@ -78,16 +78,16 @@ CREATE TABLE birthgate.collection (
     CONSTRAINT collection_permit_ttl_check CHECK ((permit_ttl > '00:00:00'::interval))
 );
 ALTER TABLE birthgate.collection OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) RETURNS void
+CREATE FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF p_collection.mode = 'enforce' THEN
-    PERFORM birthgate.admit_rows(p_collection, p_entity_codes);
+    RETURN birthgate.admit_rows(p_collection, p_entity_codes);
   ELSIF p_collection.mode = 'observe' THEN
     BEGIN
-      PERFORM birthgate.admit_rows(p_collection, p_entity_codes);
+      RETURN birthgate.admit_rows(p_collection, p_entity_codes);
     EXCEPTION
       WHEN serialization_failure OR deadlock_detected THEN
         RAISE;  -- a retry, not a refusal
@@ -95,35 +95,54 @@ BEGIN
         PERFORM birthgate.observe(p_collection.collection_name, c, 'INSERT', SQLSTATE) FROM unnest(p_entity_codes) AS c;
     END;
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) RETURNS void
+CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_xid xid8 := pg_current_xact_id();
-  v_instance birthgate.instance;
   v_permit_ids bigint[];
-  v_admitted text[];
-  v_bound text[];
   v_refused text[];
 BEGIN
-  SELECT * INTO v_instance FROM birthgate.instance;
-  WITH spent AS (
+  WITH here AS (
+    SELECT incarnation, registry_table IS NOT NULL AS is_adopted FROM birthgate.instance),
+  spent AS (
     UPDATE birthgate.birth_admission_permit p
        SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
-           consumed_xid = v_xid, incarnation = v_instance.incarnation
+           consumed_xid = v_xid, incarnation = (SELECT incarnation FROM here)
      WHERE p.collection_name = p_collection.collection_name AND p.entity_code = ANY (p_entity_codes)
        AND p.active AND p.kind = 'birth'
        AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
-    RETURNING p.id, p.entity_code)
-  SELECT array_agg(id), array_agg(entity_code) INTO v_permit_ids, v_admitted FROM spent;
+    RETURNING p.id, p.entity_code),
+  -- In an adopted registry a legacy trigger may have written the birth already, in this
+  -- transaction. Such a birth is bound, not doubled.
+  bound AS (
+    UPDATE birthgate.birth_registry b SET origin = 'permit', permit_id = s.id
+      FROM spent s
+     WHERE (SELECT is_adopted FROM here)
+       AND b.entity_code = s.entity_code AND b.collection_name = p_collection.collection_name
+       AND b.permit_id IS NULL AND b.status = 'born'
+       AND b.born_xid = v_xid AND b.incarnation = (SELECT incarnation FROM here)
+    RETURNING b.permit_id),
+  registered AS (
+    INSERT INTO birthgate.birth_registry
+           (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+    SELECT s.entity_code, p_collection.collection_name, 'permit', s.id, v_now, v_xid,
+           (SELECT incarnation FROM here)
+      FROM spent s
+     WHERE NOT (SELECT is_adopted FROM here) OR s.id NOT IN (SELECT permit_id FROM bound)
+    RETURNING permit_id)
+  SELECT array_agg(permit_id) INTO v_permit_ids
+    FROM (SELECT permit_id FROM registered UNION ALL SELECT permit_id FROM bound) AS born;
   -- Counts, not an anti-join: two rows of one code would consume once and hide in an anti-join.
   IF coalesce(cardinality(v_permit_ids), 0) <> cardinality(p_entity_codes) THEN
-    v_refused := ARRAY(SELECT unnest(p_entity_codes) EXCEPT ALL SELECT unnest(v_admitted));
+    v_refused := ARRAY(SELECT unnest(p_entity_codes) EXCEPT ALL
+                       SELECT entity_code FROM birthgate.birth_admission_permit WHERE id = ANY (v_permit_ids));
     IF p_collection.mode = 'enforce' THEN
       PERFORM birthgate.refuse_unpermitted(p_collection.collection_name, v_refused, ARRAY['birth']);
     ELSE
@@ -132,26 +151,7 @@ BEGIN
               birthgate.permit_problem(p_collection.collection_name, n.entity_code, ARRAY['birth'], session_user, v_now) AS p;
     END IF;
   END IF;
-  IF v_instance.registry_table IS NOT NULL THEN
-    -- An adopted registry: a legacy trigger may have written the birth already, in this transaction.
-    -- Such a birth is bound, not doubled.
-    WITH bound AS (
-      UPDATE birthgate.birth_registry b SET origin = 'permit', permit_id = n.permit_id
-        FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
-       WHERE b.entity_code = n.entity_code AND b.collection_name = p_collection.collection_name
-         AND b.permit_id IS NULL AND b.status = 'born'
-         AND b.born_xid = v_xid AND b.incarnation = v_instance.incarnation
-      RETURNING b.entity_code)
-    SELECT array_agg(entity_code) INTO v_bound FROM bound;
-  END IF;
-  IF coalesce(cardinality(v_bound), 0) <> cardinality(v_admitted) THEN
-    INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
-    SELECT n.entity_code, p_collection.collection_name, 'permit', n.permit_id, v_now, v_xid, v_instance.incarnation
-      FROM unnest(v_permit_ids, v_admitted) AS n(permit_id, entity_code)
-     WHERE v_bound IS NULL
-        OR n.entity_code IN (SELECT unnest(v_admitted) EXCEPT SELECT unnest(v_bound));
-  END IF;
-  PERFORM birthgate.finalize_at_commit(p_collection, 'birth', v_permit_ids);
+  RETURN birthgate.finalize_at_commit(p_collection, 'birth', v_permit_ids);
 END
 $$;
 ALTER FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
@@ -344,7 +344,7 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.blocked_by(p_action text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS void
+CREATE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -352,18 +352,19 @@ DECLARE
   v_pattern text := (SELECT pattern FROM birthgate.code_rule WHERE collection_name = p_collection);
   v_code text;
 BEGIN
-  SELECT c.code INTO v_code FROM unnest(p_entity_codes) AS c(code)
-   WHERE c.code IS NULL OR c.code = '' OR c.code !~ v_pattern LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB004',
-      MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
-      DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
-      HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
-  END IF;
+  FOREACH v_code IN ARRAY p_entity_codes LOOP
+    IF coalesce(v_code, '') = '' OR v_code !~ v_pattern THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB004',
+        MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
+        DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
+        HINT = format('Choose another code, or have the rule changed: birthgate collection rule %s', p_collection);
+    END IF;
+  END LOOP;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS void
+CREATE FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -393,17 +394,24 @@ BEGIN
         HINT = 'Spend or cancel permits first, or have the quota raised: birthgate collection grant';
     END IF;
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) RETURNS void
+CREATE FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
+  v_action text := 'birth_admit:' || p_collection;
   v_stop birthgate.stop;
   v_blocked text;
 BEGIN
+  -- One query for the everyday case, in which nothing is said of the collection.
+  IF NOT EXISTS (SELECT FROM birthgate.stop WHERE collection_name = p_collection
+                 UNION ALL SELECT FROM birthgate.block_rule WHERE action = v_action) THEN
+    RETURN true;
+  END IF;
   SELECT * INTO v_stop FROM birthgate.stop WHERE collection_name = p_collection;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'PB017',
@@ -412,7 +420,7 @@ BEGIN
       HINT = 'The owner ends the stop by deleting its row of birthgate.stop.';
   END IF;
   IF NOT p_break_glass AND p_kind = 'birth' THEN
-    v_blocked := birthgate.blocked_by('birth_admit:' || p_collection);
+    v_blocked := birthgate.blocked_by(v_action);
     IF v_blocked IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'PB017',
         MESSAGE = format('births in the collection %L are blocked: %s', p_collection, v_blocked),
@@ -420,10 +428,11 @@ BEGIN
         HINT = 'Count again: birthgate block list --refresh. In an emergency: entity admit --break-glass';
     END IF;
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS void
+CREATE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -448,6 +457,7 @@ BEGIN
         HINT = 'Replace the registry''s UNIQUE (entity_code) by the composite key first.';
     END IF;
   END LOOP;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
@@ -572,32 +582,36 @@ CREATE FUNCTION birthgate.finalize() RETURNS trigger
     AS $$
 DECLARE
   v_collection birthgate.collection;
+  v_finalized boolean;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(NEW.permit_ids));
+  IF cardinality(NEW.permit_ids) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
-  PERFORM birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
+  v_finalized := birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
   RETURN NULL;
 END
 $$;
 ALTER FUNCTION birthgate.finalize() OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+CREATE FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF p_permit_ids IS NULL THEN
-    RETURN;
+    RETURN true;
   ELSIF p_collection.finalize = 'required' THEN
     INSERT INTO birthgate.finalization (first_permit_id, collection_name, kind, permit_ids)
     VALUES (p_permit_ids[1], p_collection.collection_name, p_kind, p_permit_ids);
   ELSE
-    PERFORM birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
+    RETURN birthgate.finalize_permits(p_collection, p_kind, p_permit_ids);
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS void
+CREATE FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -605,17 +619,21 @@ DECLARE
   v_now timestamptz := clock_timestamp();
   v_codes text[];
   v_finalized bigint;
+  v_births bigint;
   v_present bigint;
 BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
      WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-    RETURNING p.entity_code)
-  SELECT array_agg(entity_code), count(*) INTO v_codes, v_finalized FROM done;
-  IF p_kind = 'birth' AND v_finalized = cardinality(p_permit_ids) THEN
+    RETURNING p.entity_code),
+  births AS (
     UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
-     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born';
-    GET DIAGNOSTICS v_finalized = ROW_COUNT;
+     WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born'
+    RETURNING b.permit_id)
+  SELECT array_agg(entity_code), count(*), (SELECT count(*) FROM births)
+    INTO v_codes, v_finalized, v_births FROM done;
+  IF p_kind = 'birth' THEN
+    v_finalized := least(v_finalized, v_births);
   END IF;
   IF v_finalized <> cardinality(p_permit_ids) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB007',
@@ -638,6 +656,7 @@ BEGIN
       END IF;
     END IF;
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) OWNER TO birthgate_owner;
@@ -668,18 +687,14 @@ CREATE FUNCTION birthgate.gate_row() RETURNS trigger
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO, MDY'
-    SET "IntervalStyle" TO 'postgres'
-    SET extra_float_digits TO '1'
-    SET bytea_output TO 'hex'
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
   v_code text;
+  v_admitted boolean;
 BEGIN
   EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_code USING NEW;
-  PERFORM birthgate.admit_in_mode(v_collection, ARRAY[v_code]);
+  v_admitted := birthgate.admit_in_mode(v_collection, ARRAY[v_code]);
   RETURN NULL;
 END
 $_$;
@@ -691,20 +706,18 @@ CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO, MDY'
-    SET "IntervalStyle" TO 'postgres'
-    SET extra_float_digits TO '1'
-    SET bytea_output TO 'hex'
     AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
   v_codes text[];
+  v_admitted boolean;
 BEGIN
   EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
   IF v_codes IS NOT NULL THEN
-    PERFORM birthgate.plan_for(cardinality(v_codes));
-    PERFORM birthgate.admit_in_mode(v_collection, v_codes);
+    IF cardinality(v_codes) > 8 THEN
+      SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+    END IF;
+    v_admitted := birthgate.admit_in_mode(v_collection, v_codes);
   END IF;
   RETURN NULL;
 END
@@ -859,11 +872,6 @@ CREATE FUNCTION birthgate.guard_delete() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO, MDY'
-    SET "IntervalStyle" TO 'postgres'
-    SET extra_float_digits TO '1'
-    SET bytea_output TO 'hex'
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -890,11 +898,6 @@ CREATE FUNCTION birthgate.guard_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO, MDY'
-    SET "IntervalStyle" TO 'postgres'
-    SET extra_float_digits TO '1'
-    SET bytea_output TO 'hex'
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -1046,8 +1049,8 @@ CREATE FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_k
     AS $$
 DECLARE
   v_id bigint := birthgate.permit_request(p_collection, p_entity_code, p_kind, p_idempotency_key);
+  v_reserved boolean := birthgate.permit_reserve_many(ARRAY[v_id]);
 BEGIN
-  PERFORM birthgate.permit_reserve(v_id);
   RETURN v_id;
 END
 $$;
@@ -1118,10 +1121,13 @@ DECLARE
   v_now timestamptz := clock_timestamp();
   v_holder text := coalesce(p_holder, session_user);
   v_ttl interval;
+  v_checked boolean;
   v_ids bigint[];
   v_known record;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(p_entity_codes));
+  IF cardinality(p_entity_codes) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -1157,14 +1163,16 @@ BEGIN
         HINT = 'Repeat the same batch, or request the new entities alone.';
     END IF;
   END IF;
-  PERFORM birthgate.check_grant(p_collection, cardinality(p_entity_codes));
+  v_checked := birthgate.check_grant(p_collection, cardinality(p_entity_codes));
   IF p_kind = 'birth' THEN
-    PERFORM birthgate.check_code_rule(p_collection, p_entity_codes);
-    PERFORM birthgate.check_unborn(p_collection, p_entity_codes);
+    v_checked := birthgate.check_code_rule(p_collection, p_entity_codes)
+                 AND birthgate.check_unborn(p_collection, p_entity_codes);
   END IF;
-  IF v_holder <> session_user AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_holder) THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', v_holder),
-      HINT = 'Name an existing role, or none to hold it yourself.';
+  IF p_holder IS NOT NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_holder) THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no role %L to hold the permit', p_holder),
+        HINT = 'Name an existing role, or none to hold it yourself.';
+    END IF;
   END IF;
   IF p_break_glass IS NOT NULL THEN
     IF NOT birthgate.acts_as(session_user, 'birthgate_breakglass') THEN
@@ -1178,56 +1186,55 @@ BEGIN
         HINT = 'Say why, and ask for a shorter time.';
     END IF;
   END IF;
-  PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
-  IF cardinality(p_entity_codes) = 1 THEN
-    -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
-    WITH requested AS (
+  FOR v_attempt IN 1..2 LOOP
+    IF cardinality(p_entity_codes) = 1 THEN
+      -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
       INSERT INTO birthgate.birth_admission_permit
              (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
               requested_at, expires_at)
       VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], session_user, v_holder, p_idempotency_keys[1],
               p_break_glass, v_now, v_now + v_ttl)
       ON CONFLICT DO NOTHING
-      RETURNING id)
-    SELECT array_agg(id) INTO v_ids FROM requested;
-  ELSE
-    -- ON CONFLICT would cost half as much again for each row of a batch.
-    BEGIN
-      WITH requested AS (
-        INSERT INTO birthgate.birth_admission_permit
-               (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-                requested_at, expires_at)
-        SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
-               v_now, v_now + v_ttl
-          FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
-        RETURNING id)
-      SELECT array_agg(id) INTO v_ids FROM requested;
-    EXCEPTION WHEN unique_violation THEN
-      v_ids := NULL;
-    END;
-  END IF;
-  IF v_ids IS NULL THEN
-    -- Somebody else was faster, or a code or a key stands twice in the request.
+      RETURNING ARRAY[id] INTO v_ids;
+    ELSE
+      -- ON CONFLICT would cost half as much again for each row of a batch.
+      BEGIN
+        WITH requested AS (
+          INSERT INTO birthgate.birth_admission_permit
+                 (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
+                  requested_at, expires_at)
+          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
+                 v_now, v_now + v_ttl
+            FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
+          RETURNING id)
+        SELECT array_agg(id) INTO v_ids FROM requested;
+      EXCEPTION WHEN unique_violation THEN
+        v_ids := NULL;
+      END;
+    END IF;
+    IF v_ids IS NOT NULL THEN
+      RETURN v_ids;
+    END IF;
+    -- An entity has an active permit: an overdue one makes room, and with another there is no second attempt.
     PERFORM birthgate.clear_overdue(p_collection, p_entity_codes);
-    RAISE EXCEPTION USING ERRCODE = 'PB014',
-      MESSAGE = format('the permits in the collection %L could not be requested', p_collection),
-      DETAIL = 'An entity or a key was taken at the same moment, or stands twice in the request.',
-      HINT = 'Ask again.';
-  END IF;
-  RETURN v_ids;
+  END LOOP;
+  RAISE EXCEPTION USING ERRCODE = 'PB014',
+    MESSAGE = format('the permits in the collection %L could not be requested', p_collection),
+    DETAIL = 'An entity or a key was taken at the same moment, or stands twice in the request.',
+    HINT = 'Ask again.';
 END
 $$;
 ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS void
+CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-  PERFORM birthgate.permit_reserve_many(ARRAY[p_id]);
+  RETURN birthgate.permit_reserve_many(ARRAY[p_id]);
 END
 $$;
 ALTER FUNCTION birthgate.permit_reserve(p_id bigint) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
+CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -1237,10 +1244,13 @@ CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS void
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_checked boolean;
   v_reserved bigint := 0;
   v_of record;
 BEGIN
-  PERFORM birthgate.plan_for(cardinality(p_ids));
+  IF cardinality(p_ids) > 8 THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
+  END IF;
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
@@ -1249,26 +1259,16 @@ BEGIN
       RETURNING p.collection_name, p.kind, p.break_glass IS NOT NULL AS break_glass)
     SELECT collection_name, kind, break_glass, count(*) AS permits FROM reserved GROUP BY 1, 2, 3
   LOOP
-    PERFORM birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
+    v_checked := birthgate.check_stops(v_of.collection_name, v_of.kind, v_of.break_glass);
     v_reserved := v_reserved + v_of.permits;
   END LOOP;
   IF v_reserved <> cardinality(p_ids) THEN
     PERFORM birthgate.refuse_transition(p_ids, 'RESERVED');
   END IF;
+  RETURN true;
 END
 $$;
 ALTER FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.plan_for(p_keys integer) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-BEGIN
-  IF p_keys > 8 THEN
-    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-  END IF;
-END
-$$;
-ALTER FUNCTION birthgate.plan_for(p_keys integer) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1498,11 +1498,6 @@ CREATE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_enti
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO, MDY'
-    SET "IntervalStyle" TO 'postgres'
-    SET extra_float_digits TO '1'
-    SET bytea_output TO 'hex'
     AS $$
 DECLARE
   v_present bigint;
@@ -1610,7 +1605,7 @@ CREATE TABLE birthgate.birth_admission_permit (
     id bigint NOT NULL,
     kind text NOT NULL,
     state text NOT NULL,
-    active boolean GENERATED ALWAYS AS ((state = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'CONSUMED'::text]))) STORED NOT NULL,
+    active boolean GENERATED ALWAYS AS (((finalized_at IS NULL) AND (ended_at IS NULL))) STORED NOT NULL,
     collection_name text NOT NULL,
     entity_code text NOT NULL,
     requester text NOT NULL,
@@ -1627,29 +1622,21 @@ CREATE TABLE birthgate.birth_admission_permit (
     finalized_at timestamp with time zone,
     ended_at timestamp with time zone,
     ended_why text,
-    CONSTRAINT birth_admission_permit_break_glass_check CHECK ((length(btrim(break_glass)) >= 10)),
     CONSTRAINT birth_admission_permit_entity_code_check CHECK ((entity_code <> ''::text)),
     CONSTRAINT birth_admission_permit_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
     CONSTRAINT birth_admission_permit_kind_check CHECK ((kind = ANY (ARRAY['birth'::text, 'retire'::text, 'discard'::text]))),
-    CONSTRAINT birth_admission_permit_state_check CHECK ((state = ANY (ARRAY['REQUESTED'::text, 'RESERVED'::text, 'CONSUMED'::text, 'FINALIZED'::text, 'FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text]))),
-    CONSTRAINT permit_break_glass_is_short CHECK (((break_glass IS NULL) OR (expires_at <= (requested_at + '00:15:00'::interval)))),
-    CONSTRAINT permit_consumed CHECK (
+    CONSTRAINT permit_break_glass CHECK (((break_glass IS NULL) OR ((length(btrim(break_glass)) >= 10) AND (expires_at <= (requested_at + '00:15:00'::interval))))),
+    CONSTRAINT permit_consumed CHECK ((num_nulls(consumed_at, consumed_by, consumed_xid, incarnation) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT permit_way CHECK ((
 CASE
-    WHEN (state = ANY (ARRAY['CONSUMED'::text, 'FINALIZED'::text])) THEN ((consumed_at IS NOT NULL) AND (consumed_by IS NOT NULL) AND (consumed_xid IS NOT NULL) AND (incarnation IS NOT NULL))
-    ELSE ((consumed_at IS NULL) AND (consumed_by IS NULL) AND (consumed_xid IS NULL) AND (incarnation IS NULL))
-END),
-    CONSTRAINT permit_ended CHECK ((((state = ANY (ARRAY['FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text])) = (ended_at IS NOT NULL)) AND ((state = 'FAILED'::text) <= (ended_why IS NOT NULL)))),
-    CONSTRAINT permit_finalized CHECK (((state = 'FINALIZED'::text) = (finalized_at IS NOT NULL))),
-    CONSTRAINT permit_reserved CHECK (
-CASE state
-    WHEN 'REQUESTED'::text THEN (reserved_at IS NULL)
-    WHEN 'RESERVED'::text THEN (reserved_at IS NOT NULL)
-    WHEN 'CONSUMED'::text THEN (reserved_at IS NOT NULL)
-    WHEN 'FINALIZED'::text THEN (reserved_at IS NOT NULL)
-    ELSE true
-END)
+    WHEN (ended_at IS NOT NULL) THEN ((state = ANY (ARRAY['FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text])) AND (consumed_at IS NULL) AND (finalized_at IS NULL) AND ((state <> 'FAILED'::text) OR (ended_why IS NOT NULL)))
+    WHEN (finalized_at IS NOT NULL) THEN ((state = 'FINALIZED'::text) AND (consumed_at IS NOT NULL))
+    WHEN (consumed_at IS NOT NULL) THEN (state = 'CONSUMED'::text)
+    WHEN (reserved_at IS NOT NULL) THEN (state = 'RESERVED'::text)
+    ELSE (state = 'REQUESTED'::text)
+END AND ((consumed_at IS NULL) OR (reserved_at IS NOT NULL))))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='20');
 ALTER TABLE birthgate.birth_admission_permit OWNER TO birthgate_owner;
 ALTER TABLE birthgate.birth_admission_permit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME birthgate.birth_admission_permit_id_seq
@@ -1677,7 +1664,7 @@ CREATE TABLE birthgate.birth_registry (
     CONSTRAINT birth_registry_status_check CHECK ((status = ANY (ARRAY['born'::text, 'finalized'::text, 'retired'::text]))),
     CONSTRAINT birth_retired CHECK (((status = 'retired'::text) = (retire_permit_id IS NOT NULL)))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='40');
 ALTER TABLE birthgate.birth_registry OWNER TO birthgate_owner;
 ALTER TABLE birthgate.birth_registry ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME birthgate.birth_registry_id_seq
@@ -1888,15 +1875,11 @@ CREATE CONSTRAINT TRIGGER finalize AFTER INSERT ON birthgate.finalization DEFERR
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalize;
 CREATE TRIGGER permit_guard_delete AFTER DELETE ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_delete;
+CREATE TRIGGER permit_guard_identity AFTER UPDATE OF id, kind, collection_name, entity_code, requester, holder, idempotency_key, break_glass, requested_at, expires_at ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_identity;
 CREATE TRIGGER permit_guard_insert AFTER INSERT ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (new.state <> 'REQUESTED'::text))) EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_insert;
-CREATE TRIGGER permit_guard_update AFTER UPDATE ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (NOT
-        CASE old.state
-            WHEN 'REQUESTED'::text THEN (new.state = ANY (ARRAY['RESERVED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))
-            WHEN 'RESERVED'::text THEN (new.state = ANY (ARRAY['CONSUMED'::text, 'CANCELLED'::text, 'EXPIRED'::text, 'FAILED'::text]))
-            WHEN 'CONSUMED'::text THEN (new.state = 'FINALIZED'::text)
-            ELSE false
-        END) OR ((old.id <> new.id) OR (old.kind <> new.kind) OR (old.collection_name <> new.collection_name) OR (old.entity_code <> new.entity_code) OR (old.requester <> new.requester) OR (old.holder <> new.holder) OR (old.requested_at <> new.requested_at) OR (old.expires_at <> new.expires_at)) OR (old.idempotency_key IS DISTINCT FROM new.idempotency_key) OR (old.break_glass IS DISTINCT FROM new.break_glass))) EXECUTE FUNCTION birthgate.permit_guard();
+CREATE TRIGGER permit_guard_update AFTER UPDATE ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (NOT old.active) OR (num_nonnulls(new.reserved_at, new.consumed_at, new.finalized_at, new.ended_at) <> (num_nonnulls(old.reserved_at, old.consumed_at, old.finalized_at, old.ended_at) + 1)))) EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_update;
 CREATE TRIGGER permit_truncate_guard BEFORE TRUNCATE ON birthgate.birth_admission_permit FOR EACH STATEMENT EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_truncate_guard;
@@ -2011,7 +1994,6 @@ GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_registr
 REVOKE ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_registrar;
-REVOKE ALL ON FUNCTION birthgate.plan_for(p_keys integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;

@@ -91,7 +91,7 @@ const ATTACKS: &[Attack] = &[
         ],
         without: "CREATE OR REPLACE FUNCTION birthgate.permit_is_spendable(p_state text, p_expires_at timestamptz, p_holder text, p_login name, p_now timestamptz) RETURNS boolean LANGUAGE sql RETURN p_state IN ('REQUESTED', 'RESERVED');
                   DROP TRIGGER permit_guard_update ON birthgate.birth_admission_permit;
-                  ALTER TABLE birthgate.birth_admission_permit DROP CONSTRAINT permit_reserved",
+                  ALTER TABLE birthgate.birth_admission_permit DROP CONSTRAINT permit_way",
         ..DEFAULT
     },
     Attack {
@@ -333,7 +333,8 @@ const ATTACKS: &[Attack] = &[
         role: "writer",
         setup: "SET SESSION AUTHORIZATION app; SELECT birthgate.permit_hold('thing', 'X-1')",
         statements: &["UPDATE birthgate.birth_admission_permit SET holder = 'writer'"],
-        without: "DROP TRIGGER permit_guard_update ON birthgate.birth_admission_permit",
+        without: "DROP TRIGGER permit_guard_identity ON birthgate.birth_admission_permit;
+                  DROP TRIGGER permit_guard_update ON birthgate.birth_admission_permit",
         harm: "SELECT EXISTS (SELECT FROM birthgate.birth_admission_permit WHERE holder = 'writer')",
         ..DEFAULT
     },

@@ -18,7 +18,7 @@ fn request(code: &str) -> permit::Request {
     }
 }
 
-/// The columns that a state has, so that no CHECK hides what the guard does.
+/// The columns that a state has, so that no CHECK hides what the guard does. A permit ends from where it is.
 fn columns_of(state: &str) -> String {
     let consumed = matches!(state, "CONSUMED" | "FINALIZED");
     let ended = matches!(state, "FAILED" | "EXPIRED" | "CANCELLED");
@@ -26,7 +26,7 @@ fn columns_of(state: &str) -> String {
     format!(
         "state = '{state}', reserved_at = {}, consumed_at = {c}, consumed_by = {}, consumed_xid = {}, \
          incarnation = {}, finalized_at = {}, ended_at = {}, ended_why = {}",
-        set(state != "REQUESTED", "now()"),
+        if ended { "reserved_at".to_owned() } else { set(state != "REQUESTED", "now()") },
         set(consumed, "'app'"),
         set(consumed, "pg_current_xact_id()"),
         set(consumed, "1"),
