@@ -63,8 +63,12 @@ impl From<birthgate::Error> for CommandError {
                 detail: refusal.detail,
                 hint: refusal.hint,
             },
-            birthgate::Error::RetiredBirths(_) => CommandError::no(error.to_string()),
-            birthgate::Error::BadRow(_) => CommandError::usage(error.to_string()),
+            birthgate::Error::RetiredBirths(_) | birthgate::Error::TooManyFailures { .. } => {
+                CommandError::no(error.to_string())
+            }
+            birthgate::Error::BadRow(_) | birthgate::Error::BadInput(_) => {
+                CommandError::usage(error.to_string())
+            }
             other => CommandError {
                 kind: Kind::Unknown,
                 message: other.to_string(),

@@ -51,8 +51,9 @@ ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_trunca
 
 -- How the functions on the way of a birth are written, because a single birth should cost little and
 -- so should each of a million:
--- * `SET plan_cache_mode = force_generic_plan` and `SET enable_seqscan = off`: for few keys one cached
---   plan, always by index, whatever the statistics say. For many keys they plan anew, since a generic
---   plan searches an array that it does not know from end to end for each row.
+-- * Keys come as arrays, and each is looked up in an index that it leads, whatever the statistics say:
+--   `= ANY` where rows are written, a LATERAL with OFFSET 0 where they are joined. The functions that
+--   clients call SET what leaves the planner no other plan, and one plan serves one key and a million.
 -- * What checks answers true or raises, and is called in an assignment: PL/pgSQL evaluates that
 --   without starting an executor, as it would for PERFORM.
+-- * `session_user COLLATE "default"`: session_user is a name, of collation C, and no index on text serves it.

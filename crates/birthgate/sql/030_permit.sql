@@ -165,7 +165,7 @@ DECLARE
   v_active record;
 BEGIN
   SELECT array_agg(p.id) INTO v_ids FROM birthgate.birth_admission_permit p
-   WHERE p.collection_name = p_collection AND p.entity_code = ANY (p_entity_codes) AND p.active;
+   WHERE p.entity_code = ANY (p_entity_codes) AND p.collection_name = p_collection AND p.active;
   IF v_ids IS NULL THEN
     RETURN;
   END IF;
@@ -191,7 +191,7 @@ CREATE OR REPLACE FUNCTION birthgate.permit_request_many(
 RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -202,9 +202,6 @@ DECLARE
   v_ids bigint[];
   v_known record;
 BEGIN
-  IF cardinality(p_entity_codes) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -225,8 +222,9 @@ BEGIN
                                   <> (p_kind, p_collection, n.entity_code, v_holder)) AS other,
            min(n.key) AS key
       INTO v_known
-      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord)
-      JOIN birthgate.birth_admission_permit p ON p.requester = session_user AND p.idempotency_key = n.key;
+      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord),
+           LATERAL (SELECT * FROM birthgate.birth_admission_permit
+                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
         MESSAGE = format('the idempotency key %L was used for another request', v_known.key),
@@ -322,7 +320,7 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -330,9 +328,6 @@ DECLARE
   v_reserved bigint := 0;
   v_of record;
 BEGIN
-  IF cardinality(p_ids) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
@@ -459,13 +454,16 @@ BEGIN
 END
 $$;
 
--- What `admit` sees of a permit by its key: how the outcome of a commit that got lost is looked up.
-CREATE OR REPLACE FUNCTION birthgate.permit_by_key(p_idempotency_key text)
-RETURNS TABLE (id bigint, state text, collection_name text, entity_code text, ended_why text)
+-- What the login's permits of these keys are: how the outcome of a commit that got lost is looked up.
+CREATE OR REPLACE FUNCTION birthgate.permits_by_key(p_idempotency_keys text[])
+RETURNS TABLE (idempotency_key text, id bigint, state text, collection_name text, entity_code text, finalized_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
+SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
-  SELECT p.id, p.state, p.collection_name, p.entity_code, p.ended_why
-    FROM birthgate.birth_admission_permit p
-   WHERE p.requester = session_user AND p.idempotency_key = p_idempotency_key
+  SELECT p.*
+    FROM unnest(p_idempotency_keys) AS n(key),
+         LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
+                    FROM birthgate.birth_admission_permit
+                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
 $$;

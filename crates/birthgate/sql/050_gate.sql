@@ -19,7 +19,7 @@ BEGIN
     UPDATE birthgate.birth_admission_permit p
        SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
            consumed_xid = v_xid, incarnation = (SELECT incarnation FROM here)
-     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = ANY (p_entity_codes)
+     WHERE p.entity_code = ANY (p_entity_codes) AND p.collection_name = p_collection.collection_name
        AND p.active AND p.kind = 'birth'
        AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
     RETURNING p.id, p.entity_code),
@@ -86,7 +86,7 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.gate_statement() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -95,9 +95,6 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
   IF v_codes IS NOT NULL THEN
-    IF cardinality(v_codes) > 8 THEN
-      SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-    END IF;
     v_admitted := birthgate.admit_in_mode(v_collection, v_codes);
   END IF;
   RETURN NULL;
@@ -109,7 +106,7 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.gate_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);

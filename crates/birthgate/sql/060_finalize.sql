@@ -91,15 +91,12 @@ $$;
 CREATE OR REPLACE FUNCTION birthgate.finalize() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
   v_finalized boolean;
 BEGIN
-  IF cardinality(NEW.permit_ids) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
   v_finalized := birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;

@@ -45,7 +45,7 @@ BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_permit_id := birthgate.permit_request(p_collection, p_row ->> v_collection.code_column, 'birth', p_idempotency_key);
   IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permit_by_key(p_idempotency_key) WHERE state = 'FINALIZED') THEN
+     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
     RETURN v_permit_id;
   END IF;
   PERFORM birthgate.permit_reserve(v_permit_id);
@@ -99,6 +99,57 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) RETURNS TABLE(place bigint, entity_code text, permit_id bigint, outcome text, finalized_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+  v_collection birthgate.collection;
+  v_table text;
+  v_columns text;
+  v_codes text[];
+  v_ids bigint[];
+  v_reserved boolean;
+  v_batch record;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
+  SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_rows -> 0) AS key;
+  EXECUTE format('SELECT array_agg(%s ORDER BY r.place) FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
+                         LATERAL jsonb_populate_record(NULL::%s, r.document) AS n', v_collection.code_expression, v_table)
+     INTO v_codes USING p_rows;
+  SELECT array_agg(place ORDER BY place) FILTER (WHERE admissible) AS places,
+         array_agg(entity_code ORDER BY place) FILTER (WHERE admissible) AS codes,
+         array_agg(idempotency_key ORDER BY place) FILTER (WHERE admissible) AS keys,
+         array_agg(place) FILTER (WHERE NOT admissible) AS other_places,
+         array_agg(entity_code) FILTER (WHERE NOT admissible) AS other_codes,
+         array_agg(permit_id) FILTER (WHERE NOT admissible) AS other_permits,
+         array_agg(finalized_at) FILTER (WHERE NOT admissible) AS other_times
+    INTO v_batch
+    FROM birthgate.prospects(p_collection, v_codes, p_idempotency_keys);
+  IF v_batch.places IS NOT NULL THEN
+    v_ids := birthgate.permit_request_many(p_collection, v_batch.codes, 'birth', v_batch.keys);
+    v_reserved := birthgate.permit_reserve_many(v_ids);
+    EXECUTE format('INSERT INTO %1$s (%2$s)
+                    SELECT %2$s FROM (SELECT n.* FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
+                           LATERAL jsonb_populate_record(NULL::%1$s, r.document) AS n
+                     WHERE r.place = ANY ($2) ORDER BY r.place) AS rows', v_table, v_columns) USING p_rows, v_batch.places;
+  END IF;
+  RETURN QUERY
+    SELECT n.place, n.code, n.id, 'admitted', NULL::timestamptz
+      FROM unnest(v_batch.places, v_batch.codes, v_ids) AS n(place, code, id)
+     UNION ALL
+    SELECT n.place, n.code, n.id, CASE WHEN n.at IS NOT NULL THEN 'already' END, n.at
+      FROM unnest(v_batch.other_places, v_batch.other_codes, v_batch.other_permits, v_batch.other_times) AS n(place, code, id, at);
+END
+$_$;
+ALTER FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -115,7 +166,7 @@ BEGIN
     UPDATE birthgate.birth_admission_permit p
        SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user,
            consumed_xid = v_xid, incarnation = (SELECT incarnation FROM here)
-     WHERE p.collection_name = p_collection.collection_name AND p.entity_code = ANY (p_entity_codes)
+     WHERE p.entity_code = ANY (p_entity_codes) AND p.collection_name = p_collection.collection_name
        AND p.active AND p.kind = 'birth'
        AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
     RETURNING p.id, p.entity_code),
@@ -471,7 +522,7 @@ DECLARE
   v_active record;
 BEGIN
   SELECT array_agg(p.id) INTO v_ids FROM birthgate.birth_admission_permit p
-   WHERE p.collection_name = p_collection AND p.entity_code = ANY (p_entity_codes) AND p.active;
+   WHERE p.entity_code = ANY (p_entity_codes) AND p.collection_name = p_collection AND p.active;
   IF v_ids IS NULL THEN
     RETURN;
   END IF;
@@ -579,14 +630,12 @@ CREATE FUNCTION birthgate.finalize() RETURNS trigger
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 DECLARE
   v_collection birthgate.collection;
   v_finalized boolean;
 BEGIN
-  IF cardinality(NEW.permit_ids) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = NEW.collection_name;
   v_finalized := birthgate.finalize_permits(v_collection, NEW.kind, NEW.permit_ids);
   DELETE FROM birthgate.finalization WHERE first_permit_id = NEW.first_permit_id;
@@ -687,6 +736,7 @@ CREATE FUNCTION birthgate.gate_row() RETURNS trigger
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -706,6 +756,7 @@ CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
@@ -714,9 +765,6 @@ DECLARE
 BEGIN
   EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
   IF v_codes IS NOT NULL THEN
-    IF cardinality(v_codes) > 8 THEN
-      SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-    END IF;
     v_admitted := birthgate.admit_in_mode(v_collection, v_codes);
   END IF;
   RETURN NULL;
@@ -965,16 +1013,6 @@ CREATE FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_opera
   VALUES (p_collection, p_entity_code, p_operation, p_refusal)
 $$;
 ALTER FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.permit_by_key(p_idempotency_key text) RETURNS TABLE(id bigint, state text, collection_name text, entity_code text, ended_why text)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET row_security TO 'off'
-    AS $$
-  SELECT p.id, p.state, p.collection_name, p.entity_code, p.ended_why
-    FROM birthgate.birth_admission_permit p
-   WHERE p.requester = session_user AND p.idempotency_key = p_idempotency_key
-$$;
-ALTER FUNCTION birthgate.permit_by_key(p_idempotency_key text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_cancel(p_id bigint, p_why text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1115,6 +1153,7 @@ CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes 
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 DECLARE
   v_collection birthgate.collection;
@@ -1125,9 +1164,6 @@ DECLARE
   v_ids bigint[];
   v_known record;
 BEGIN
-  IF cardinality(p_entity_codes) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   v_ttl := coalesce(p_ttl, CASE WHEN p_break_glass IS NULL THEN v_collection.permit_ttl
                                 ELSE least(v_collection.permit_ttl, '15 minutes') END);
@@ -1148,8 +1184,9 @@ BEGIN
                                   <> (p_kind, p_collection, n.entity_code, v_holder)) AS other,
            min(n.key) AS key
       INTO v_known
-      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord)
-      JOIN birthgate.birth_admission_permit p ON p.requester = session_user AND p.idempotency_key = n.key;
+      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord),
+           LATERAL (SELECT * FROM birthgate.birth_admission_permit
+                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
         MESSAGE = format('the idempotency key %L was used for another request', v_known.key),
@@ -1241,6 +1278,7 @@ CREATE FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) RETURNS boolean
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
@@ -1248,9 +1286,6 @@ DECLARE
   v_reserved bigint := 0;
   v_of record;
 BEGIN
-  IF cardinality(p_ids) > 8 THEN
-    SET LOCAL plan_cache_mode = force_custom_plan;  -- see 010_identity.sql
-  END IF;
   FOR v_of IN
     WITH reserved AS (
       UPDATE birthgate.birth_admission_permit p SET state = 'RESERVED', reserved_at = v_now
@@ -1269,6 +1304,40 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) RETURNS TABLE(idempotency_key text, id bigint, state text, collection_name text, entity_code text, finalized_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+  SELECT p.*
+    FROM unnest(p_idempotency_keys) AS n(key),
+         LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
+                    FROM birthgate.birth_admission_permit
+                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
+$$;
+ALTER FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) RETURNS TABLE(place bigint, entity_code text, idempotency_key text, permit_id bigint, finalized_at timestamp with time zone, admissible boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+  SELECT n.place, n.code, n.key, p.id, p.finalized_at,
+         p.id IS NULL AND n.occurrence = 1 AND n.code <> '' AND (r.pattern IS NULL OR n.code ~ r.pattern)
+         AND NOT EXISTS (SELECT FROM birthgate.birth_registry b WHERE b.entity_code = n.code
+                            AND (b.collection_name = p_collection OR birthgate.registry_key_is_single()))
+         AND NOT EXISTS (SELECT FROM birthgate.birth_admission_permit a
+                          WHERE a.entity_code = n.code AND a.collection_name = p_collection AND a.active)
+    FROM (SELECT code, key, place, row_number() OVER (PARTITION BY code ORDER BY place) AS occurrence
+            FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS c(code, key, place)) AS n
+    LEFT JOIN birthgate.code_rule r ON r.collection_name = p_collection
+    LEFT JOIN LATERAL (SELECT id, finalized_at FROM birthgate.birth_admission_permit
+                        WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p ON true
+$$;
+ALTER FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1403,7 +1472,7 @@ DECLARE
 BEGIN
   v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'retire', p_idempotency_key);
   IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permit_by_key(p_idempotency_key) WHERE state = 'FINALIZED') THEN
+     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
     RETURN v_permit_id;
   END IF;
   PERFORM birthgate.permit_reserve(v_permit_id);
@@ -1827,8 +1896,8 @@ ALTER TABLE ONLY birthgate.schema_version
     ADD CONSTRAINT schema_version_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY birthgate.stop
     ADD CONSTRAINT stop_pkey PRIMARY KEY (collection_name);
-CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admission_permit USING btree (collection_name, entity_code) WHERE active;
-CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (requester, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admission_permit USING btree (entity_code, collection_name) WHERE active;
+CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_permit_key ON birthgate.birth_registry USING btree (permit_id) WHERE (permit_id IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_retire_permit_key ON birthgate.birth_registry USING btree (retire_permit_id) WHERE (retire_permit_id IS NOT NULL);
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -1918,6 +1987,9 @@ GRANT SELECT ON TABLE birthgate.collection TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.collection TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.collection TO birthgate_reader;
 REVOKE ALL ON FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) FROM PUBLIC;
@@ -1962,9 +2034,6 @@ REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) TO birthgate_admitter;
-GRANT ALL ON FUNCTION birthgate.permit_by_key(p_idempotency_key text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_registrar;
@@ -1994,6 +2063,12 @@ GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_registr
 REVOKE ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;

@@ -3,6 +3,9 @@
 //! Request and reservation are committed before the insert, so that a failed insert leaves a FAILED
 //! permit behind. Everything is keyed: whatever is uncertain is looked up, never guessed.
 
+pub mod input;
+pub mod many;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;

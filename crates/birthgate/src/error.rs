@@ -58,6 +58,19 @@ pub enum Error {
     /// The row to admit is not usable.
     #[error("the row is not usable: {0}")]
     BadRow(String),
+    /// The input of many rows is not usable.
+    #[error("the input is not usable: {0}")]
+    BadInput(String),
+    /// Admitting many rows met more failures than it may.
+    #[error("stopped after {failures} failures, the last on line {line}: {last}")]
+    TooManyFailures {
+        /// How many rows failed.
+        failures: u64,
+        /// The line of the last of them.
+        line: u64,
+        /// What was wrong with it.
+        last: String,
+    },
     /// After the retries, still a transient error.
     #[error("gave up after {attempts} attempts: {last}")]
     GaveUp {

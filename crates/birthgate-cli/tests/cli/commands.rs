@@ -131,6 +131,57 @@ fn from_init_to_uninstall() {
 }
 
 #[test]
+fn a_killed_admission_of_many_goes_on_where_it_was() {
+    let user = User::new();
+    user.run_as("postgres", &["init"]).expect(0);
+    user.run_as("postgres", &["collection", "govern", "public.thing", "--code", "code"]).expect(0);
+    user.run_as("postgres", &["collection", "grant", "thing", "app"]).expect(0);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("things.csv");
+    let rows: String = (0..3000).map(|n| format!("T-{n},thing {n}\n")).collect();
+    std::fs::write(&file, format!("code,name\n{rows}")).unwrap();
+    let admit = ["entity", "admit", "thing", "--batch", "10", "--from", file.to_str().unwrap()];
+
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_birthgate"))
+        .args(["--database-url", &user.url("app")])
+        .args(admit)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    user.sql("DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM thing) LOOP PERFORM pg_sleep(0.002); END LOOP; END $$");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let summary = user.json_as("app", &admit);
+    let count = |fate: &str| summary[fate].as_u64().unwrap();
+    assert!(count("already") > 0 && count("admitted") > 0, "{summary}");
+    assert_eq!(count("already") + count("admitted"), 3000);
+    let outcomes =
+        std::fs::read_to_string(folder.path().join("things.csv.outcome.ndjson")).unwrap();
+    assert_eq!(outcomes.lines().count(), 3000);
+
+    // A refused row is told, and is exit code 3; - is stdin.
+    let ended = run(
+        env!("CARGO_BIN_EXE_birthgate"),
+        &[
+            "--database-url",
+            &user.url("app"),
+            "entity",
+            "admit",
+            "thing",
+            "--from",
+            "-",
+            "--outcome",
+            "/dev/null",
+        ],
+        &[],
+        "{\"code\": \"T-1\", \"name\": \"again\"}\n",
+    );
+    assert!(ended.expect(3).stderr.contains("1 rows were not admitted"));
+}
+
+#[test]
 fn usage_errors_say_what_is_wrong() {
     let nowhere = ["--database-url", "postgresql://nobody@%2Fnowhere/x", "init"];
     let ended = birthgate(&nowhere).expect(1);

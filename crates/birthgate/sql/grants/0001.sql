@@ -10,8 +10,8 @@ GRANT EXECUTE ON FUNCTION
   birthgate.permit_reserve_many(bigint[]), birthgate.permit_reserve(bigint),
   birthgate.permit_hold(text, text, text, text),
   birthgate.permit_end(bigint, text, text), birthgate.permit_cancel(bigint, text),
-  birthgate.permit_fail(bigint, text), birthgate.permit_by_key(text),
-  birthgate.admit(text, jsonb, text), birthgate.retire(text, text, text), birthgate.retire_phantom(bigint)
+  birthgate.permit_fail(bigint, text), birthgate.permits_by_key(text[]), birthgate.prospects(text, text[], text[]),
+  birthgate.admit(text, jsonb, text), birthgate.admit_many(text, jsonb, text[]), birthgate.retire(text, text, text), birthgate.retire_phantom(bigint)
   TO birthgate_admitter, birthgate_registrar;
 GRANT EXECUTE ON FUNCTION birthgate.fn_assert_safe_for_dot_action(text), birthgate.blocked_by(text)
   TO birthgate_admitter, birthgate_registrar, birthgate_auditor;

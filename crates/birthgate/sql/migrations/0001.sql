@@ -106,9 +106,9 @@ CREATE TABLE birthgate.birth_admission_permit (
   CONSTRAINT permit_consumed CHECK (num_nulls(consumed_at, consumed_by, consumed_xid, incarnation) IN (0, 4))
 ) WITH (fillfactor = 20);
 CREATE UNIQUE INDEX birth_admission_permit_active_key
-  ON birthgate.birth_admission_permit (collection_name, entity_code) WHERE active;
+  ON birthgate.birth_admission_permit (entity_code, collection_name) WHERE active;
 CREATE UNIQUE INDEX birth_admission_permit_idempotency_key
-  ON birthgate.birth_admission_permit (requester, idempotency_key) WHERE idempotency_key IS NOT NULL;
+  ON birthgate.birth_admission_permit (idempotency_key, requester) WHERE idempotency_key IS NOT NULL;
 
 -- The registry. Adopting an existing one replaces this table by a view of the same columns.
 CREATE TABLE birthgate.birth_registry (

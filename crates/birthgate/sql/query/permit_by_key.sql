@@ -1,1 +1,1 @@
-SELECT id, state, entity_code FROM birthgate.permit_by_key($1)
+SELECT id, state, entity_code FROM birthgate.permits_by_key(ARRAY[$1])

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod admission;
+mod admit_many;
 mod bypass;
 mod estate;
 mod gate;
