@@ -40,13 +40,15 @@ impl Server {
         let govern = Govern {
             collection: "item".to_owned(),
             table: "public.item".to_owned(),
-            code_column: "code".to_owned(),
+            code_columns: vec!["code".to_owned()],
             mode: Mode::Enforce,
             form: Some("statement".to_owned()),
             finalize: "required".to_owned(),
             critical: false,
             rule: Some("^[A-Z]+-[0-9]+$".to_owned()),
             replaces: Vec::new(),
+            open_permits: false,
+            bound_columns: Vec::new(),
         };
         collection::govern(&mut root, &govern).await?;
         collection::grant(&root, "item", "bench_app", None).await?;

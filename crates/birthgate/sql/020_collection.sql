@@ -35,7 +35,8 @@ AS $$
   VALUES (p_collection, p_entity_code, p_operation, p_refusal)
 $$;
 
--- Refuses a code that may not be born under the collection's rule.
+-- Refuses a code that may not be born under the collection's rule. A NULL stands for a code that the
+-- database will make: it is judged when it is there.
 CREATE OR REPLACE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -45,7 +46,7 @@ DECLARE
   v_code text;
 BEGIN
   FOREACH v_code IN ARRAY p_entity_codes LOOP
-    IF coalesce(v_code, '') = '' OR v_code !~ v_pattern THEN
+    IF v_code = '' OR v_code !~ v_pattern THEN
       RAISE EXCEPTION USING ERRCODE = 'PB004',
         MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
         DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),

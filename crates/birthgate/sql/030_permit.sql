@@ -16,10 +16,25 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'PB011',
     MESSAGE = CASE TG_OP WHEN 'INSERT' THEN format('a permit begins as REQUESTED, not as %s', NEW.state)
-                         WHEN 'DELETE' THEN format('permit %s is evidence and is not deleted', OLD.id)
                          ELSE format('permit %s cannot go from %s to %s', OLD.id, OLD.state, NEW.state) END,
     DETAIL = 'REQUESTED to RESERVED to CONSUMED to FINALIZED; REQUESTED or RESERVED to CANCELLED, EXPIRED or FAILED. What a permit is for never changes.',
     HINT = 'Request a new permit.';
+END
+$$;
+
+-- A permit leaves the table only for the archive.
+CREATE OR REPLACE FUNCTION birthgate.permit_guard_delete() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF current_user = 'birthgate_owner' AND EXISTS (SELECT FROM birthgate.permit_archive WHERE id = OLD.id) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = CASE current_user WHEN 'birthgate_owner' THEN 'PB011' ELSE 'PB012' END,
+    MESSAGE = format('permit %s is evidence and is not deleted', OLD.id),
+    DETAIL = format('Permits that ended are moved to the archive; the role here is %I.', current_user),
+    HINT = 'birthgate permit archive moves them.';
 END
 $$;
 
@@ -36,18 +51,23 @@ CREATE OR REPLACE TRIGGER permit_guard_update
     OR num_nonnulls(NEW.reserved_at, NEW.consumed_at, NEW.finalized_at, NEW.ended_at)
        <> num_nonnulls(OLD.reserved_at, OLD.consumed_at, OLD.finalized_at, OLD.ended_at) + 1)
   EXECUTE FUNCTION birthgate.permit_guard();
--- What a permit is for is never written again.
+-- What a permit is for is never written again; an open one is bound to its code when it is consumed.
 CREATE OR REPLACE TRIGGER permit_guard_identity
-  AFTER UPDATE OF id, kind, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-                  requested_at, expires_at ON birthgate.birth_admission_permit
+  AFTER UPDATE OF id, kind, collection_name, from_entity_code, row_hash, requester, holder, idempotency_key,
+                  break_glass, requested_at, expires_at ON birthgate.birth_admission_permit
   FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+CREATE OR REPLACE TRIGGER permit_guard_code
+  AFTER UPDATE OF entity_code ON birthgate.birth_admission_permit
+  FOR EACH ROW WHEN (OLD.entity_code IS NOT NULL OR NEW.state <> 'CONSUMED')
+  EXECUTE FUNCTION birthgate.permit_guard();
 CREATE OR REPLACE TRIGGER permit_guard_delete
   AFTER DELETE ON birthgate.birth_admission_permit
-  FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+  FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard_delete();
 ALTER TABLE birthgate.birth_admission_permit
   ENABLE ALWAYS TRIGGER permit_guard_insert,
   ENABLE ALWAYS TRIGGER permit_guard_update,
   ENABLE ALWAYS TRIGGER permit_guard_identity,
+  ENABLE ALWAYS TRIGGER permit_guard_code,
   ENABLE ALWAYS TRIGGER permit_guard_delete;
 
 -- Whether a permit may be spent by the login now: the one judgement that everybody shares. It is
@@ -187,7 +207,8 @@ $$;
 -- with the same request answers the permit that it already made.
 CREATE OR REPLACE FUNCTION birthgate.permit_request_many(
   p_collection text, p_entity_codes text[], p_kind text DEFAULT 'birth', p_idempotency_keys text[] DEFAULT NULL,
-  p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
+  p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL,
+  p_from_entity_codes text[] DEFAULT NULL, p_row_hashes bytea[] DEFAULT NULL)
 RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off
@@ -218,12 +239,20 @@ BEGIN
         HINT = 'Give one key for each code, or none.';
     END IF;
     SELECT array_agg(p.id ORDER BY n.ord),
-           count(*) FILTER (WHERE (p.kind, p.collection_name, p.entity_code, p.holder)
-                                  <> (p_kind, p_collection, n.entity_code, v_holder)) AS other,
+           count(*) FILTER (WHERE (p.kind, p.collection_name, p.holder) <> (p_kind, p_collection, v_holder)
+                                  OR (n.entity_code IS NOT NULL AND p.entity_code IS DISTINCT FROM n.entity_code)
+                                  OR p.from_entity_code IS DISTINCT FROM n.from_entity_code
+                                  OR p.row_hash IS DISTINCT FROM n.row_hash) AS other,
            min(n.key) AS key
       INTO v_known
-      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord),
-           LATERAL (SELECT * FROM birthgate.birth_admission_permit
+      FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
+             WITH ORDINALITY AS n(entity_code, key, from_entity_code, row_hash, ord),
+           LATERAL (SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
+                      FROM birthgate.birth_admission_permit
+                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
+                     UNION ALL
+                    SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
+                      FROM birthgate.permit_archive
                      WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
@@ -240,9 +269,18 @@ BEGIN
   END IF;
 
   v_checked := birthgate.check_grant(p_collection, cardinality(p_entity_codes));
-  IF p_kind = 'birth' THEN
+  IF p_kind IN ('birth', 'rename') THEN
     v_checked := birthgate.check_code_rule(p_collection, p_entity_codes)
                  AND birthgate.check_unborn(p_collection, p_entity_codes);
+  END IF;
+  IF p_kind = 'rename' THEN
+    v_checked := birthgate.check_born(p_collection, p_from_entity_codes);
+  END IF;
+  IF array_position(p_entity_codes, NULL) IS NOT NULL AND NOT (p_kind = 'birth' AND v_collection.open_permits) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB004',
+      MESSAGE = format('a permit of the collection %L names the entity code', p_collection),
+      DETAIL = 'Only a birth permit of a collection with open permits leaves the code to the database.',
+      HINT = 'Name the code, or govern the collection with open permits.';
   END IF;
   IF p_holder IS NOT NULL THEN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_holder) THEN
@@ -266,10 +304,10 @@ BEGIN
     IF cardinality(p_entity_codes) = 1 THEN
       -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
       INSERT INTO birthgate.birth_admission_permit
-             (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-              requested_at, expires_at)
-      VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], session_user, v_holder, p_idempotency_keys[1],
-              p_break_glass, v_now, v_now + v_ttl)
+             (kind, state, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+              idempotency_key, break_glass, requested_at, expires_at)
+      VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], p_from_entity_codes[1], p_row_hashes[1],
+              session_user, v_holder, p_idempotency_keys[1], p_break_glass, v_now, v_now + v_ttl)
       ON CONFLICT DO NOTHING
       RETURNING ARRAY[id] INTO v_ids;
     ELSE
@@ -277,11 +315,12 @@ BEGIN
       BEGIN
         WITH requested AS (
           INSERT INTO birthgate.birth_admission_permit
-                 (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-                  requested_at, expires_at)
-          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
-                 v_now, v_now + v_ttl
-            FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
+                 (kind, state, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+                  idempotency_key, break_glass, requested_at, expires_at)
+          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, n.from_entity_code, n.row_hash,
+                 session_user, v_holder, n.key, p_break_glass, v_now, v_now + v_ttl
+            FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
+                   AS n(entity_code, key, from_entity_code, row_hash)
           RETURNING id)
         SELECT array_agg(id) INTO v_ids FROM requested;
       EXCEPTION WHEN unique_violation THEN
@@ -303,7 +342,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION birthgate.permit_request(
   p_collection text, p_entity_code text, p_kind text DEFAULT 'birth', p_idempotency_key text DEFAULT NULL,
-  p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL)
+  p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL,
+  p_from_entity_code text DEFAULT NULL, p_row_hash bytea DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -311,7 +351,9 @@ AS $$
 BEGIN
   RETURN (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
             CASE WHEN p_idempotency_key IS NOT NULL THEN ARRAY[p_idempotency_key] END,
-            p_ttl, p_holder, p_break_glass))[1];
+            p_ttl, p_holder, p_break_glass,
+            CASE WHEN p_from_entity_code IS NOT NULL THEN ARRAY[p_from_entity_code] END,
+            CASE WHEN p_row_hash IS NOT NULL THEN ARRAY[p_row_hash] END))[1];
 END
 $$;
 
@@ -465,5 +507,41 @@ AS $$
     FROM unnest(p_idempotency_keys) AS n(key),
          LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
                     FROM birthgate.birth_admission_permit
+                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
+                   UNION ALL
+                  SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
+                    FROM birthgate.permit_archive
                    WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
+$$;
+
+-- Moves permits that ended before the time to the archive, at most p_most of them, into a partition
+-- for each month. Answers how many.
+CREATE OR REPLACE FUNCTION birthgate.permit_archive(p_before timestamptz, p_most bigint DEFAULT 10000) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off SET "TimeZone" = 'UTC'
+AS $$
+DECLARE
+  v_ids bigint[];
+  v_month timestamptz;
+  v_partition text;
+BEGIN
+  SELECT array_agg(id) INTO v_ids
+    FROM (SELECT id FROM birthgate.birth_admission_permit
+           WHERE NOT active AND coalesce(finalized_at, ended_at) < p_before
+           LIMIT p_most FOR UPDATE SKIP LOCKED) AS closed;
+  FOR v_month IN
+    SELECT DISTINCT date_trunc('month', coalesce(finalized_at, ended_at))
+      FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids)
+  LOOP
+    v_partition := to_char(v_month, '"permit_archive_"YYYY_MM');
+    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL THEN
+      EXECUTE format('CREATE TABLE birthgate.%I PARTITION OF birthgate.permit_archive FOR VALUES FROM (%L) TO (%L)',
+                     v_partition, v_month, v_month + interval '1 month');
+    END IF;
+  END LOOP;
+  INSERT INTO birthgate.permit_archive
+  SELECT p.*, coalesce(p.finalized_at, p.ended_at) FROM birthgate.birth_admission_permit p WHERE p.id = ANY (v_ids);
+  DELETE FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids);
+  RETURN coalesce(cardinality(v_ids), 0);
+END
 $$;

@@ -32,6 +32,26 @@ BEGIN
 END
 $$;
 
+-- Whether the codes are born in the collection and not retired.
+CREATE OR REPLACE FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_code text;
+BEGIN
+  FOREACH v_code IN ARRAY p_entity_codes LOOP
+    IF NOT EXISTS (SELECT FROM birthgate.birth_registry
+                    WHERE entity_code = v_code AND collection_name = p_collection AND status <> 'retired') THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB024',
+        MESSAGE = format('%L of the collection %L has no birth', v_code, p_collection),
+        HINT = 'birthgate collection backfill bears the rows that were there before the gate.';
+    END IF;
+  END LOOP;
+  RETURN true;
+END
+$$;
+
 -- The table that holds the births: our own, or the adopted one.
 CREATE OR REPLACE FUNCTION birthgate.registry_table() RETURNS regclass
 LANGUAGE sql STABLE

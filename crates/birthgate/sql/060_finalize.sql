@@ -27,6 +27,7 @@ AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_codes text[];
+  v_left text[];
   v_finalized bigint;
   v_births bigint;
   v_present bigint;
@@ -34,14 +35,14 @@ BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
      WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-    RETURNING p.entity_code),
+    RETURNING p.entity_code, p.from_entity_code),
   births AS (
     UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
      WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born'
     RETURNING b.permit_id)
-  SELECT array_agg(entity_code), count(*), (SELECT count(*) FROM births)
-    INTO v_codes, v_finalized, v_births FROM done;
-  IF p_kind = 'birth' THEN
+  SELECT array_agg(entity_code), array_agg(from_entity_code), count(*), (SELECT count(*) FROM births)
+    INTO v_codes, v_left, v_finalized, v_births FROM done;
+  IF p_kind IN ('birth', 'rename') THEN
     v_finalized := least(v_finalized, v_births);
   END IF;
   IF v_finalized <> cardinality(p_permit_ids) THEN
@@ -53,12 +54,13 @@ BEGIN
   END IF;
   IF p_collection.finalize = 'required' THEN
     v_present := birthgate.rows_present(p_collection, v_codes);
-    IF p_kind = 'birth' AND v_present <> v_finalized OR p_kind <> 'birth' AND v_present <> 0 THEN
+    IF v_present <> (CASE WHEN p_kind IN ('birth', 'rename') THEN v_finalized ELSE 0 END)
+       OR p_kind = 'rename' AND birthgate.rows_present(p_collection, v_left) <> 0 THEN
       IF p_collection.mode = 'observe' THEN
         PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
       ELSE
         RAISE EXCEPTION USING ERRCODE = 'PB007',
-          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
+          MESSAGE = CASE WHEN p_kind IN ('birth', 'rename') THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
                     ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_finalized, p_collection.collection_name) END,
           DETAIL = 'There is never a birth without its row, nor a retired entity with one.',
           HINT = 'Run the transaction again without the statement that undid the row; nothing of it was kept.';

@@ -71,6 +71,43 @@ BEGIN
 END
 $$;
 
+-- Renames the entity under its rename permit: the old birth is retired and the new one born, in one act.
+CREATE OR REPLACE FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_now timestamptz := clock_timestamp();
+  v_xid xid8 := pg_current_xact_id();
+  v_incarnation bigint := (SELECT incarnation FROM birthgate.instance);
+  v_permit_id bigint;
+BEGIN
+  UPDATE birthgate.birth_admission_permit p
+     SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user, consumed_xid = v_xid, incarnation = v_incarnation
+   WHERE p.entity_code = p_to AND p.collection_name = p_collection.collection_name AND p.active
+     AND p.kind = 'rename' AND p.from_entity_code = p_from
+     AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
+  RETURNING p.id INTO v_permit_id;
+  IF v_permit_id IS NOT NULL THEN
+    UPDATE birthgate.birth_registry SET status = 'retired', retired_at = v_now, retire_permit_id = v_permit_id, renamed_to = p_to
+     WHERE entity_code = p_from AND collection_name = p_collection.collection_name AND status <> 'retired'
+       AND (born_xid, incarnation) IS DISTINCT FROM (v_xid, v_incarnation);
+  END IF;
+  IF v_permit_id IS NULL OR NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB009',
+      MESSAGE = format('the code of %L in the collection %L cannot be changed to %L', p_from, p_collection.collection_name, p_to),
+      DETAIL = CASE WHEN v_permit_id IS NULL THEN 'A birth is of one code, and there is no rename permit from this one to that one.'
+                    ELSE format('%L has no birth that this transaction did not make.', p_from) END,
+      HINT = format('Rename it under a permit of its own: SELECT birthgate.rename(%L, %L, %L)', p_collection.collection_name, p_from, p_to);
+  END IF;
+  INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+  VALUES (p_to, p_collection.collection_name, 'permit', v_permit_id, v_now, v_xid, v_incarnation);
+  INSERT INTO birthgate.registry_changelog (collection_name, entity_code, action, permit_id)
+  VALUES (p_collection.collection_name, p_from, 'rename', v_permit_id);
+  PERFORM birthgate.finalize_at_commit(p_collection, 'rename', ARRAY[v_permit_id]);
+END
+$$;
+
 CREATE OR REPLACE FUNCTION birthgate.guard_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -84,13 +121,17 @@ BEGIN
   EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_new USING NEW;
   IF v_old IS NOT DISTINCT FROM v_new THEN
     RETURN NULL;
-  ELSIF v_collection.mode = 'observe' THEN
-    PERFORM birthgate.observe(v_collection.collection_name, v_new, 'UPDATE', 'PB009');
   ELSIF v_collection.mode = 'enforce' THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB009',
-      MESSAGE = format('the code of %L in the collection %L cannot be changed to %L', v_old, v_collection.collection_name, v_new),
-      DETAIL = 'A birth is of one code; another code is another entity.',
-      HINT = 'Retire the entity and bear the new one under permits of their own.';
+    PERFORM birthgate.rename_row(v_collection, v_old, v_new);
+  ELSIF v_collection.mode = 'observe' THEN
+    BEGIN
+      PERFORM birthgate.rename_row(v_collection, v_old, v_new);
+    EXCEPTION
+      WHEN serialization_failure OR deadlock_detected THEN
+        RAISE;
+      WHEN OTHERS THEN
+        PERFORM birthgate.observe(v_collection.collection_name, v_new, 'UPDATE', SQLSTATE);
+    END;
   END IF;
   RETURN NULL;
 END

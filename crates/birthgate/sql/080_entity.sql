@@ -1,5 +1,62 @@
--- One entity in one call, for any client: admit and retire. SECURITY INVOKER: the row is written with
--- the caller's own privileges.
+-- Entities in one call, for any client: admit, retire, rename, discard, register. SECURITY INVOKER: rows
+-- are written with the caller's own privileges.
+
+-- The collection of that name; refuses when there is none.
+CREATE OR REPLACE FUNCTION birthgate.collection_of(p_collection text) RETURNS birthgate.collection
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  RETURN v_collection;
+END
+$$;
+
+-- The entity code that a row of the collection would have; NULL when the database is to make it.
+CREATE OR REPLACE FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_code text;
+BEGIN
+  IF p_row ?& v_collection.code_columns THEN
+    EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.code_expression,
+                   v_collection.table_schema, v_collection.table_name) INTO v_code USING p_row;
+  END IF;
+  RETURN v_code;
+END
+$$;
+
+-- Requests a birth permit that is bound to the row: to its code and, by their hash, to the collection's
+-- bound columns, all of which the row must give. Answers the permit's id.
+CREATE OR REPLACE FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_row_hash bytea;
+BEGIN
+  IF v_collection.bound_expression IS NULL OR NOT p_row ?& v_collection.bound_columns THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('the row gives nothing to bind a permit of the collection %L to', p_collection),
+      DETAIL = coalesce('The bound columns are ' || nullif(array_to_string(v_collection.bound_columns, ', '), ''), 'It has no bound columns.'),
+      HINT = 'Give each of them, or request a permit for the code alone: permit_request.';
+  END IF;
+  EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.bound_expression,
+                 v_collection.table_schema, v_collection.table_name) INTO v_row_hash USING p_row;
+  RETURN birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key,
+                                  p_row_hash => v_row_hash);
+END
+$$;
 
 -- Requests, reserves and inserts; answers the permit's id. With a key it is idempotent: the same call
 -- again answers the same permit and inserts nothing.
@@ -9,22 +66,31 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_permit_id bigint;
   v_columns text;
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  v_permit_id := birthgate.permit_request(p_collection, p_row ->> v_collection.code_column, 'birth', p_idempotency_key);
-  IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
+  v_permit_id := birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key);
+  IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
   END IF;
-  PERFORM birthgate.permit_reserve(v_permit_id);
+  PERFORM birthgate.permit_reserve(v_permit_id),
+          set_config('birthgate.permit_id', v_permit_id::text, true);  -- of open permits, this one first
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_row) AS key;
   EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM jsonb_populate_record(NULL::%1$I.%2$I, $1)',
                  v_collection.table_schema, v_collection.table_name, v_columns) USING p_row;
   RETURN v_permit_id;
 END
+$$;
+
+-- Whether what the key stands for was done before, in this transaction or another.
+CREATE OR REPLACE FUNCTION birthgate.is_done(p_idempotency_key text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_idempotency_key IS NOT NULL
+         AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key])
+                      WHERE state IN ('CONSUMED', 'FINALIZED'))
 $$;
 
 -- What is known of the rows of a batch: the login's permit of the key, and whether a request for the
@@ -58,7 +124,7 @@ SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_table text;
   v_columns text;
   v_codes text[];
@@ -66,11 +132,6 @@ DECLARE
   v_reserved boolean;
   v_batch record;
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
-      HINT = 'birthgate collection list shows the collections.';
-  END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_rows -> 0) AS key;
   EXECUTE format('SELECT array_agg(%s ORDER BY r.place) FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
@@ -102,34 +163,136 @@ BEGIN
 END
 $$;
 
--- Ends an entity under a retire permit: deletes its row, or retires a phantom, which has none.
-CREATE OR REPLACE FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL)
-RETURNS bigint
+-- Ends an entity under a permit of that kind: deletes its row, and retires a phantom, which has none.
+-- With p_cascade the governed rows that refer to it by a foreign key end first, under permits of their own.
+CREATE OR REPLACE FUNCTION birthgate.end_entity(
+  p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_collection birthgate.collection;
-  v_permit_id bigint;
-  v_deleted bigint;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_permit_id bigint := birthgate.permit_request(p_collection, p_entity_code, p_kind, p_idempotency_key);
+  v_child record;
+  v_deleted bigint := 0;
 BEGIN
-  v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'retire', p_idempotency_key);
-  IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
+  IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
   END IF;
+  IF p_cascade THEN
+    FOR v_child IN SELECT * FROM birthgate.children(v_collection, p_entity_code) LOOP
+      PERFORM birthgate.end_entity(v_child.collection_name, v_child.entity_code,
+                CASE WHEN EXISTS (SELECT FROM birthgate.birth_registry
+                                   WHERE entity_code = v_child.entity_code AND collection_name = v_child.collection_name
+                                     AND status <> 'retired') THEN 'retire' ELSE 'discard' END, NULL, true);
+    END LOOP;
+  END IF;
   PERFORM birthgate.permit_reserve(v_permit_id);
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF v_collection.mode IN ('observe', 'enforce') THEN
     EXECUTE format('DELETE FROM %I.%I AS t WHERE %s',
                    v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
       USING ARRAY[p_entity_code];
     GET DIAGNOSTICS v_deleted = ROW_COUNT;
   END IF;
-  IF coalesce(v_deleted, 0) = 0 THEN
+  IF v_deleted = 0 AND p_kind = 'retire' THEN
     PERFORM birthgate.retire_phantom(v_permit_id);
+  ELSIF v_deleted = 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024',
+      MESSAGE = format('%L of the collection %L has no row to discard', p_entity_code, p_collection),
+      HINT = 'birthgate entity show tells what is known of it.';
   END IF;
   RETURN v_permit_id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION birthgate.retire(
+  p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL, p_cascade boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT birthgate.end_entity(p_collection, p_entity_code, 'retire', p_idempotency_key, p_cascade) $$;
+
+-- Deletes a row that has no birth.
+CREATE OR REPLACE FUNCTION birthgate.discard(
+  p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL, p_cascade boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT birthgate.end_entity(p_collection, p_entity_code, 'discard', p_idempotency_key, p_cascade) $$;
+
+-- The rows of governed tables that refer to the entity's row by a foreign key. SECURITY INVOKER.
+CREATE OR REPLACE FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text)
+RETURNS TABLE (collection_name text, entity_code text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_key record;
+BEGIN
+  FOR v_key IN
+    SELECT c.collection_name, c.table_schema, c.table_name, c.code_expression,
+           string_agg(format('n.%I', child.attname), ', ' ORDER BY k.place) AS child_columns,
+           string_agg(format('t.%I', parent.attname), ', ' ORDER BY k.place) AS parent_columns
+      FROM pg_catalog.pg_constraint f
+      JOIN birthgate.collection c ON to_regclass(format('%I.%I', c.table_schema, c.table_name)) = f.conrelid
+           AND c.mode IN ('observe', 'enforce')
+     CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(child, parent, place)
+      JOIN pg_catalog.pg_attribute child ON child.attrelid = f.conrelid AND child.attnum = k.child
+      JOIN pg_catalog.pg_attribute parent ON parent.attrelid = f.confrelid AND parent.attnum = k.parent
+     WHERE f.contype = 'f' AND f.conparentid = 0
+       AND f.confrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name))
+     GROUP BY f.oid, c.collection_name, c.table_schema, c.table_name, c.code_expression
+  LOOP
+    RETURN QUERY EXECUTE format('SELECT %L::text, %s FROM %I.%I AS n WHERE (%s) IN (SELECT %s FROM %I.%I AS t WHERE %s)',
+      v_key.collection_name, v_key.code_expression, v_key.table_schema, v_key.table_name, v_key.child_columns,
+      v_key.parent_columns, p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
+      USING ARRAY[p_entity_code];
+  END LOOP;
+END
+$$;
+
+-- Gives an entity another code under a rename permit: its birth is retired, and says into what it was renamed.
+CREATE OR REPLACE FUNCTION birthgate.rename(
+  p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_permit_id bigint;
+  v_renamed bigint;
+BEGIN
+  v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'rename', p_idempotency_key,
+                                          p_from_entity_code => p_from_entity_code);
+  IF birthgate.is_done(p_idempotency_key) THEN
+    RETURN v_permit_id;
+  END IF;
+  PERFORM birthgate.permit_reserve(v_permit_id);
+  EXECUTE format('UPDATE %I.%I AS t SET %s WHERE %s', v_collection.table_schema, v_collection.table_name,
+            (SELECT string_agg(CASE WHEN cardinality(v_collection.code_columns) = 1 THEN format('%I = $2::%s', c.name, c.type)
+                                    ELSE format('%I = ($2::jsonb ->> %s)::%s', c.name, c.place - 1, c.type) END, ', ')
+               FROM unnest(v_collection.code_columns, v_collection.code_types) WITH ORDINALITY AS c(name, type, place)),
+            v_collection.match_expression) USING ARRAY[p_from_entity_code], p_entity_code;
+  GET DIAGNOSTICS v_renamed = ROW_COUNT;
+  IF v_renamed = 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024',
+      MESSAGE = format('%L of the collection %L has no row to rename', p_from_entity_code, p_collection),
+      HINT = 'birthgate entity show tells what is known of it.';
+  END IF;
+  RETURN v_permit_id;
+END
+$$;
+
+-- Admits an entity that a registrar found outside: a tool file, a device. Only registrars may.
+CREATE OR REPLACE FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT birthgate.acts_as(session_user, 'birthgate_registrar') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I is no registrar', session_user),
+      DETAIL = 'Registering what was found outside needs the role birthgate_registrar.',
+      HINT = format('GRANT birthgate_registrar TO %I', session_user);
+  END IF;
+  RETURN birthgate.admit(p_collection, p_row, p_idempotency_key);
 END
 $$;
 

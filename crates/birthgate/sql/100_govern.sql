@@ -22,41 +22,86 @@ AS $$
     FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND NOT tgisinternal
 $$;
 
+-- The columns of a table that make a code, in their order: what each contributes as text (equal texts
+-- exactly where the column's own operator says equal), and how a text becomes a value again.
+CREATE OR REPLACE FUNCTION birthgate.key_columns(p_table regclass, p_columns text[])
+RETURNS TABLE (place bigint, name text, attnum smallint, is_not_null boolean, type_name text, as_text text, equals text, problem text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH RECURSIVE base AS (
+    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+      FROM unnest(p_columns) WITH ORDINALITY AS k(name, place)
+      LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p_table AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+     UNION ALL
+    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+      FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'),
+  typed AS (
+    SELECT b.*, n.nspname,
+           CASE WHEN n.nspname = 'pg_catalog' THEN b.typname
+                -- Only the extension's own citext: another type of that name could bring operators of its own.
+                WHEN b.typname = 'citext' AND EXISTS (
+                  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext')
+                  THEN 'citext' END AS known
+      FROM base b LEFT JOIN pg_catalog.pg_namespace n ON n.oid = b.typnamespace
+     WHERE b.typtype IS DISTINCT FROM 'd')
+  SELECT t.place, t.name, t.attnum, t.attnotnull, quote_ident(t.nspname) || '.' || quote_ident(t.typname),
+         CASE t.known WHEN 'text' THEN format('n.%s', quote_ident(t.name))
+                      WHEN 'numeric' THEN format('trim_scale(n.%s)::text', quote_ident(t.name))
+                      WHEN 'citext' THEN format('lower(n.%s::text COLLATE "default")', quote_ident(t.name))
+                      ELSE format('n.%s::text', quote_ident(t.name)) END,
+         CASE t.known WHEN 'citext' THEN format('OPERATOR(%s.=)', quote_ident(t.nspname)) ELSE '=' END,
+         CASE WHEN t.attnum IS NULL THEN format('it has no column %I', t.name)
+              WHEN t.known IS NULL OR t.known NOT IN ('text', 'varchar', 'bpchar', 'citext', 'int2', 'int4', 'int8', 'numeric', 'uuid')
+                THEN format('the type %I of the code column %I is none of text, varchar, char, citext, smallint, integer, bigint, numeric, uuid', t.typname, t.name)
+              WHEN NOT coalesce(c.collisdeterministic, true) THEN format('the collation of the code column %I is nondeterministic', t.name) END
+    FROM typed t LEFT JOIN pg_catalog.pg_collation c ON c.oid = t.attcollation
+$$;
+
 -- Why the table cannot be governed; NULL when it can.
-CREATE OR REPLACE FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) RETURNS text
+CREATE OR REPLACE FUNCTION birthgate.govern_obstacle(
+  p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[] DEFAULT '{}') RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_class pg_catalog.pg_class;
-  v_column record;
+  v_nullable text;
+  v_attnums smallint[];
+  v_unbindable text;
 BEGIN
   SELECT * INTO v_class FROM pg_catalog.pg_class WHERE oid = p_table;
-  SELECT a.attnum, a.attnotnull, t.typname, t.typtype, n.nspname, coalesce(k.collisdeterministic, true) AS deterministic
-    INTO v_column
-    FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
-   WHERE a.attrelid = p_table AND a.attname = p_code_column AND a.attnum > 0 AND NOT a.attisdropped;
+  SELECT array_agg(attnum ORDER BY attnum), min(name) FILTER (WHERE NOT is_not_null) INTO v_attnums, v_nullable
+    FROM birthgate.key_columns(p_table, p_code_columns);
+  SELECT min(b.name) INTO v_unbindable FROM unnest(p_bound_columns) AS b(name)
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                      WHERE a.attrelid = p_table AND a.attname = b.name AND a.attnum > 0 AND NOT a.attisdropped
+                        AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'int2'::regtype, 'int4'::regtype,
+                                           'int8'::regtype, 'numeric'::regtype, 'bool'::regtype, 'uuid'::regtype,
+                                           'jsonb'::regtype, 'date'::regtype, 'timestamp'::regtype));
   RETURN CASE
+    WHEN v_class.relkind = 'f' THEN 'it is a foreign table: its rows come to life on another server'
     WHEN v_class.relkind NOT IN ('r', 'p') THEN 'it is not an ordinary or partitioned table'
     WHEN v_class.relpersistence = 't' THEN 'it is a temporary table'
     WHEN v_class.relispartition THEN 'it is a partition: govern its root'
     WHEN v_class.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE p_table IN (inhrelid, inhparent))
       THEN 'it takes part in table inheritance, which no unique key spans'
-    WHEN v_column.attnum IS NULL THEN format('it has no column %I', p_code_column)
-    WHEN v_column.typname NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'uuid') OR v_column.nspname <> 'pg_catalog'
-      THEN format('the type %s of the code column is none of text, varchar, smallint, integer, bigint, uuid', v_column.typname)
-    WHEN NOT v_column.deterministic THEN 'the code column''s collation is nondeterministic'
+    WHEN coalesce(cardinality(p_code_columns), 0) = 0 THEN 'no code column is named'
+    WHEN EXISTS (SELECT FROM birthgate.key_columns(p_table, p_code_columns) WHERE problem IS NOT NULL)
+      THEN (SELECT problem FROM birthgate.key_columns(p_table, p_code_columns) WHERE problem IS NOT NULL ORDER BY place LIMIT 1)
+    WHEN v_unbindable IS NOT NULL
+      THEN format('it has no column %I of a type whose text no setting changes, to bind permits to', v_unbindable)
     WHEN v_class.relrowsecurity AND NOT (SELECT rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = 'birthgate_reader')
       THEN 'it has row level security, and birthgate_reader cannot bypass it (ALTER ROLE birthgate_reader BYPASSRLS)'
     WHEN p_mode = 'listed' THEN NULL
-    WHEN NOT v_column.attnotnull THEN 'the code column can be NULL'
-    WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index
-                      WHERE indrelid = p_table AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
-                        AND indnkeyatts = 1 AND indkey[0] = v_column.attnum)
-      THEN 'the code column has no valid unique key (non-partial, not deferrable, of this column alone)'
+    WHEN v_nullable IS NOT NULL THEN format('the code column %I can be NULL', v_nullable)
+    WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                      WHERE i.indrelid = p_table AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                        AND ARRAY(SELECT k FROM unnest(i.indkey) WITH ORDINALITY AS u(k, place)
+                                   WHERE place <= i.indnkeyatts ORDER BY k) = v_attnums)
+      THEN format('there is no valid unique key (non-partial, not deferrable) of exactly (%s)', array_to_string(p_code_columns, ', '))
   END;
 END
 $$;
@@ -66,8 +111,13 @@ CREATE OR REPLACE FUNCTION birthgate.collection_put(p_collection birthgate.colle
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
-  DELETE FROM birthgate.collection WHERE collection_name = p_collection.collection_name AND mode = 'listed';
-  INSERT INTO birthgate.collection SELECT p_collection.*;
+  INSERT INTO birthgate.collection SELECT p_collection.*
+  ON CONFLICT (collection_name) DO UPDATE SET
+    table_schema = EXCLUDED.table_schema, table_name = EXCLUDED.table_name, code_columns = EXCLUDED.code_columns,
+    code_types = EXCLUDED.code_types, code_expression = EXCLUDED.code_expression, match_expression = EXCLUDED.match_expression,
+    bound_columns = EXCLUDED.bound_columns, bound_expression = EXCLUDED.bound_expression, mode = EXCLUDED.mode,
+    form = EXCLUDED.form, finalize = EXCLUDED.finalize, open_permits = EXCLUDED.open_permits, critical = EXCLUDED.critical,
+    permit_ttl = EXCLUDED.permit_ttl, replaced_triggers = EXCLUDED.replaced_triggers, reader_grants = EXCLUDED.reader_grants;
 $$;
 
 CREATE OR REPLACE FUNCTION birthgate.collection_remove(p_collection text) RETURNS void
@@ -123,23 +173,25 @@ $$;
 
 -- The statements that govern a table, in order, for one transaction.
 CREATE OR REPLACE FUNCTION birthgate.govern_plan(
-  p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text DEFAULT NULL,
+  p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text DEFAULT NULL,
   p_finalize text DEFAULT 'required', p_critical boolean DEFAULT false, p_rule text DEFAULT NULL,
-  p_replaces text[] DEFAULT '{}')
+  p_replaces text[] DEFAULT '{}', p_open_permits boolean DEFAULT false, p_bound_columns text[] DEFAULT '{}',
+  p_again boolean DEFAULT false)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  v_obstacle text := birthgate.govern_obstacle(p_table, p_code_column, p_mode);
+  v_obstacle text := birthgate.govern_obstacle(p_table, p_code_columns, p_mode, p_bound_columns);
   v_name record;
+  v_key record;
   v_known birthgate.collection;
   v_collection birthgate.collection;
   v_replaced jsonb := '[]';
   v_grants jsonb := '[]';
 BEGIN
   SELECT * INTO v_known FROM birthgate.collection WHERE collection_name = p_collection;
-  IF v_known.mode <> 'listed' THEN
+  IF v_known.mode <> 'listed' AND NOT p_again THEN
     v_obstacle := 'the collection is governed already (birthgate collection ungovern first)';
   END IF;
   IF v_obstacle IS NOT NULL THEN
@@ -147,12 +199,20 @@ BEGIN
       MESSAGE = format('%s cannot be governed: %s', p_table, v_obstacle),
       HINT = 'Change the table, or choose another code column.';
   END IF;
-  SELECT n.nspname, c.relname, c.relkind, t.typname INTO v_name
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = p_code_column
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-   WHERE c.oid = p_table;
+  SELECT n.nspname, c.relname, c.relkind INTO v_name
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+  SELECT array_agg(type_name ORDER BY place) AS types,
+         string_agg(as_text, ', ' ORDER BY place) AS texts,
+         string_agg(format('t.%I', name), ', ' ORDER BY place) AS columns,
+         string_agg(format('(k.code ->> %s)::%s', place - 1, type_name), ', ' ORDER BY place) AS parts,
+         min(equals) AS equals, bool_or(equals <> '=') AS has_operators,
+         string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', name), ' OR ' ORDER BY place) AS changed
+    INTO v_key FROM birthgate.key_columns(p_table, p_code_columns);
+  IF cardinality(p_code_columns) > 1 AND v_key.has_operators THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be governed: a citext column cannot be one of several that make the code', p_table),
+      HINT = 'Choose other code columns.';
+  END IF;
 
   IF EXISTS (SELECT FROM unnest(p_replaces) AS name
               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND tgname = name)) THEN
@@ -165,29 +225,39 @@ BEGIN
 
   -- What birthgate_reader must see, and cannot see yet.
   IF NOT has_schema_privilege('birthgate_reader', v_name.nspname, 'USAGE') THEN
-    v_grants := v_grants || to_jsonb(format('USAGE ON SCHEMA %I', v_name.nspname));
+    v_grants := v_grants || to_jsonb(replace(format('USAGE ON SCHEMA %I', v_name.nspname), '%', '%%'));
   END IF;
-  IF NOT has_column_privilege('birthgate_reader', p_table, p_code_column, 'SELECT') THEN
-    v_grants := v_grants || to_jsonb(format('SELECT (%I) ON %s', p_code_column, format('%I.%I', v_name.nspname, v_name.relname)));
-  END IF;
-  RETURN QUERY SELECT format('GRANT %s TO birthgate_reader', g) FROM jsonb_array_elements_text(v_grants) AS g;
+  v_grants := v_grants || coalesce(
+    (SELECT jsonb_agg(format('SELECT (%s) ON %%s', replace(quote_ident(c), '%', '%%')))
+       FROM unnest(p_code_columns) AS c WHERE NOT has_column_privilege('birthgate_reader', p_table, c, 'SELECT')), '[]');
+  RETURN QUERY SELECT format('GRANT ' || g || ' TO birthgate_reader', format('%I.%I', v_name.nspname, v_name.relname)) FROM jsonb_array_elements_text(v_grants) AS g;
 
   v_collection := v_known;
   v_collection.collection_name := p_collection;
   v_collection.table_schema := v_name.nspname;
   v_collection.table_name := v_name.relname;
-  v_collection.code_column := p_code_column;
-  v_collection.code_expression := CASE WHEN v_name.typname IN ('text', 'varchar') THEN format('n.%I', p_code_column)
-                                       ELSE format('n.%I::text', p_code_column) END;
-  v_collection.match_expression := format('t.%I = ANY ($1::%s[])', p_code_column,
-                                          CASE v_name.typname WHEN 'varchar' THEN 'text' ELSE v_name.typname END);
+  v_collection.code_columns := p_code_columns;
+  v_collection.code_types := v_key.types;
+  IF cardinality(p_code_columns) = 1 THEN
+    v_collection.code_expression := v_key.texts;
+    v_collection.match_expression := format('%s %s ANY ($1::%s[])', v_key.columns, v_key.equals,
+                                            CASE v_key.types[1] WHEN 'pg_catalog."varchar"' THEN 'text' ELSE v_key.types[1] END);
+  ELSE
+    v_collection.code_expression := format('jsonb_build_array(%s)::text', v_key.texts);
+    v_collection.match_expression := format('(%s) IN (SELECT %s FROM (SELECT c::jsonb AS code FROM unnest($1) AS c OFFSET 0) AS k)',
+                                            v_key.columns, v_key.parts);
+  END IF;
+  v_collection.open_permits := p_open_permits;
+  v_collection.bound_columns := p_bound_columns;
+  v_collection.bound_expression := (SELECT format('sha256(convert_to(jsonb_build_array(%s)::text, ''UTF8''))', string_agg(format('n.%I', c), ', '))
+                                      FROM unnest(p_bound_columns) AS c HAVING count(*) > 0);
   v_collection.mode := p_mode;
   v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL
                             ELSE coalesce(p_form, CASE v_name.relkind WHEN 'p' THEN 'row' ELSE 'statement' END) END;
   v_collection.finalize := p_finalize;
   v_collection.critical := p_critical OR coalesce(v_known.critical, false);
   v_collection.permit_ttl := coalesce(v_known.permit_ttl, '15 minutes');
-  v_collection.replaced_triggers := v_replaced;
+  v_collection.replaced_triggers := CASE WHEN p_again THEN v_known.replaced_triggers ELSE v_replaced END;
   v_collection.reader_grants := v_grants || coalesce(v_known.reader_grants, '[]');
   IF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB020',
@@ -208,11 +278,77 @@ BEGIN
     WHEN 'statement' THEN format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION birthgate.gate_statement(%L)', v_name.nspname, v_name.relname, p_collection)
     ELSE format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.gate_row(%L)', v_name.nspname, v_name.relname, p_collection) END;
   RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_delete AFTER DELETE ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.guard_delete(%L)', v_name.nspname, v_name.relname, p_collection);
-  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_key AFTER UPDATE ON %I.%I FOR EACH ROW WHEN (OLD.%4$I IS DISTINCT FROM NEW.%4$I) EXECUTE FUNCTION birthgate.guard_key(%3$L)', v_name.nspname, v_name.relname, p_collection, p_code_column);
+  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_key AFTER UPDATE ON %I.%I FOR EACH ROW WHEN (%4$s) EXECUTE FUNCTION birthgate.guard_key(%3$L)', v_name.nspname, v_name.relname, p_collection, v_key.changed);
   RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_truncate BEFORE TRUNCATE ON %I.%I FOR EACH STATEMENT EXECUTE FUNCTION birthgate.guard_truncate(%L)', v_name.nspname, v_name.relname, p_collection);
+  -- A statement trigger of the root does not fire when a partition is truncated by itself.
+  RETURN QUERY
+    SELECT format(statement, r.oid::regclass, p_collection)
+      FROM (SELECT relid AS oid FROM pg_partition_tree(p_table) WHERE relid <> p_table) AS r,
+           unnest(ARRAY['CREATE TRIGGER zz_birthgate_guard_truncate BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION birthgate.guard_truncate(%2$L)',
+                        'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER zz_birthgate_guard_truncate']) WITH ORDINALITY AS s(statement, place)
+     ORDER BY r.oid, place;
   RETURN NEXT format('ALTER TABLE %I.%I ENABLE ALWAYS TRIGGER zz_birthgate_gate, ENABLE ALWAYS TRIGGER zz_birthgate_guard_delete, ENABLE ALWAYS TRIGGER zz_birthgate_guard_key, ENABLE ALWAYS TRIGGER zz_birthgate_guard_truncate', v_name.nspname, v_name.relname);
 END
 $$;
+
+-- The statements that take our triggers off a table and its partitions.
+CREATE OR REPLACE FUNCTION birthgate.disarm_plan(p_table regclass) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)
+    FROM pg_catalog.pg_trigger
+   WHERE tgname LIKE 'zz\_birthgate\_g%' AND NOT tgisinternal AND tgparentid = 0
+     AND tgrelid IN (SELECT p_table UNION SELECT relid FROM pg_partition_tree(p_table))
+   ORDER BY tgrelid, tgname
+$$;
+
+-- The table on which the collection's gate stands now, whatever its name; NULL when there is none, or two.
+CREATE OR REPLACE FUNCTION birthgate.gated_table(p_collection text) RETURNS regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE count(*) WHEN 1 THEN min(tgrelid) END::regclass
+    FROM pg_catalog.pg_trigger
+   WHERE tgname = 'zz_birthgate_gate' AND NOT tgisinternal AND tgparentid = 0
+     AND tgargs = convert_to(p_collection, current_setting('server_encoding')) || '\x00'
+$$;
+
+-- The statements that set the gate of a collection again: on its table under a new name or in another
+-- schema, on partitions that came later, after a restore that left triggers disabled or gone. The
+-- incarnation is renewed, so that no transaction id from before is taken for one of now.
+CREATE OR REPLACE FUNCTION birthgate.rearm_plan(p_collection text, p_table regclass DEFAULT NULL, p_mode text DEFAULT NULL)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_table regclass := coalesce(p_table, birthgate.gated_table(p_collection),
+                               to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name)));
+  v_incarnation bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
+BEGIN
+  IF v_table IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB019', MESSAGE = format('the table of the collection %L is not found', p_collection),
+      DETAIL = format('Its name was %I.%I, and no table carries its gate.', v_collection.table_schema, v_collection.table_name),
+      HINT = format('Name it: birthgate collection rearm %s --table SCHEMA.TABLE', p_collection);
+  ELSIF v_collection.form IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('the collection %L has no gate to set again', p_collection),
+      HINT = 'birthgate collection govern sets the gate.';
+  END IF;
+  RETURN QUERY SELECT birthgate.disarm_plan(v_table);
+  RETURN QUERY SELECT birthgate.govern_plan(p_collection, v_table, v_collection.code_columns, coalesce(p_mode, v_collection.mode),
+    v_collection.form, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
+    v_collection.bound_columns, true);
+  RETURN NEXT format('ALTER TABLE %s ALTER incarnation SET DEFAULT %s', birthgate.registry_table(), v_incarnation);
+  RETURN NEXT format('SELECT birthgate.incarnation_set(%s)', v_incarnation);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION birthgate.incarnation_set(p_incarnation bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$ UPDATE birthgate.instance SET incarnation = p_incarnation $$;
 
 -- The statements that give a table back as it was.
 CREATE OR REPLACE FUNCTION birthgate.ungovern_plan(p_collection text) RETURNS SETOF text
@@ -230,9 +366,7 @@ BEGIN
       HINT = 'birthgate collection list shows the collections.';
   END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
-  RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_table)
-                 FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(v_table) AND tgname LIKE 'zz\_birthgate\_g%' AND NOT tgisinternal
-                ORDER BY tgname;
+  RETURN QUERY SELECT birthgate.disarm_plan(to_regclass(v_table));
   FOR v_old IN SELECT * FROM jsonb_array_elements(v_collection.replaced_triggers) LOOP
     RETURN NEXT v_old ->> 'definition';
     IF v_old ->> 'enabled' <> 'O' THEN
@@ -242,7 +376,7 @@ BEGIN
     END IF;
   END LOOP;
   -- Another collection of the schema needs the schema's grant as well.
-  RETURN QUERY SELECT format('REVOKE %s FROM birthgate_reader', g)
+  RETURN QUERY SELECT format('REVOKE ' || g || ' FROM birthgate_reader', v_table)
                  FROM jsonb_array_elements_text(v_collection.reader_grants) AS g
                 WHERE g NOT LIKE 'USAGE ON SCHEMA%'
                    OR NOT EXISTS (SELECT FROM birthgate.collection o

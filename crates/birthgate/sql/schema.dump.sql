@@ -38,17 +38,16 @@ CREATE FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_ke
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_permit_id bigint;
   v_columns text;
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  v_permit_id := birthgate.permit_request(p_collection, p_row ->> v_collection.code_column, 'birth', p_idempotency_key);
-  IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
+  v_permit_id := birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key);
+  IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
   END IF;
-  PERFORM birthgate.permit_reserve(v_permit_id);
+  PERFORM birthgate.permit_reserve(v_permit_id),
+          set_config('birthgate.permit_id', v_permit_id::text, true);  -- of open permits, this one first
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_row) AS key;
   EXECUTE format('INSERT INTO %1$I.%2$I (%3$s) SELECT %3$s FROM jsonb_populate_record(NULL::%1$I.%2$I, $1)',
                  v_collection.table_schema, v_collection.table_name, v_columns) USING p_row;
@@ -60,12 +59,16 @@ CREATE TABLE birthgate.collection (
     collection_name text NOT NULL,
     table_schema text NOT NULL,
     table_name text NOT NULL,
-    code_column text NOT NULL,
+    code_columns text[] NOT NULL,
+    code_types text[] NOT NULL,
     code_expression text NOT NULL,
     match_expression text NOT NULL,
+    bound_columns text[] DEFAULT '{}'::text[] NOT NULL,
+    bound_expression text,
     mode text NOT NULL,
     form text,
     finalize text DEFAULT 'required'::text NOT NULL,
+    open_permits boolean DEFAULT false NOT NULL,
     critical boolean DEFAULT false NOT NULL,
     permit_ttl interval DEFAULT '00:15:00'::interval NOT NULL,
     replaced_triggers jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -78,16 +81,16 @@ CREATE TABLE birthgate.collection (
     CONSTRAINT collection_permit_ttl_check CHECK ((permit_ttl > '00:00:00'::interval))
 );
 ALTER TABLE birthgate.collection OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) RETURNS boolean
+CREATE FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   IF p_collection.mode = 'enforce' THEN
-    RETURN birthgate.admit_rows(p_collection, p_entity_codes);
+    RETURN birthgate.admit_rows(p_collection, p_entity_codes, p_row_hashes);
   ELSIF p_collection.mode = 'observe' THEN
     BEGIN
-      RETURN birthgate.admit_rows(p_collection, p_entity_codes);
+      RETURN birthgate.admit_rows(p_collection, p_entity_codes, p_row_hashes);
     EXCEPTION
       WHEN serialization_failure OR deadlock_detected THEN
         RAISE;  -- a retry, not a refusal
@@ -98,7 +101,7 @@ BEGIN
   RETURN true;
 END
 $$;
-ALTER FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) RETURNS TABLE(place bigint, entity_code text, permit_id bigint, outcome text, finalized_at timestamp with time zone)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -106,7 +109,7 @@ CREATE FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempote
     AS $_$
 #variable_conflict use_column
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_table text;
   v_columns text;
   v_codes text[];
@@ -114,11 +117,6 @@ DECLARE
   v_reserved boolean;
   v_batch record;
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
-      HINT = 'birthgate collection list shows the collections.';
-  END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_rows -> 0) AS key;
   EXECUTE format('SELECT array_agg(%s ORDER BY r.place) FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
@@ -150,7 +148,42 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) RETURNS boolean
+CREATE FUNCTION birthgate.admit_open(p_collection birthgate.collection, p_entity_codes text[], p_now timestamp with time zone) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_checked boolean := birthgate.check_code_rule(p_collection.collection_name, p_entity_codes)
+                       AND birthgate.check_unborn(p_collection.collection_name, p_entity_codes);
+  v_incarnation bigint := (SELECT incarnation FROM birthgate.instance);
+  v_permit_ids bigint[];
+BEGIN
+  -- Another transaction's are passed over, not waited for: which of them it is makes no difference.
+  WITH open AS (
+    SELECT array_agg(id) AS ids FROM (
+      SELECT p.id FROM birthgate.birth_admission_permit p
+       WHERE p.entity_code IS NULL AND p.collection_name = p_collection.collection_name AND p.active AND p.kind = 'birth'
+         AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, p_now)
+       ORDER BY p.id = nullif(current_setting('birthgate.permit_id', true), '')::bigint DESC NULLS LAST, p.id
+       LIMIT cardinality(p_entity_codes) FOR NO KEY UPDATE SKIP LOCKED) AS free),
+  spent AS (
+    UPDATE birthgate.birth_admission_permit p
+       SET entity_code = n.entity_code, state = 'CONSUMED', consumed_at = p_now, consumed_by = session_user,
+           consumed_xid = pg_current_xact_id(), incarnation = v_incarnation
+      FROM unnest((SELECT ids FROM open), p_entity_codes) AS n(id, entity_code)
+     WHERE p.id = n.id AND p.id = ANY ((SELECT ids FROM open)::bigint[])
+    RETURNING p.id, p.entity_code),
+  registered AS (
+    INSERT INTO birthgate.birth_registry
+           (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+    SELECT entity_code, p_collection.collection_name, 'permit', id, p_now, pg_current_xact_id(), v_incarnation FROM spent
+    RETURNING permit_id)
+  SELECT array_agg(permit_id) INTO v_permit_ids FROM registered;
+  RETURN v_permit_ids;
+END
+$$;
+ALTER FUNCTION birthgate.admit_open(p_collection birthgate.collection, p_entity_codes text[], p_now timestamp with time zone) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -159,6 +192,7 @@ DECLARE
   v_xid xid8 := pg_current_xact_id();
   v_permit_ids bigint[];
   v_refused text[];
+  v_checked boolean;
 BEGIN
   WITH here AS (
     SELECT incarnation, registry_table IS NOT NULL AS is_adopted FROM birthgate.instance),
@@ -194,7 +228,14 @@ BEGIN
   IF coalesce(cardinality(v_permit_ids), 0) <> cardinality(p_entity_codes) THEN
     v_refused := ARRAY(SELECT unnest(p_entity_codes) EXCEPT ALL
                        SELECT entity_code FROM birthgate.birth_admission_permit WHERE id = ANY (v_permit_ids));
-    IF p_collection.mode = 'enforce' THEN
+    IF p_collection.open_permits THEN
+      v_permit_ids := v_permit_ids || birthgate.admit_open(p_collection, v_refused, v_now);
+      v_refused := ARRAY(SELECT unnest(v_refused) EXCEPT ALL
+                         SELECT entity_code FROM birthgate.birth_admission_permit WHERE id = ANY (v_permit_ids));
+    END IF;
+    IF cardinality(v_refused) = 0 THEN
+      NULL;
+    ELSIF p_collection.mode = 'enforce' THEN
       PERFORM birthgate.refuse_unpermitted(p_collection.collection_name, v_refused, ARRAY['birth']);
     ELSE
       PERFORM birthgate.observe(p_collection.collection_name, n.entity_code, 'INSERT', p.code)
@@ -202,10 +243,13 @@ BEGIN
               birthgate.permit_problem(p_collection.collection_name, n.entity_code, ARRAY['birth'], session_user, v_now) AS p;
     END IF;
   END IF;
+  IF p_row_hashes IS NOT NULL THEN
+    v_checked := birthgate.check_bound(p_collection, v_permit_ids, p_entity_codes, p_row_hashes);
+  END IF;
   RETURN birthgate.finalize_at_commit(p_collection, 'birth', v_permit_ids);
 END
 $$;
-ALTER FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -395,6 +439,46 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.blocked_by(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_code text;
+BEGIN
+  FOREACH v_code IN ARRAY p_entity_codes LOOP
+    IF NOT EXISTS (SELECT FROM birthgate.birth_registry
+                    WHERE entity_code = v_code AND collection_name = p_collection AND status <> 'retired') THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB024',
+        MESSAGE = format('%L of the collection %L has no birth', v_code, p_collection),
+        HINT = 'birthgate collection backfill bears the rows that were there before the gate.';
+    END IF;
+  END LOOP;
+  RETURN true;
+END
+$$;
+ALTER FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_permit record;
+BEGIN
+  SELECT p.id, p.entity_code INTO v_permit
+    FROM unnest(p_entity_codes, p_row_hashes) AS n(entity_code, row_hash)
+    JOIN birthgate.birth_admission_permit p ON p.id = ANY (p_permit_ids) AND p.entity_code = n.entity_code
+   WHERE p.row_hash <> n.row_hash LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB021',
+      MESSAGE = format('the row of %L in the collection %L is not the one that was permitted', v_permit.entity_code, p_collection.collection_name),
+      DETAIL = format('Permit %s is bound to the columns %s.', v_permit.id, array_to_string(p_collection.bound_columns, ', ')),
+      HINT = 'Insert the row as it was requested, or request a permit for this one.';
+  END IF;
+  RETURN true;
+END
+$$;
+ALTER FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -404,7 +488,7 @@ DECLARE
   v_code text;
 BEGIN
   FOREACH v_code IN ARRAY p_entity_codes LOOP
-    IF coalesce(v_code, '') = '' OR v_code !~ v_pattern THEN
+    IF v_code = '' OR v_code !~ v_pattern THEN
       RAISE EXCEPTION USING ERRCODE = 'PB004',
         MESSAGE = format('the code %L is against the rule of the collection %L', v_code, p_collection),
         DETAIL = coalesce(format('The rule is %s', v_pattern), 'An entity code is never empty.'),
@@ -512,6 +596,35 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) RETURNS TABLE(collection_name text, entity_code text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_key record;
+BEGIN
+  FOR v_key IN
+    SELECT c.collection_name, c.table_schema, c.table_name, c.code_expression,
+           string_agg(format('n.%I', child.attname), ', ' ORDER BY k.place) AS child_columns,
+           string_agg(format('t.%I', parent.attname), ', ' ORDER BY k.place) AS parent_columns
+      FROM pg_catalog.pg_constraint f
+      JOIN birthgate.collection c ON to_regclass(format('%I.%I', c.table_schema, c.table_name)) = f.conrelid
+           AND c.mode IN ('observe', 'enforce')
+     CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(child, parent, place)
+      JOIN pg_catalog.pg_attribute child ON child.attrelid = f.conrelid AND child.attnum = k.child
+      JOIN pg_catalog.pg_attribute parent ON parent.attrelid = f.confrelid AND parent.attnum = k.parent
+     WHERE f.contype = 'f' AND f.conparentid = 0
+       AND f.confrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name))
+     GROUP BY f.oid, c.collection_name, c.table_schema, c.table_name, c.code_expression
+  LOOP
+    RETURN QUERY EXECUTE format('SELECT %L::text, %s FROM %I.%I AS n WHERE (%s) IN (SELECT %s FROM %I.%I AS t WHERE %s)',
+      v_key.collection_name, v_key.code_expression, v_key.table_schema, v_key.table_name, v_key.child_columns,
+      v_key.parent_columns, p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
+      USING ARRAY[p_entity_code];
+  END LOOP;
+END
+$$;
+ALTER FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.clear_overdue(p_collection text, p_entity_codes text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -554,13 +667,34 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.code_rule_set(p_collection text, p_pattern text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.collection_of(p_collection text) RETURNS birthgate.collection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection;
+BEGIN
+  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
+      HINT = 'birthgate collection list shows the collections.';
+  END IF;
+  RETURN v_collection;
+END
+$$;
+ALTER FUNCTION birthgate.collection_of(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.collection_put(p_collection birthgate.collection) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
-  DELETE FROM birthgate.collection WHERE collection_name = p_collection.collection_name AND mode = 'listed';
-  INSERT INTO birthgate.collection SELECT p_collection.*;
+  INSERT INTO birthgate.collection SELECT p_collection.*
+  ON CONFLICT (collection_name) DO UPDATE SET
+    table_schema = EXCLUDED.table_schema, table_name = EXCLUDED.table_name, code_columns = EXCLUDED.code_columns,
+    code_types = EXCLUDED.code_types, code_expression = EXCLUDED.code_expression, match_expression = EXCLUDED.match_expression,
+    bound_columns = EXCLUDED.bound_columns, bound_expression = EXCLUDED.bound_expression, mode = EXCLUDED.mode,
+    form = EXCLUDED.form, finalize = EXCLUDED.finalize, open_permits = EXCLUDED.open_permits, critical = EXCLUDED.critical,
+    permit_ttl = EXCLUDED.permit_ttl, replaced_triggers = EXCLUDED.replaced_triggers, reader_grants = EXCLUDED.reader_grants;
 $$;
 ALTER FUNCTION birthgate.collection_put(p_collection birthgate.collection) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.collection_remove(p_collection text) RETURNS void
@@ -623,6 +757,77 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.disarm_plan(p_table regclass) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass)
+    FROM pg_catalog.pg_trigger
+   WHERE tgname LIKE 'zz\_birthgate\_g%' AND NOT tgisinternal AND tgparentid = 0
+     AND tgrelid IN (SELECT p_table UNION SELECT relid FROM pg_partition_tree(p_table))
+   ORDER BY tgrelid, tgname
+$$;
+ALTER FUNCTION birthgate.disarm_plan(p_table regclass) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text, p_cascade boolean DEFAULT false) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT birthgate.end_entity(p_collection, p_entity_code, 'discard', p_idempotency_key, p_cascade) $$;
+ALTER FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_permit_id bigint := birthgate.permit_request(p_collection, p_entity_code, p_kind, p_idempotency_key);
+  v_child record;
+  v_deleted bigint := 0;
+BEGIN
+  IF birthgate.is_done(p_idempotency_key) THEN
+    RETURN v_permit_id;
+  END IF;
+  IF p_cascade THEN
+    FOR v_child IN SELECT * FROM birthgate.children(v_collection, p_entity_code) LOOP
+      PERFORM birthgate.end_entity(v_child.collection_name, v_child.entity_code,
+                CASE WHEN EXISTS (SELECT FROM birthgate.birth_registry
+                                   WHERE entity_code = v_child.entity_code AND collection_name = v_child.collection_name
+                                     AND status <> 'retired') THEN 'retire' ELSE 'discard' END, NULL, true);
+    END LOOP;
+  END IF;
+  PERFORM birthgate.permit_reserve(v_permit_id);
+  IF v_collection.mode IN ('observe', 'enforce') THEN
+    EXECUTE format('DELETE FROM %I.%I AS t WHERE %s',
+                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
+      USING ARRAY[p_entity_code];
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  END IF;
+  IF v_deleted = 0 AND p_kind = 'retire' THEN
+    PERFORM birthgate.retire_phantom(v_permit_id);
+  ELSIF v_deleted = 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024',
+      MESSAGE = format('%L of the collection %L has no row to discard', p_entity_code, p_collection),
+      HINT = 'birthgate entity show tells what is known of it.';
+  END IF;
+  RETURN v_permit_id;
+END
+$$;
+ALTER FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_code text;
+BEGIN
+  IF p_row ?& v_collection.code_columns THEN
+    EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.code_expression,
+                   v_collection.table_schema, v_collection.table_name) INTO v_code USING p_row;
+  END IF;
+  RETURN v_code;
+END
+$_$;
+ALTER FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.finalize() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -667,6 +872,7 @@ CREATE FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_codes text[];
+  v_left text[];
   v_finalized bigint;
   v_births bigint;
   v_present bigint;
@@ -674,14 +880,14 @@ BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
      WHERE p.id = ANY (p_permit_ids) AND p.state = 'CONSUMED' AND p.consumed_xid = pg_current_xact_id()
-    RETURNING p.entity_code),
+    RETURNING p.entity_code, p.from_entity_code),
   births AS (
     UPDATE birthgate.birth_registry b SET status = 'finalized', finalized_at = v_now
      WHERE b.permit_id = ANY (p_permit_ids) AND b.status = 'born'
     RETURNING b.permit_id)
-  SELECT array_agg(entity_code), count(*), (SELECT count(*) FROM births)
-    INTO v_codes, v_finalized, v_births FROM done;
-  IF p_kind = 'birth' THEN
+  SELECT array_agg(entity_code), array_agg(from_entity_code), count(*), (SELECT count(*) FROM births)
+    INTO v_codes, v_left, v_finalized, v_births FROM done;
+  IF p_kind IN ('birth', 'rename') THEN
     v_finalized := least(v_finalized, v_births);
   END IF;
   IF v_finalized <> cardinality(p_permit_ids) THEN
@@ -693,12 +899,13 @@ BEGIN
   END IF;
   IF p_collection.finalize = 'required' THEN
     v_present := birthgate.rows_present(p_collection, v_codes);
-    IF p_kind = 'birth' AND v_present <> v_finalized OR p_kind <> 'birth' AND v_present <> 0 THEN
+    IF v_present <> (CASE WHEN p_kind IN ('birth', 'rename') THEN v_finalized ELSE 0 END)
+       OR p_kind = 'rename' AND birthgate.rows_present(p_collection, v_left) <> 0 THEN
       IF p_collection.mode = 'observe' THEN
         PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
       ELSE
         RAISE EXCEPTION USING ERRCODE = 'PB007',
-          MESSAGE = CASE p_kind WHEN 'birth' THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
+          MESSAGE = CASE WHEN p_kind IN ('birth', 'rename') THEN format('%s of %s rows born in the collection %L have vanished before the commit', v_finalized - v_present, v_finalized, p_collection.collection_name)
                     ELSE format('%s of %s rows retired from the collection %L are there at the commit', v_present, v_finalized, p_collection.collection_name) END,
           DETAIL = 'There is never a birth without its row, nor a retired entity with one.',
           HINT = 'Run the transaction again without the statement that undid the row; nothing of it was kept.';
@@ -740,11 +947,14 @@ CREATE FUNCTION birthgate.gate_row() RETURNS trigger
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
-  v_code text;
+  v_codes text[];
+  v_row_hashes bytea[];
   v_admitted boolean;
 BEGIN
-  EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_code USING NEW;
-  v_admitted := birthgate.admit_in_mode(v_collection, ARRAY[v_code]);
+  EXECUTE 'SELECT ARRAY[' || v_collection.code_expression
+          || coalesce('], ARRAY[' || v_collection.bound_expression, '') || '] FROM (SELECT $1.*) AS n'
+     INTO v_codes, v_row_hashes USING NEW;
+  v_admitted := birthgate.admit_in_mode(v_collection, v_codes, v_row_hashes);
   RETURN NULL;
 END
 $_$;
@@ -761,68 +971,87 @@ CREATE FUNCTION birthgate.gate_statement() RETURNS trigger
 DECLARE
   v_collection birthgate.collection := birthgate.governed(TG_RELID, TG_ARGV[0]);
   v_codes text[];
+  v_row_hashes bytea[];
   v_admitted boolean;
 BEGIN
-  EXECUTE format('SELECT array_agg(%s) FROM new_rows AS n', v_collection.code_expression) INTO v_codes;
+  EXECUTE 'SELECT array_agg(' || v_collection.code_expression
+          || coalesce('), array_agg(' || v_collection.bound_expression, '') || ') FROM new_rows AS n' INTO v_codes, v_row_hashes;
   IF v_codes IS NOT NULL THEN
-    v_admitted := birthgate.admit_in_mode(v_collection, v_codes);
+    v_admitted := birthgate.admit_in_mode(v_collection, v_codes, v_row_hashes);
   END IF;
   RETURN NULL;
 END
 $$;
 ALTER FUNCTION birthgate.gate_statement() OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) RETURNS text
+CREATE FUNCTION birthgate.gated_table(p_collection text) RETURNS regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT CASE count(*) WHEN 1 THEN min(tgrelid) END::regclass
+    FROM pg_catalog.pg_trigger
+   WHERE tgname = 'zz_birthgate_gate' AND NOT tgisinternal AND tgparentid = 0
+     AND tgargs = convert_to(p_collection, current_setting('server_encoding')) || '\x00'
+$$;
+ALTER FUNCTION birthgate.gated_table(p_collection text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[] DEFAULT '{}'::text[]) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   v_class pg_catalog.pg_class;
-  v_column record;
+  v_nullable text;
+  v_attnums smallint[];
+  v_unbindable text;
 BEGIN
   SELECT * INTO v_class FROM pg_catalog.pg_class WHERE oid = p_table;
-  SELECT a.attnum, a.attnotnull, t.typname, t.typtype, n.nspname, coalesce(k.collisdeterministic, true) AS deterministic
-    INTO v_column
-    FROM pg_catalog.pg_attribute a
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    LEFT JOIN pg_catalog.pg_collation k ON k.oid = a.attcollation
-   WHERE a.attrelid = p_table AND a.attname = p_code_column AND a.attnum > 0 AND NOT a.attisdropped;
+  SELECT array_agg(attnum ORDER BY attnum), min(name) FILTER (WHERE NOT is_not_null) INTO v_attnums, v_nullable
+    FROM birthgate.key_columns(p_table, p_code_columns);
+  SELECT min(b.name) INTO v_unbindable FROM unnest(p_bound_columns) AS b(name)
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                      WHERE a.attrelid = p_table AND a.attname = b.name AND a.attnum > 0 AND NOT a.attisdropped
+                        AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'int2'::regtype, 'int4'::regtype,
+                                           'int8'::regtype, 'numeric'::regtype, 'bool'::regtype, 'uuid'::regtype,
+                                           'jsonb'::regtype, 'date'::regtype, 'timestamp'::regtype));
   RETURN CASE
+    WHEN v_class.relkind = 'f' THEN 'it is a foreign table: its rows come to life on another server'
     WHEN v_class.relkind NOT IN ('r', 'p') THEN 'it is not an ordinary or partitioned table'
     WHEN v_class.relpersistence = 't' THEN 'it is a temporary table'
     WHEN v_class.relispartition THEN 'it is a partition: govern its root'
     WHEN v_class.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE p_table IN (inhrelid, inhparent))
       THEN 'it takes part in table inheritance, which no unique key spans'
-    WHEN v_column.attnum IS NULL THEN format('it has no column %I', p_code_column)
-    WHEN v_column.typname NOT IN ('text', 'varchar', 'int2', 'int4', 'int8', 'uuid') OR v_column.nspname <> 'pg_catalog'
-      THEN format('the type %s of the code column is none of text, varchar, smallint, integer, bigint, uuid', v_column.typname)
-    WHEN NOT v_column.deterministic THEN 'the code column''s collation is nondeterministic'
+    WHEN coalesce(cardinality(p_code_columns), 0) = 0 THEN 'no code column is named'
+    WHEN EXISTS (SELECT FROM birthgate.key_columns(p_table, p_code_columns) WHERE problem IS NOT NULL)
+      THEN (SELECT problem FROM birthgate.key_columns(p_table, p_code_columns) WHERE problem IS NOT NULL ORDER BY place LIMIT 1)
+    WHEN v_unbindable IS NOT NULL
+      THEN format('it has no column %I of a type whose text no setting changes, to bind permits to', v_unbindable)
     WHEN v_class.relrowsecurity AND NOT (SELECT rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = 'birthgate_reader')
       THEN 'it has row level security, and birthgate_reader cannot bypass it (ALTER ROLE birthgate_reader BYPASSRLS)'
     WHEN p_mode = 'listed' THEN NULL
-    WHEN NOT v_column.attnotnull THEN 'the code column can be NULL'
-    WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index
-                      WHERE indrelid = p_table AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
-                        AND indnkeyatts = 1 AND indkey[0] = v_column.attnum)
-      THEN 'the code column has no valid unique key (non-partial, not deferrable, of this column alone)'
+    WHEN v_nullable IS NOT NULL THEN format('the code column %I can be NULL', v_nullable)
+    WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i
+                      WHERE i.indrelid = p_table AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                        AND ARRAY(SELECT k FROM unnest(i.indkey) WITH ORDINALITY AS u(k, place)
+                                   WHERE place <= i.indnkeyatts ORDER BY k) = v_attnums)
+      THEN format('there is no valid unique key (non-partial, not deferrable) of exactly (%s)', array_to_string(p_code_columns, ', '))
   END;
 END
 $$;
-ALTER FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text DEFAULT NULL::text, p_finalize text DEFAULT 'required'::text, p_critical boolean DEFAULT false, p_rule text DEFAULT NULL::text, p_replaces text[] DEFAULT '{}'::text[]) RETURNS SETOF text
+ALTER FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text DEFAULT NULL::text, p_finalize text DEFAULT 'required'::text, p_critical boolean DEFAULT false, p_rule text DEFAULT NULL::text, p_replaces text[] DEFAULT '{}'::text[], p_open_permits boolean DEFAULT false, p_bound_columns text[] DEFAULT '{}'::text[], p_again boolean DEFAULT false) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
-  v_obstacle text := birthgate.govern_obstacle(p_table, p_code_column, p_mode);
+  v_obstacle text := birthgate.govern_obstacle(p_table, p_code_columns, p_mode, p_bound_columns);
   v_name record;
+  v_key record;
   v_known birthgate.collection;
   v_collection birthgate.collection;
   v_replaced jsonb := '[]';
   v_grants jsonb := '[]';
 BEGIN
   SELECT * INTO v_known FROM birthgate.collection WHERE collection_name = p_collection;
-  IF v_known.mode <> 'listed' THEN
+  IF v_known.mode <> 'listed' AND NOT p_again THEN
     v_obstacle := 'the collection is governed already (birthgate collection ungovern first)';
   END IF;
   IF v_obstacle IS NOT NULL THEN
@@ -830,12 +1059,20 @@ BEGIN
       MESSAGE = format('%s cannot be governed: %s', p_table, v_obstacle),
       HINT = 'Change the table, or choose another code column.';
   END IF;
-  SELECT n.nspname, c.relname, c.relkind, t.typname INTO v_name
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = p_code_column
-    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-   WHERE c.oid = p_table;
+  SELECT n.nspname, c.relname, c.relkind INTO v_name
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+  SELECT array_agg(type_name ORDER BY place) AS types,
+         string_agg(as_text, ', ' ORDER BY place) AS texts,
+         string_agg(format('t.%I', name), ', ' ORDER BY place) AS columns,
+         string_agg(format('(k.code ->> %s)::%s', place - 1, type_name), ', ' ORDER BY place) AS parts,
+         min(equals) AS equals, bool_or(equals <> '=') AS has_operators,
+         string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', name), ' OR ' ORDER BY place) AS changed
+    INTO v_key FROM birthgate.key_columns(p_table, p_code_columns);
+  IF cardinality(p_code_columns) > 1 AND v_key.has_operators THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be governed: a citext column cannot be one of several that make the code', p_table),
+      HINT = 'Choose other code columns.';
+  END IF;
   IF EXISTS (SELECT FROM unnest(p_replaces) AS name
               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND tgname = name)) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB020',
@@ -846,28 +1083,38 @@ BEGIN
     INTO v_replaced FROM pg_catalog.pg_trigger WHERE tgrelid = p_table AND tgname = ANY (p_replaces);
   -- What birthgate_reader must see, and cannot see yet.
   IF NOT has_schema_privilege('birthgate_reader', v_name.nspname, 'USAGE') THEN
-    v_grants := v_grants || to_jsonb(format('USAGE ON SCHEMA %I', v_name.nspname));
+    v_grants := v_grants || to_jsonb(replace(format('USAGE ON SCHEMA %I', v_name.nspname), '%', '%%'));
   END IF;
-  IF NOT has_column_privilege('birthgate_reader', p_table, p_code_column, 'SELECT') THEN
-    v_grants := v_grants || to_jsonb(format('SELECT (%I) ON %s', p_code_column, format('%I.%I', v_name.nspname, v_name.relname)));
-  END IF;
-  RETURN QUERY SELECT format('GRANT %s TO birthgate_reader', g) FROM jsonb_array_elements_text(v_grants) AS g;
+  v_grants := v_grants || coalesce(
+    (SELECT jsonb_agg(format('SELECT (%s) ON %%s', replace(quote_ident(c), '%', '%%')))
+       FROM unnest(p_code_columns) AS c WHERE NOT has_column_privilege('birthgate_reader', p_table, c, 'SELECT')), '[]');
+  RETURN QUERY SELECT format('GRANT ' || g || ' TO birthgate_reader', format('%I.%I', v_name.nspname, v_name.relname)) FROM jsonb_array_elements_text(v_grants) AS g;
   v_collection := v_known;
   v_collection.collection_name := p_collection;
   v_collection.table_schema := v_name.nspname;
   v_collection.table_name := v_name.relname;
-  v_collection.code_column := p_code_column;
-  v_collection.code_expression := CASE WHEN v_name.typname IN ('text', 'varchar') THEN format('n.%I', p_code_column)
-                                       ELSE format('n.%I::text', p_code_column) END;
-  v_collection.match_expression := format('t.%I = ANY ($1::%s[])', p_code_column,
-                                          CASE v_name.typname WHEN 'varchar' THEN 'text' ELSE v_name.typname END);
+  v_collection.code_columns := p_code_columns;
+  v_collection.code_types := v_key.types;
+  IF cardinality(p_code_columns) = 1 THEN
+    v_collection.code_expression := v_key.texts;
+    v_collection.match_expression := format('%s %s ANY ($1::%s[])', v_key.columns, v_key.equals,
+                                            CASE v_key.types[1] WHEN 'pg_catalog."varchar"' THEN 'text' ELSE v_key.types[1] END);
+  ELSE
+    v_collection.code_expression := format('jsonb_build_array(%s)::text', v_key.texts);
+    v_collection.match_expression := format('(%s) IN (SELECT %s FROM (SELECT c::jsonb AS code FROM unnest($1) AS c OFFSET 0) AS k)',
+                                            v_key.columns, v_key.parts);
+  END IF;
+  v_collection.open_permits := p_open_permits;
+  v_collection.bound_columns := p_bound_columns;
+  v_collection.bound_expression := (SELECT format('sha256(convert_to(jsonb_build_array(%s)::text, ''UTF8''))', string_agg(format('n.%I', c), ', '))
+                                      FROM unnest(p_bound_columns) AS c HAVING count(*) > 0);
   v_collection.mode := p_mode;
   v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL
                             ELSE coalesce(p_form, CASE v_name.relkind WHEN 'p' THEN 'row' ELSE 'statement' END) END;
   v_collection.finalize := p_finalize;
   v_collection.critical := p_critical OR coalesce(v_known.critical, false);
   v_collection.permit_ttl := coalesce(v_known.permit_ttl, '15 minutes');
-  v_collection.replaced_triggers := v_replaced;
+  v_collection.replaced_triggers := CASE WHEN p_again THEN v_known.replaced_triggers ELSE v_replaced END;
   v_collection.reader_grants := v_grants || coalesce(v_known.reader_grants, '[]');
   IF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB020',
@@ -887,12 +1134,19 @@ BEGIN
     WHEN 'statement' THEN format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION birthgate.gate_statement(%L)', v_name.nspname, v_name.relname, p_collection)
     ELSE format('CREATE TRIGGER zz_birthgate_gate AFTER INSERT ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.gate_row(%L)', v_name.nspname, v_name.relname, p_collection) END;
   RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_delete AFTER DELETE ON %I.%I FOR EACH ROW EXECUTE FUNCTION birthgate.guard_delete(%L)', v_name.nspname, v_name.relname, p_collection);
-  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_key AFTER UPDATE ON %I.%I FOR EACH ROW WHEN (OLD.%4$I IS DISTINCT FROM NEW.%4$I) EXECUTE FUNCTION birthgate.guard_key(%3$L)', v_name.nspname, v_name.relname, p_collection, p_code_column);
+  RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_key AFTER UPDATE ON %I.%I FOR EACH ROW WHEN (%4$s) EXECUTE FUNCTION birthgate.guard_key(%3$L)', v_name.nspname, v_name.relname, p_collection, v_key.changed);
   RETURN NEXT format('CREATE TRIGGER zz_birthgate_guard_truncate BEFORE TRUNCATE ON %I.%I FOR EACH STATEMENT EXECUTE FUNCTION birthgate.guard_truncate(%L)', v_name.nspname, v_name.relname, p_collection);
+  -- A statement trigger of the root does not fire when a partition is truncated by itself.
+  RETURN QUERY
+    SELECT format(statement, r.oid::regclass, p_collection)
+      FROM (SELECT relid AS oid FROM pg_partition_tree(p_table) WHERE relid <> p_table) AS r,
+           unnest(ARRAY['CREATE TRIGGER zz_birthgate_guard_truncate BEFORE TRUNCATE ON %1$s FOR EACH STATEMENT EXECUTE FUNCTION birthgate.guard_truncate(%2$L)',
+                        'ALTER TABLE %1$s ENABLE ALWAYS TRIGGER zz_birthgate_guard_truncate']) WITH ORDINALITY AS s(statement, place)
+     ORDER BY r.oid, place;
   RETURN NEXT format('ALTER TABLE %I.%I ENABLE ALWAYS TRIGGER zz_birthgate_gate, ENABLE ALWAYS TRIGGER zz_birthgate_guard_delete, ENABLE ALWAYS TRIGGER zz_birthgate_guard_key, ENABLE ALWAYS TRIGGER zz_birthgate_guard_truncate', v_name.nspname, v_name.relname);
 END
 $_$;
-ALTER FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[]) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[], p_open_permits boolean, p_bound_columns text[], p_again boolean) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.governed(p_relid oid, p_collection text) RETURNS birthgate.collection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -956,13 +1210,17 @@ BEGIN
   EXECUTE format('SELECT %s FROM (SELECT $1.*) AS n', v_collection.code_expression) INTO v_new USING NEW;
   IF v_old IS NOT DISTINCT FROM v_new THEN
     RETURN NULL;
-  ELSIF v_collection.mode = 'observe' THEN
-    PERFORM birthgate.observe(v_collection.collection_name, v_new, 'UPDATE', 'PB009');
   ELSIF v_collection.mode = 'enforce' THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB009',
-      MESSAGE = format('the code of %L in the collection %L cannot be changed to %L', v_old, v_collection.collection_name, v_new),
-      DETAIL = 'A birth is of one code; another code is another entity.',
-      HINT = 'Retire the entity and bear the new one under permits of their own.';
+    PERFORM birthgate.rename_row(v_collection, v_old, v_new);
+  ELSIF v_collection.mode = 'observe' THEN
+    BEGIN
+      PERFORM birthgate.rename_row(v_collection, v_old, v_new);
+    EXCEPTION
+      WHEN serialization_failure OR deadlock_detected THEN
+        RAISE;
+      WHEN OTHERS THEN
+        PERFORM birthgate.observe(v_collection.collection_name, v_new, 'UPDATE', SQLSTATE);
+    END;
   END IF;
   RETURN NULL;
 END
@@ -988,6 +1246,56 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.guard_truncate() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.incarnation_set(p_incarnation bigint) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$ UPDATE birthgate.instance SET incarnation = p_incarnation $$;
+ALTER FUNCTION birthgate.incarnation_set(p_incarnation bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.is_done(p_idempotency_key text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT p_idempotency_key IS NOT NULL
+         AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key])
+                      WHERE state IN ('CONSUMED', 'FINALIZED'))
+$$;
+ALTER FUNCTION birthgate.is_done(p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) RETURNS TABLE(place bigint, name text, attnum smallint, is_not_null boolean, type_name text, as_text text, equals text, problem text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH RECURSIVE base AS (
+    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+      FROM unnest(p_columns) WITH ORDINALITY AS k(name, place)
+      LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p_table AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
+      LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+     UNION ALL
+    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+      FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'),
+  typed AS (
+    SELECT b.*, n.nspname,
+           CASE WHEN n.nspname = 'pg_catalog' THEN b.typname
+                -- Only the extension's own citext: another type of that name could bring operators of its own.
+                WHEN b.typname = 'citext' AND EXISTS (
+                  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext')
+                  THEN 'citext' END AS known
+      FROM base b LEFT JOIN pg_catalog.pg_namespace n ON n.oid = b.typnamespace
+     WHERE b.typtype IS DISTINCT FROM 'd')
+  SELECT t.place, t.name, t.attnum, t.attnotnull, quote_ident(t.nspname) || '.' || quote_ident(t.typname),
+         CASE t.known WHEN 'text' THEN format('n.%s', quote_ident(t.name))
+                      WHEN 'numeric' THEN format('trim_scale(n.%s)::text', quote_ident(t.name))
+                      WHEN 'citext' THEN format('lower(n.%s::text COLLATE "default")', quote_ident(t.name))
+                      ELSE format('n.%s::text', quote_ident(t.name)) END,
+         CASE t.known WHEN 'citext' THEN format('OPERATOR(%s.=)', quote_ident(t.nspname)) ELSE '=' END,
+         CASE WHEN t.attnum IS NULL THEN format('it has no column %I', t.name)
+              WHEN t.known IS NULL OR t.known NOT IN ('text', 'varchar', 'bpchar', 'citext', 'int2', 'int4', 'int8', 'numeric', 'uuid')
+                THEN format('the type %I of the code column %I is none of text, varchar, char, citext, smallint, integer, bigint, numeric, uuid', t.typname, t.name)
+              WHEN NOT coalesce(c.collisdeterministic, true) THEN format('the collation of the code column %I is nondeterministic', t.name) END
+    FROM typed t LEFT JOIN pg_catalog.pg_collation c ON c.oid = t.attcollation
+$$;
+ALTER FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1013,6 +1321,38 @@ CREATE FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_opera
   VALUES (p_collection, p_entity_code, p_operation, p_refusal)
 $$;
 ALTER FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint DEFAULT 10000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET "TimeZone" TO 'UTC'
+    AS $$
+DECLARE
+  v_ids bigint[];
+  v_month timestamptz;
+  v_partition text;
+BEGIN
+  SELECT array_agg(id) INTO v_ids
+    FROM (SELECT id FROM birthgate.birth_admission_permit
+           WHERE NOT active AND coalesce(finalized_at, ended_at) < p_before
+           LIMIT p_most FOR UPDATE SKIP LOCKED) AS closed;
+  FOR v_month IN
+    SELECT DISTINCT date_trunc('month', coalesce(finalized_at, ended_at))
+      FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids)
+  LOOP
+    v_partition := to_char(v_month, '"permit_archive_"YYYY_MM');
+    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL THEN
+      EXECUTE format('CREATE TABLE birthgate.%I PARTITION OF birthgate.permit_archive FOR VALUES FROM (%L) TO (%L)',
+                     v_partition, v_month, v_month + interval '1 month');
+    END IF;
+  END LOOP;
+  INSERT INTO birthgate.permit_archive
+  SELECT p.*, coalesce(p.finalized_at, p.ended_at) FROM birthgate.birth_admission_permit p WHERE p.id = ANY (v_ids);
+  DELETE FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids);
+  RETURN coalesce(cardinality(v_ids), 0);
+END
+$$;
+ALTER FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_cancel(p_id bigint, p_why text DEFAULT NULL::text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1074,13 +1414,27 @@ BEGIN
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'PB011',
     MESSAGE = CASE TG_OP WHEN 'INSERT' THEN format('a permit begins as REQUESTED, not as %s', NEW.state)
-                         WHEN 'DELETE' THEN format('permit %s is evidence and is not deleted', OLD.id)
                          ELSE format('permit %s cannot go from %s to %s', OLD.id, OLD.state, NEW.state) END,
     DETAIL = 'REQUESTED to RESERVED to CONSUMED to FINALIZED; REQUESTED or RESERVED to CANCELLED, EXPIRED or FAILED. What a permit is for never changes.',
     HINT = 'Request a new permit.';
 END
 $$;
 ALTER FUNCTION birthgate.permit_guard() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_guard_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF current_user = 'birthgate_owner' AND EXISTS (SELECT FROM birthgate.permit_archive WHERE id = OLD.id) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = CASE current_user WHEN 'birthgate_owner' THEN 'PB011' ELSE 'PB012' END,
+    MESSAGE = format('permit %s is evidence and is not deleted', OLD.id),
+    DETAIL = format('Permits that ended are moved to the archive; the role here is %I.', current_user),
+    HINT = 'birthgate permit archive moves them.';
+END
+$$;
+ALTER FUNCTION birthgate.permit_guard_delete() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1135,18 +1489,20 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text, p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text DEFAULT 'birth'::text, p_idempotency_key text DEFAULT NULL::text, p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text, p_from_entity_code text DEFAULT NULL::text, p_row_hash bytea DEFAULT NULL::bytea) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
   RETURN (birthgate.permit_request_many(p_collection, ARRAY[p_entity_code], p_kind,
             CASE WHEN p_idempotency_key IS NOT NULL THEN ARRAY[p_idempotency_key] END,
-            p_ttl, p_holder, p_break_glass))[1];
+            p_ttl, p_holder, p_break_glass,
+            CASE WHEN p_from_entity_code IS NOT NULL THEN ARRAY[p_from_entity_code] END,
+            CASE WHEN p_row_hash IS NOT NULL THEN ARRAY[p_row_hash] END))[1];
 END
 $$;
-ALTER FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text DEFAULT 'birth'::text, p_idempotency_keys text[] DEFAULT NULL::text[], p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text) RETURNS bigint[]
+ALTER FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text, p_from_entity_code text, p_row_hash bytea) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text DEFAULT 'birth'::text, p_idempotency_keys text[] DEFAULT NULL::text[], p_ttl interval DEFAULT NULL::interval, p_holder text DEFAULT NULL::text, p_break_glass text DEFAULT NULL::text, p_from_entity_codes text[] DEFAULT NULL::text[], p_row_hashes bytea[] DEFAULT NULL::bytea[]) RETURNS bigint[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -1180,12 +1536,20 @@ BEGIN
         HINT = 'Give one key for each code, or none.';
     END IF;
     SELECT array_agg(p.id ORDER BY n.ord),
-           count(*) FILTER (WHERE (p.kind, p.collection_name, p.entity_code, p.holder)
-                                  <> (p_kind, p_collection, n.entity_code, v_holder)) AS other,
+           count(*) FILTER (WHERE (p.kind, p.collection_name, p.holder) <> (p_kind, p_collection, v_holder)
+                                  OR (n.entity_code IS NOT NULL AND p.entity_code IS DISTINCT FROM n.entity_code)
+                                  OR p.from_entity_code IS DISTINCT FROM n.from_entity_code
+                                  OR p.row_hash IS DISTINCT FROM n.row_hash) AS other,
            min(n.key) AS key
       INTO v_known
-      FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS n(entity_code, key, ord),
-           LATERAL (SELECT * FROM birthgate.birth_admission_permit
+      FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
+             WITH ORDINALITY AS n(entity_code, key, from_entity_code, row_hash, ord),
+           LATERAL (SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
+                      FROM birthgate.birth_admission_permit
+                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
+                     UNION ALL
+                    SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
+                      FROM birthgate.permit_archive
                      WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
@@ -1201,9 +1565,18 @@ BEGIN
     END IF;
   END IF;
   v_checked := birthgate.check_grant(p_collection, cardinality(p_entity_codes));
-  IF p_kind = 'birth' THEN
+  IF p_kind IN ('birth', 'rename') THEN
     v_checked := birthgate.check_code_rule(p_collection, p_entity_codes)
                  AND birthgate.check_unborn(p_collection, p_entity_codes);
+  END IF;
+  IF p_kind = 'rename' THEN
+    v_checked := birthgate.check_born(p_collection, p_from_entity_codes);
+  END IF;
+  IF array_position(p_entity_codes, NULL) IS NOT NULL AND NOT (p_kind = 'birth' AND v_collection.open_permits) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB004',
+      MESSAGE = format('a permit of the collection %L names the entity code', p_collection),
+      DETAIL = 'Only a birth permit of a collection with open permits leaves the code to the database.',
+      HINT = 'Name the code, or govern the collection with open permits.';
   END IF;
   IF p_holder IS NOT NULL THEN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = p_holder) THEN
@@ -1227,10 +1600,10 @@ BEGIN
     IF cardinality(p_entity_codes) = 1 THEN
       -- Without a subtransaction: many single requests in one transaction would overflow everybody's snapshots.
       INSERT INTO birthgate.birth_admission_permit
-             (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-              requested_at, expires_at)
-      VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], session_user, v_holder, p_idempotency_keys[1],
-              p_break_glass, v_now, v_now + v_ttl)
+             (kind, state, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+              idempotency_key, break_glass, requested_at, expires_at)
+      VALUES (p_kind, 'REQUESTED', p_collection, p_entity_codes[1], p_from_entity_codes[1], p_row_hashes[1],
+              session_user, v_holder, p_idempotency_keys[1], p_break_glass, v_now, v_now + v_ttl)
       ON CONFLICT DO NOTHING
       RETURNING ARRAY[id] INTO v_ids;
     ELSE
@@ -1238,11 +1611,12 @@ BEGIN
       BEGIN
         WITH requested AS (
           INSERT INTO birthgate.birth_admission_permit
-                 (kind, state, collection_name, entity_code, requester, holder, idempotency_key, break_glass,
-                  requested_at, expires_at)
-          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, session_user, v_holder, n.key, p_break_glass,
-                 v_now, v_now + v_ttl
-            FROM unnest(p_entity_codes, p_idempotency_keys) AS n(entity_code, key)
+                 (kind, state, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+                  idempotency_key, break_glass, requested_at, expires_at)
+          SELECT p_kind, 'REQUESTED', p_collection, n.entity_code, n.from_entity_code, n.row_hash,
+                 session_user, v_holder, n.key, p_break_glass, v_now, v_now + v_ttl
+            FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
+                   AS n(entity_code, key, from_entity_code, row_hash)
           RETURNING id)
         SELECT array_agg(id) INTO v_ids FROM requested;
       EXCEPTION WHEN unique_violation THEN
@@ -1261,7 +1635,27 @@ BEGIN
     HINT = 'Ask again.';
 END
 $$;
-ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text, p_from_entity_codes text[], p_row_hashes bytea[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_row_hash bytea;
+BEGIN
+  IF v_collection.bound_expression IS NULL OR NOT p_row ?& v_collection.bound_columns THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('the row gives nothing to bind a permit of the collection %L to', p_collection),
+      DETAIL = coalesce('The bound columns are ' || nullif(array_to_string(v_collection.bound_columns, ', '), ''), 'It has no bound columns.'),
+      HINT = 'Give each of them, or request a permit for the code alone: permit_request.';
+  END IF;
+  EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.bound_expression,
+                 v_collection.table_schema, v_collection.table_name) INTO v_row_hash USING p_row;
+  RETURN birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key,
+                                  p_row_hash => v_row_hash);
+END
+$_$;
+ALTER FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1315,6 +1709,10 @@ CREATE FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) RETURNS TABL
     FROM unnest(p_idempotency_keys) AS n(key),
          LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
                     FROM birthgate.birth_admission_permit
+                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
+                   UNION ALL
+                  SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
+                    FROM birthgate.permit_archive
                    WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
 $$;
 ALTER FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) OWNER TO birthgate_owner;
@@ -1338,6 +1736,33 @@ CREATE FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_
                         WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p ON true
 $$;
 ALTER FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.rearm_plan(p_collection text, p_table regclass DEFAULT NULL::regclass, p_mode text DEFAULT NULL::text) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_table regclass := coalesce(p_table, birthgate.gated_table(p_collection),
+                               to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name)));
+  v_incarnation bigint := ('x' || left(md5(gen_random_uuid()::text), 15))::bit(60)::bigint;
+BEGIN
+  IF v_table IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB019', MESSAGE = format('the table of the collection %L is not found', p_collection),
+      DETAIL = format('Its name was %I.%I, and no table carries its gate.', v_collection.table_schema, v_collection.table_name),
+      HINT = format('Name it: birthgate collection rearm %s --table SCHEMA.TABLE', p_collection);
+  ELSIF v_collection.form IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('the collection %L has no gate to set again', p_collection),
+      HINT = 'birthgate collection govern sets the gate.';
+  END IF;
+  RETURN QUERY SELECT birthgate.disarm_plan(v_table);
+  RETURN QUERY SELECT birthgate.govern_plan(p_collection, v_table, v_collection.code_columns, coalesce(p_mode, v_collection.mode),
+    v_collection.form, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
+    v_collection.bound_columns, true);
+  RETURN NEXT format('ALTER TABLE %s ALTER incarnation SET DEFAULT %s', birthgate.registry_table(), v_incarnation);
+  RETURN NEXT format('SELECT birthgate.incarnation_set(%s)', v_incarnation);
+END
+$$;
+ALTER FUNCTION birthgate.rearm_plan(p_collection text, p_table regclass, p_mode text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1398,6 +1823,20 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF NOT birthgate.acts_as(session_user, 'birthgate_registrar') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I is no registrar', session_user),
+      DETAIL = 'Registering what was found outside needs the role birthgate_registrar.',
+      HINT = format('GRANT birthgate_registrar TO %I', session_user);
+  END IF;
+  RETURN birthgate.admit(p_collection, p_row, p_idempotency_key);
+END
+$$;
+ALTER FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1461,35 +1900,77 @@ CREATE FUNCTION birthgate.registry_table() RETURNS regclass
     FROM birthgate.instance
 $$;
 ALTER FUNCTION birthgate.registry_table() OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_permit_id bigint;
+  v_renamed bigint;
+BEGIN
+  v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'rename', p_idempotency_key,
+                                          p_from_entity_code => p_from_entity_code);
+  IF birthgate.is_done(p_idempotency_key) THEN
+    RETURN v_permit_id;
+  END IF;
+  PERFORM birthgate.permit_reserve(v_permit_id);
+  EXECUTE format('UPDATE %I.%I AS t SET %s WHERE %s', v_collection.table_schema, v_collection.table_name,
+            (SELECT string_agg(CASE WHEN cardinality(v_collection.code_columns) = 1 THEN format('%I = $2::%s', c.name, c.type)
+                                    ELSE format('%I = ($2::jsonb ->> %s)::%s', c.name, c.place - 1, c.type) END, ', ')
+               FROM unnest(v_collection.code_columns, v_collection.code_types) WITH ORDINALITY AS c(name, type, place)),
+            v_collection.match_expression) USING ARRAY[p_from_entity_code], p_entity_code;
+  GET DIAGNOSTICS v_renamed = ROW_COUNT;
+  IF v_renamed = 0 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB024',
+      MESSAGE = format('%L of the collection %L has no row to rename', p_from_entity_code, p_collection),
+      HINT = 'birthgate entity show tells what is known of it.';
+  END IF;
+  RETURN v_permit_id;
+END
+$_$;
+ALTER FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-  v_collection birthgate.collection;
+  v_now timestamptz := clock_timestamp();
+  v_xid xid8 := pg_current_xact_id();
+  v_incarnation bigint := (SELECT incarnation FROM birthgate.instance);
   v_permit_id bigint;
-  v_deleted bigint;
 BEGIN
-  v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'retire', p_idempotency_key);
-  IF p_idempotency_key IS NOT NULL
-     AND EXISTS (SELECT FROM birthgate.permits_by_key(ARRAY[p_idempotency_key]) WHERE state = 'FINALIZED') THEN
-    RETURN v_permit_id;
+  UPDATE birthgate.birth_admission_permit p
+     SET state = 'CONSUMED', consumed_at = v_now, consumed_by = session_user, consumed_xid = v_xid, incarnation = v_incarnation
+   WHERE p.entity_code = p_to AND p.collection_name = p_collection.collection_name AND p.active
+     AND p.kind = 'rename' AND p.from_entity_code = p_from
+     AND birthgate.permit_is_spendable(p.state, p.expires_at, p.holder, session_user, v_now)
+  RETURNING p.id INTO v_permit_id;
+  IF v_permit_id IS NOT NULL THEN
+    UPDATE birthgate.birth_registry SET status = 'retired', retired_at = v_now, retire_permit_id = v_permit_id, renamed_to = p_to
+     WHERE entity_code = p_from AND collection_name = p_collection.collection_name AND status <> 'retired'
+       AND (born_xid, incarnation) IS DISTINCT FROM (v_xid, v_incarnation);
   END IF;
-  PERFORM birthgate.permit_reserve(v_permit_id);
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  IF v_collection.mode IN ('observe', 'enforce') THEN
-    EXECUTE format('DELETE FROM %I.%I AS t WHERE %s',
-                   v_collection.table_schema, v_collection.table_name, v_collection.match_expression)
-      USING ARRAY[p_entity_code];
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  IF v_permit_id IS NULL OR NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB009',
+      MESSAGE = format('the code of %L in the collection %L cannot be changed to %L', p_from, p_collection.collection_name, p_to),
+      DETAIL = CASE WHEN v_permit_id IS NULL THEN 'A birth is of one code, and there is no rename permit from this one to that one.'
+                    ELSE format('%L has no birth that this transaction did not make.', p_from) END,
+      HINT = format('Rename it under a permit of its own: SELECT birthgate.rename(%L, %L, %L)', p_collection.collection_name, p_from, p_to);
   END IF;
-  IF coalesce(v_deleted, 0) = 0 THEN
-    PERFORM birthgate.retire_phantom(v_permit_id);
-  END IF;
-  RETURN v_permit_id;
+  INSERT INTO birthgate.birth_registry (entity_code, collection_name, origin, permit_id, born_at, born_xid, incarnation)
+  VALUES (p_to, p_collection.collection_name, 'permit', v_permit_id, v_now, v_xid, v_incarnation);
+  INSERT INTO birthgate.registry_changelog (collection_name, entity_code, action, permit_id)
+  VALUES (p_collection.collection_name, p_from, 'rename', v_permit_id);
+  PERFORM birthgate.finalize_at_commit(p_collection, 'rename', ARRAY[v_permit_id]);
 END
 $$;
-ALTER FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text, p_cascade boolean DEFAULT false) RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT birthgate.end_entity(p_collection, p_entity_code, 'retire', p_idempotency_key, p_cascade) $$;
+ALTER FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.retire_phantom(p_permit_id bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1640,9 +2121,7 @@ BEGIN
       HINT = 'birthgate collection list shows the collections.';
   END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
-  RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_table)
-                 FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(v_table) AND tgname LIKE 'zz\_birthgate\_g%' AND NOT tgisinternal
-                ORDER BY tgname;
+  RETURN QUERY SELECT birthgate.disarm_plan(to_regclass(v_table));
   FOR v_old IN SELECT * FROM jsonb_array_elements(v_collection.replaced_triggers) LOOP
     RETURN NEXT v_old ->> 'definition';
     IF v_old ->> 'enabled' <> 'O' THEN
@@ -1652,7 +2131,7 @@ BEGIN
     END IF;
   END LOOP;
   -- Another collection of the schema needs the schema's grant as well.
-  RETURN QUERY SELECT format('REVOKE %s FROM birthgate_reader', g)
+  RETURN QUERY SELECT format('REVOKE ' || g || ' FROM birthgate_reader', v_table)
                  FROM jsonb_array_elements_text(v_collection.reader_grants) AS g
                 WHERE g NOT LIKE 'USAGE ON SCHEMA%'
                    OR NOT EXISTS (SELECT FROM birthgate.collection o
@@ -1676,7 +2155,9 @@ CREATE TABLE birthgate.birth_admission_permit (
     state text NOT NULL,
     active boolean GENERATED ALWAYS AS (((finalized_at IS NULL) AND (ended_at IS NULL))) STORED NOT NULL,
     collection_name text NOT NULL,
-    entity_code text NOT NULL,
+    entity_code text,
+    from_entity_code text,
+    row_hash bytea,
     requester text NOT NULL,
     holder text NOT NULL,
     idempotency_key text,
@@ -1691,11 +2172,15 @@ CREATE TABLE birthgate.birth_admission_permit (
     finalized_at timestamp with time zone,
     ended_at timestamp with time zone,
     ended_why text,
-    CONSTRAINT birth_admission_permit_entity_code_check CHECK ((entity_code <> ''::text)),
     CONSTRAINT birth_admission_permit_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
-    CONSTRAINT birth_admission_permit_kind_check CHECK ((kind = ANY (ARRAY['birth'::text, 'retire'::text, 'discard'::text]))),
+    CONSTRAINT birth_admission_permit_kind_check CHECK ((kind = ANY (ARRAY['birth'::text, 'retire'::text, 'rename'::text, 'discard'::text]))),
     CONSTRAINT permit_break_glass CHECK (((break_glass IS NULL) OR ((length(btrim(break_glass)) >= 10) AND (expires_at <= (requested_at + '00:15:00'::interval))))),
     CONSTRAINT permit_consumed CHECK ((num_nulls(consumed_at, consumed_by, consumed_xid, incarnation) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT permit_entity CHECK ((
+CASE
+    WHEN (entity_code IS NULL) THEN ((kind = 'birth'::text) AND (consumed_at IS NULL))
+    ELSE (entity_code <> ''::text)
+END AND ((kind = 'rename'::text) = (from_entity_code IS NOT NULL)))),
     CONSTRAINT permit_way CHECK ((
 CASE
     WHEN (ended_at IS NOT NULL) THEN ((state = ANY (ARRAY['FAILED'::text, 'EXPIRED'::text, 'CANCELLED'::text])) AND (consumed_at IS NULL) AND (finalized_at IS NULL) AND ((state <> 'FAILED'::text) OR (ended_why IS NOT NULL)))
@@ -1728,6 +2213,7 @@ CREATE TABLE birthgate.birth_registry (
     finalized_at timestamp with time zone,
     retired_at timestamp with time zone,
     retire_permit_id bigint,
+    renamed_to text,
     CONSTRAINT birth_has_permit CHECK (((origin <> 'permit'::text) OR (permit_id IS NOT NULL))),
     CONSTRAINT birth_registry_origin_check CHECK ((origin = ANY (ARRAY['permit'::text, 'legacy'::text, 'backfill'::text, 'decision'::text]))),
     CONSTRAINT birth_registry_status_check CHECK ((status = ANY (ARRAY['born'::text, 'finalized'::text, 'retired'::text]))),
@@ -1832,6 +2318,33 @@ ALTER TABLE birthgate.observed ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE birthgate.permit_archive (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    active boolean,
+    collection_name text NOT NULL,
+    entity_code text,
+    from_entity_code text,
+    row_hash bytea,
+    requester text NOT NULL,
+    holder text NOT NULL,
+    idempotency_key text,
+    break_glass text,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    reserved_at timestamp with time zone,
+    consumed_at timestamp with time zone,
+    consumed_by text,
+    consumed_xid xid8,
+    incarnation bigint,
+    finalized_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_why text,
+    closed_at timestamp with time zone NOT NULL
+)
+PARTITION BY RANGE (closed_at);
+ALTER TABLE birthgate.permit_archive OWNER TO birthgate_owner;
 CREATE TABLE birthgate.registry_changelog (
     id bigint NOT NULL,
     collection_name text,
@@ -1900,6 +2413,8 @@ CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admissi
 CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_permit_key ON birthgate.birth_registry USING btree (permit_id) WHERE (permit_id IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_retire_permit_key ON birthgate.birth_registry USING btree (retire_permit_id) WHERE (retire_permit_id IS NOT NULL);
+CREATE INDEX permit_archive_id_key ON ONLY birthgate.permit_archive USING btree (id);
+CREATE INDEX permit_archive_idempotency_key ON ONLY birthgate.permit_archive USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.admission_grant ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_dimension FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -1918,6 +2433,8 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.instance FOR E
 ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.observed FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.permit_archive FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.permit_archive ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.stop FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.admission_grant FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -1938,13 +2455,17 @@ CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.
 ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.observed FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.permit_archive FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.permit_archive ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.stop FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE CONSTRAINT TRIGGER finalize AFTER INSERT ON birthgate.finalization DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION birthgate.finalize();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER finalize;
-CREATE TRIGGER permit_guard_delete AFTER DELETE ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+CREATE TRIGGER permit_guard_code AFTER UPDATE OF entity_code ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((old.entity_code IS NOT NULL) OR (new.state <> 'CONSUMED'::text))) EXECUTE FUNCTION birthgate.permit_guard();
+ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_code;
+CREATE TRIGGER permit_guard_delete AFTER DELETE ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard_delete();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_delete;
-CREATE TRIGGER permit_guard_identity AFTER UPDATE OF id, kind, collection_name, entity_code, requester, holder, idempotency_key, break_glass, requested_at, expires_at ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
+CREATE TRIGGER permit_guard_identity AFTER UPDATE OF id, kind, collection_name, from_entity_code, row_hash, requester, holder, idempotency_key, break_glass, requested_at, expires_at ON birthgate.birth_admission_permit FOR EACH ROW EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_identity;
 CREATE TRIGGER permit_guard_insert AFTER INSERT ON birthgate.birth_admission_permit FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) OR (new.state <> 'REQUESTED'::text))) EXECUTE FUNCTION birthgate.permit_guard();
 ALTER TABLE birthgate.birth_admission_permit ENABLE ALWAYS TRIGGER permit_guard_insert;
@@ -1978,6 +2499,7 @@ GRANT USAGE ON SCHEMA birthgate TO birthgate_breakglass;
 GRANT USAGE ON SCHEMA birthgate TO birthgate_auditor;
 GRANT USAGE ON SCHEMA birthgate TO birthgate_reader;
 REVOKE ALL ON FUNCTION birthgate.acts_as(p_login name, p_role text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.acts_as(p_login name, p_role text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_admitter;
@@ -1986,11 +2508,12 @@ GRANT SELECT ON TABLE birthgate.collection TO birthgate_admitter;
 GRANT SELECT ON TABLE birthgate.collection TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.collection TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.collection TO birthgate_reader;
-REVOKE ALL ON FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit_in_mode(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) TO birthgate_registrar;
-REVOKE ALL ON FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit_open(p_collection birthgate.collection, p_entity_codes text[], p_now timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) FROM PUBLIC;
@@ -2003,12 +2526,20 @@ REVOKE ALL ON FUNCTION birthgate.blocked_by(p_action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.clear_overdue(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.code_rule_set(p_collection text, p_pattern text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.collection_of(p_collection text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.collection_of(p_collection text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.collection_of(p_collection text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
@@ -2016,6 +2547,16 @@ REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.disarm_plan(p_table regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_cascade boolean) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.finalize() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
@@ -2025,15 +2566,23 @@ GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO 
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.gate_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_statement() FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_column text, p_mode text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_column text, p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.gated_table(p_collection text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[], p_open_permits boolean, p_bound_columns text[], p_again boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.governed(p_relid oid, p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.incarnation_set(p_incarnation bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) TO birthgate_registrar;
@@ -2046,17 +2595,21 @@ REVOKE ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) FROM PUBLI
 GRANT ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_fail(p_id bigint, p_why text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_guard() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.permit_guard_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_hold(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_is_spendable(p_state text, p_expires_at timestamp with time zone, p_holder text, p_login name, p_now timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.permit_problem(p_collection text, p_entity_code text, p_kinds text[], p_login name, p_now timestamp with time zone, OUT code text, OUT message text, OUT detail text, OUT hint text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) TO birthgate_admitter;
-GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text) TO birthgate_registrar;
-REVOKE ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) TO birthgate_admitter;
-GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text, p_from_entity_code text, p_row_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text, p_from_entity_code text, p_row_hash bytea) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_request(p_collection text, p_entity_code text, p_kind text, p_idempotency_key text, p_ttl interval, p_holder text, p_break_glass text, p_from_entity_code text, p_row_hash bytea) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text, p_from_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text, p_from_entity_codes text[], p_row_hashes bytea[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes text[], p_kind text, p_idempotency_keys text[], p_ttl interval, p_holder text, p_break_glass text, p_from_entity_codes text[], p_row_hashes bytea[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permit_reserve(p_id bigint) TO birthgate_registrar;
@@ -2069,15 +2622,22 @@ GRANT ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) TO bir
 REVOKE ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.rearm_plan(p_collection text, p_table regclass, p_mode text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.registry_key_is_single() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.registry_table() FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) TO birthgate_admitter;
-GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_registrar;
@@ -2115,6 +2675,8 @@ GRANT SELECT ON TABLE birthgate.instance TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.instance TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.observed TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.observed TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.schema_version TO birthgate_admitter;

@@ -46,7 +46,8 @@ pub struct Admitted {
 struct Known {
     permit_id: i64,
     state: String,
-    entity_code: String,
+    /// Unknown while an open permit is not spent.
+    entity_code: Option<String>,
 }
 
 /// Admits one entity. Transient errors are tried again, with waits that grow, and after each lost
@@ -58,7 +59,7 @@ pub async fn admit(database: &Database, admission: &Admission) -> Result<Admitte
         let error = match attempt(database, admission).await {
             Ok(known) => {
                 return Ok(Admitted {
-                    entity_code: known.entity_code,
+                    entity_code: known.entity_code.unwrap_or_default(),
                     permit_id: known.permit_id,
                     state: known.state,
                     attempts,
@@ -85,22 +86,20 @@ async fn attempt(database: &Database, admission: &Admission) -> Result<Known> {
     {
         return Ok(known);
     }
-    let code_column: String = client
-        .query_opt(include_str!("../sql/query/code_column.sql"), &[&admission.collection])
+    let entity_code: Option<String> = client
+        .query_one(
+            include_str!("../sql/query/entity_code.sql"),
+            &[&admission.collection, &Value::Object(admission.row.clone())],
+        )
         .await
-        .doing("looking the collection up")?
-        .map(|row| row.get(0))
-        .ok_or_else(|| Error::BadRow(format!("there is no collection {}", admission.collection)))?;
-    let entity_code = match admission.row.get(&code_column) {
-        Some(Value::String(code)) => code.clone(),
-        Some(Value::Number(code)) => code.to_string(),
-        _ => return Err(Error::BadRow(format!("it has no value for its code, {code_column}"))),
-    };
+        .doing("reading the row's code")?
+        .get(0);
     let permit_id = permit::request(
         &client,
         &Request {
             collection: admission.collection.clone(),
             entity_code,
+            from_entity_code: None,
             kind: "birth".to_owned(),
             idempotency_key: Some(admission.idempotency_key.clone()),
             ttl_seconds: None,

@@ -40,8 +40,8 @@ pub struct Govern {
     pub collection: String,
     /// The table, as SQL writes it (`public.dot_tools`).
     pub table: String,
-    /// The column that holds the entity code.
-    pub code_column: String,
+    /// The columns that make the entity code.
+    pub code_columns: Vec<String>,
     /// What the gate does.
     pub mode: Mode,
     /// `statement` or `row`; `None` chooses.
@@ -54,6 +54,10 @@ pub struct Govern {
     pub rule: Option<String>,
     /// Triggers of the table that the gate replaces; `ungovern` puts them back.
     pub replaces: Vec<String>,
+    /// Whether a birth permit may leave the code to the database.
+    pub open_permits: bool,
+    /// The columns that a permit can be bound to.
+    pub bound_columns: Vec<String>,
 }
 
 /// A collection as it stands.
@@ -63,8 +67,8 @@ pub struct Collection {
     pub collection_name: String,
     /// Its table, quoted as SQL writes it.
     pub table: String,
-    /// The column that holds the entity code.
-    pub code_column: String,
+    /// The columns that make the entity code.
+    pub code_columns: Vec<String>,
     /// listed, observe, enforce or disarmed.
     pub mode: String,
     /// statement or row; none while listed.
@@ -90,7 +94,7 @@ pub async fn list(client: &Client) -> Result<Vec<Collection>> {
         .map(|row| Collection {
             collection_name: row.get("collection_name"),
             table: row.get("table"),
-            code_column: row.get("code_column"),
+            code_columns: row.get("code_columns"),
             mode: row.get("mode"),
             form: row.get("form"),
             finalize: row.get("finalize"),
@@ -109,24 +113,49 @@ pub async fn govern(client: &mut Client, govern: &Govern) -> Result<Collection> 
             &[
                 &govern.collection,
                 &govern.table,
-                &govern.code_column,
+                &govern.code_columns,
                 &govern.mode.as_str(),
                 &govern.form,
                 &govern.finalize,
                 &govern.critical,
                 &govern.rule,
                 &govern.replaces,
+                &govern.open_permits,
+                &govern.bound_columns,
             ],
         )
         .await
         .doing("planning to govern")?;
     let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
     run_with_short_locks(client, &statements, "governing").await?;
+    find(client, &govern.collection).await
+}
+
+/// The collection of that name.
+async fn find(client: &Client, collection: &str) -> Result<Collection> {
     let collections = list(client).await?;
     collections
         .into_iter()
-        .find(|c| c.collection_name == govern.collection)
-        .ok_or_else(|| Error::BadRow(format!("the collection {} is gone again", govern.collection)))
+        .find(|known| known.collection_name == collection)
+        .ok_or_else(|| Error::BadRow(format!("the collection {collection} is gone again")))
+}
+
+/// Sets the gate of a collection again: after its table was renamed, moved or restored, or got new
+/// partitions; in another mode, if one is given.
+pub async fn rearm(
+    client: &mut Client,
+    collection: &str,
+    table: Option<&str>,
+    mode: Option<Mode>,
+) -> Result<Collection> {
+    let mode = mode.map(Mode::as_str);
+    let plan = client
+        .query(include_str!("../sql/query/rearm_plan.sql"), &[&collection, &table, &mode])
+        .await
+        .doing("planning to rearm")?;
+    let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    run_with_short_locks(client, &statements, "rearming").await?;
+    find(client, collection).await
 }
 
 /// Gives a table back as it was before it was governed, and forgets the collection.

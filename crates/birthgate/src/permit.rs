@@ -10,9 +10,11 @@ use crate::error::{Doing, Result};
 pub struct Request {
     /// The collection.
     pub collection: String,
-    /// The entity that it is for.
-    pub entity_code: String,
-    /// `birth`, `retire` or `discard`.
+    /// The entity that it is for; `None` leaves the code to the database.
+    pub entity_code: Option<String>,
+    /// The entity that a rename ends.
+    pub from_entity_code: Option<String>,
+    /// `birth`, `retire`, `rename` or `discard`.
     pub kind: String,
     /// The same key with the same request answers the same permit.
     pub idempotency_key: Option<String>,
@@ -29,14 +31,14 @@ pub struct Request {
 pub struct Permit {
     /// Its number.
     pub id: i64,
-    /// `birth`, `retire` or `discard`.
+    /// `birth`, `retire`, `rename` or `discard`.
     pub kind: String,
     /// One of the seven states.
     pub state: String,
     /// The collection.
     pub collection_name: String,
-    /// The entity.
-    pub entity_code: String,
+    /// The entity; `None` while an open permit is not spent.
+    pub entity_code: Option<String>,
     /// The login that asked.
     pub requester: String,
     /// The role that may spend it.
@@ -87,6 +89,7 @@ pub async fn request(client: &Client, request: &Request) -> Result<i64> {
                 &request.ttl_seconds,
                 &request.holder,
                 &request.break_glass,
+                &request.from_entity_code,
             ],
         )
         .await

@@ -54,6 +54,7 @@ refusal_codes! {
     NotGoverned = "PB018", "no gate stands on the collection";
     TableMoved = "PB019", "the trigger's table is not the collection's table";
     CannotGovern = "PB020", "the table cannot be governed or adopted";
+    RowMismatch = "PB021", "the row is not the one that the permit is bound to";
     BirthUnbound = "PB023", "a birth in an enforced collection has no permit";
     NoSuchPermit = "PB024", "there is no such permit or birth";
     BadArgument = "PB025", "an argument makes no sense";

@@ -41,13 +41,15 @@ impl Db {
         let mut govern = Govern {
             collection: "thing".to_owned(),
             table: "public.thing".to_owned(),
-            code_column: "code".to_owned(),
+            code_columns: vec!["code".to_owned()],
             mode: Mode::Enforce,
             form: None,
             finalize: "required".to_owned(),
             critical: false,
             rule: None,
             replaces: Vec::new(),
+            open_permits: false,
+            bound_columns: Vec::new(),
         };
         change(&mut govern);
         let mut dba = self.dba().await;

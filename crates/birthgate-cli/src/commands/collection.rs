@@ -58,9 +58,10 @@ pub enum Command {
 pub struct GovernArgs {
     /// The table
     table: String,
-    /// The column that holds the entity code; it needs a NOT NULL and a unique key
-    #[arg(long, value_name = "COLUMN")]
-    code: String,
+    /// The column that holds the entity code, or several, separated by commas; they need NOT NULL and a
+    /// unique key of their own
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', required = true)]
+    code: Vec<String>,
     /// The collection's name in the registry [default: the table's name]
     #[arg(long)]
     collection: Option<String>,
@@ -82,6 +83,12 @@ pub struct GovernArgs {
     /// A trigger of the table that the gate replaces; its function stays. Can be repeated
     #[arg(long, value_name = "TRIGGER")]
     replaces: Vec<String>,
+    /// Allow permits that leave the code to the database: for serial, identity and generated codes
+    #[arg(long)]
+    open_permits: bool,
+    /// Columns that a permit can be bound to, separated by commas
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    bind: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -112,7 +119,7 @@ impl GovernArgs {
         Govern {
             collection: self.collection.unwrap_or(name),
             table: self.table,
-            code_column: self.code,
+            code_columns: self.code,
             mode: match self.mode {
                 ModeArg::Listed => Mode::Listed,
                 ModeArg::Observe => Mode::Observe,
@@ -129,6 +136,8 @@ impl GovernArgs {
             critical: self.critical,
             rule: self.rule,
             replaces: self.replaces,
+            open_permits: self.open_permits,
+            bound_columns: self.bind,
         }
     }
 }
@@ -190,7 +199,7 @@ fn row(collection: &Collection) -> Vec<String> {
     vec![
         collection.collection_name.clone(),
         collection.table.clone(),
-        collection.code_column.clone(),
+        collection.code_columns.join(", "),
         collection.mode.clone(),
         text(&collection.form),
         collection.finalize.clone(),

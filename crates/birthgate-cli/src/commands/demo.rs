@@ -190,13 +190,15 @@ async fn list_estate(dba: &mut Client) -> Result {
         let listed = Govern {
             collection: row.get("collection_name"),
             table: row.get("table"),
-            code_column: row.get("code_column"),
+            code_columns: vec![row.get("code_column")],
             mode: Mode::Listed,
             form: None,
             finalize: "required".to_owned(),
             critical: row.get("is_critical"),
             rule: None,
             replaces: Vec::new(),
+            open_permits: false,
+            bound_columns: Vec::new(),
         };
         collection::govern(dba, &listed).await?;
     }
@@ -216,13 +218,15 @@ fn dot_tools() -> Govern {
     Govern {
         collection: "dot_tools".to_owned(),
         table: "public.dot_tools".to_owned(),
-        code_column: "code".to_owned(),
+        code_columns: vec!["code".to_owned()],
         mode: Mode::Enforce,
         form: None,
         finalize: "required".to_owned(),
         critical: true,
         rule: Some(OLD_RULE.to_owned()),
         replaces: vec!["trg_birth_gate".to_owned()],
+        open_permits: false,
+        bound_columns: Vec::new(),
     }
 }
 

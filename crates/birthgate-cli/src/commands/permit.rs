@@ -17,9 +17,12 @@ pub enum Command {
     Request {
         /// The collection
         collection: String,
-        /// The entity's code
-        entity_code: String,
-        /// What it permits: birth, retire, or discard (a row without a birth)
+        /// The entity's code; none leaves it to the database, where the collection allows that
+        entity_code: Option<String>,
+        /// The code that a rename ends
+        #[arg(long, value_name = "CODE")]
+        from: Option<String>,
+        /// What it permits: birth, retire, rename, or discard (a row without a birth)
         #[arg(long, default_value = "birth")]
         kind: String,
         /// The same key with the same request answers the same permit
@@ -71,10 +74,11 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
     let client = connection.database()?.connect().await?;
     schema::require_installed(&client).await?;
     match command {
-        Command::Request { collection, entity_code, kind, key, ttl, holder } => {
+        Command::Request { collection, entity_code, from, kind, key, ttl, holder } => {
             let request = Request {
                 collection,
                 entity_code,
+                from_entity_code: from,
                 kind,
                 idempotency_key: key,
                 ttl_seconds: ttl,
@@ -123,7 +127,10 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 .ok_or_else(|| CommandError::no(format!("there is no permit {id}")))?;
             output.say(format!(
                 "permit {id}: {} of {} in {}, {}",
-                permit.kind, permit.entity_code, permit.collection_name, permit.state
+                permit.kind,
+                permit.entity_code.as_deref().unwrap_or("any entity"),
+                permit.collection_name,
+                permit.state
             ));
             output.say(format!("  requested   {} by {}", permit.requested_at, permit.requester));
             for (what, when) in [
@@ -150,7 +157,7 @@ fn row(permit: &Permit) -> Vec<String> {
         permit.kind.clone(),
         permit.state.clone(),
         permit.collection_name.clone(),
-        permit.entity_code.clone(),
+        permit.entity_code.clone().unwrap_or("-".to_owned()),
         permit.holder.clone(),
         permit.requested_at.clone(),
         permit.break_glass.clone().unwrap_or_default(),

@@ -1,4 +1,4 @@
-SELECT c.collection_name, format('%I.%I', c.table_schema, c.table_name) AS "table", c.code_column, c.mode, c.form,
+SELECT c.collection_name, format('%I.%I', c.table_schema, c.table_name) AS "table", c.code_columns, c.mode, c.form,
        c.finalize, c.critical, r.pattern AS rule,
        coalesce(birthgate.trust(to_regclass(format('%I.%I', c.table_schema, c.table_name))),
                 'gone: its table is not there') AS trust

@@ -1,4 +1,4 @@
-SELECT a.attname::text, t.typname IN ('json', 'jsonb'), a.attname = c.code_column
+SELECT a.attname::text, t.typname IN ('json', 'jsonb'), a.attname = ANY (c.code_columns)
   FROM birthgate.collection c
   JOIN pg_catalog.pg_attribute a ON a.attrelid = to_regclass(format('%I.%I', c.table_schema, c.table_name))
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid

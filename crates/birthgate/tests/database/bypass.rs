@@ -258,7 +258,7 @@ const ATTACKS: &[Attack] = &[
         statements: &["INSERT INTO thing (code) SELECT 'O-1' FROM birthgate.permit_hold('thing', 'O-1') ON CONFLICT DO NOTHING"],
         // The very mistake: to consume in a BEFORE trigger.
         without: "CREATE FUNCTION birthgate.before() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-                    BEGIN PERFORM birthgate.admit_rows(c, ARRAY[NEW.code]) FROM birthgate.collection c; RETURN NEW; END $$;
+                    BEGIN PERFORM birthgate.admit_rows(c, ARRAY[NEW.code], NULL) FROM birthgate.collection c; RETURN NEW; END $$;
                   ALTER FUNCTION birthgate.before() OWNER TO birthgate_owner;
                   DROP TRIGGER zz_birthgate_gate ON thing;
                   CREATE TRIGGER zz_birthgate_gate BEFORE INSERT ON thing FOR EACH ROW EXECUTE FUNCTION birthgate.before()",

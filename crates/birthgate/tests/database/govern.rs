@@ -8,13 +8,15 @@ fn govern(table: &str, code: &str) -> Govern {
     Govern {
         collection: "c".to_owned(),
         table: table.to_owned(),
-        code_column: code.to_owned(),
+        code_columns: vec![code.to_owned()],
         mode: Mode::Enforce,
         form: None,
         finalize: "required".to_owned(),
         critical: false,
         rule: None,
         replaces: Vec::new(),
+        open_permits: false,
+        bound_columns: Vec::new(),
     }
 }
 
@@ -129,6 +131,27 @@ async fn a_renamed_table_is_refused_until_it_is_rearmed() {
     let app = db.connect("app").await;
     let moved = app.batch_execute("INSERT INTO stuff (code) VALUES ('A-1')").await.unwrap_err();
     assert_eq!(testkit::sqlstate(&moved), "PB019");
+    let mut dba = db.dba().await;
+    let rearmed = collection::rearm(&mut dba, "thing", None, None).await.unwrap();
+    assert_eq!(rearmed.table, "public.stuff");
+    app.batch_execute(
+        "INSERT INTO stuff (code) SELECT 'A-1' FROM birthgate.permit_hold('thing', 'A-1')",
+    )
+    .await
+    .unwrap();
+    db.sql("CREATE SCHEMA attic; GRANT USAGE ON SCHEMA attic TO app; ALTER TABLE stuff SET SCHEMA attic").await;
+    collection::rearm(&mut dba, "thing", None, None).await.unwrap();
+    let refused =
+        app.batch_execute("INSERT INTO attic.stuff (code) VALUES ('A-2')").await.unwrap_err();
+    assert_eq!(testkit::sqlstate(&refused), "PB001");
+    // A dump restored without its triggers: the gate is gone, and comes back by name.
+    db.sql("ALTER TABLE attic.stuff DISABLE TRIGGER ALL; DROP TRIGGER zz_birthgate_gate ON attic.stuff").await;
+    collection::rearm(&mut dba, "thing", None, None).await.unwrap();
+    let refused =
+        app.batch_execute("INSERT INTO attic.stuff (code) VALUES ('A-2')").await.unwrap_err();
+    assert_eq!(testkit::sqlstate(&refused), "PB001");
+    collection::ungovern(&mut dba, "thing").await.unwrap();
+    assert_eq!(db.value::<i64>("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'attic.stuff'::regclass AND NOT tgisinternal").await, 0);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod govern;
 mod permit;
 mod refusal;
 mod schema;
+mod shapes;
 
 #[test]
 fn every_file_is_a_module() {

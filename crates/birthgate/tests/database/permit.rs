@@ -9,7 +9,8 @@ const STATES: [&str; 7] =
 fn request(code: &str) -> permit::Request {
     permit::Request {
         collection: "thing".to_owned(),
-        entity_code: code.to_owned(),
+        entity_code: Some(code.to_owned()),
+        from_entity_code: None,
         kind: "birth".to_owned(),
         idempotency_key: None,
         ttl_seconds: None,

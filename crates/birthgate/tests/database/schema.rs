@@ -42,7 +42,7 @@ async fn init_is_idempotent_and_refuses_a_newer_schema() {
     // What was revoked stays revoked.
     db.sql("REVOKE EXECUTE ON FUNCTION birthgate.retire FROM birthgate_admitter").await;
     schema::init(&mut client).await.unwrap();
-    assert!(!db.value::<bool>("SELECT has_function_privilege('birthgate_admitter', 'birthgate.retire(text, text, text)', 'EXECUTE')").await);
+    assert!(!db.value::<bool>("SELECT has_function_privilege('birthgate_admitter', 'birthgate.retire(text, text, text, boolean)', 'EXECUTE')").await);
     db.sql("INSERT INTO birthgate.schema_version VALUES (99)").await;
     let newer = schema::init(&mut client).await;
     assert!(matches!(newer, Err(Error::NewerSchema { found: 99, .. })), "{newer:?}");
@@ -79,13 +79,15 @@ async fn uninstall_gives_every_table_back_and_keeps_rows_and_births() {
     let dot_tools = collection::Govern {
         collection: "dot_tools".to_owned(),
         table: "dot_tools".to_owned(),
-        code_column: "code".to_owned(),
+        code_columns: vec!["code".to_owned()],
         mode: collection::Mode::Enforce,
         form: None,
         finalize: "required".to_owned(),
         critical: true,
         rule: None,
         replaces: vec!["trg_birth_gate".to_owned()],
+        open_permits: false,
+        bound_columns: Vec::new(),
     };
     collection::govern(&mut client, &dot_tools).await.unwrap();
     collection::grant(&client, "dot_tools", "directus_app", None).await.unwrap();

@@ -1,1 +1,0 @@
-SELECT code_column FROM birthgate.collection WHERE collection_name = $1

@@ -1,0 +1,1 @@
+SELECT birthgate.entity_code($1, $2)
