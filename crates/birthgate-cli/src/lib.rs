@@ -41,7 +41,16 @@ pub fn birthgate() -> ExitCode {
 
 /// The whole of the `dot-birth-admit` command.
 pub fn dot_birth_admit() -> ExitCode {
-    let mut arguments: Vec<OsString> = vec!["birthgate".into(), "entity".into(), "admit".into()];
+    entity("admit")
+}
+
+/// The whole of the `dot-dot-register` command.
+pub fn dot_dot_register() -> ExitCode {
+    entity("register")
+}
+
+fn entity(command: &str) -> ExitCode {
+    let mut arguments: Vec<OsString> = vec!["birthgate".into(), "entity".into(), command.into()];
     arguments.extend(std::env::args_os().skip(1));
     run(arguments)
 }

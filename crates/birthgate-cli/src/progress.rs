@@ -40,6 +40,11 @@ impl Step {
         self.bar.set_message(format!("{}: {what}", self.label));
     }
 
+    /// Shows how far it is, where the end is not known.
+    pub fn count(&self, what: &str) {
+        self.bar.set_message(format!("{}: {what}", self.label));
+    }
+
     /// Ends it; answers how long it took.
     pub fn end(self) -> Duration {
         let took = self.started.elapsed();

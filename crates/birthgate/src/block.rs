@@ -135,10 +135,24 @@ async fn observe(
 }
 
 /// The files of a folder that have no row in a collection's table, and stores how many they are as
-/// the observation of a dimension. Folders inside it and hidden files are passed over.
+/// the observation of a dimension.
 pub async fn scan(
     client: &Client,
     dimension: &str,
+    folder: &Path,
+    collection: &str,
+    column: &str,
+) -> Result<Vec<String>> {
+    let missing = files_without_row(client, folder, collection, column).await?;
+    let count = i64::try_from(missing.len()).unwrap_or(i64::MAX);
+    observe(client, dimension, Some(count), None).await?;
+    Ok(missing)
+}
+
+/// The files of a folder that have no row in a collection's table. Folders inside it and hidden files
+/// are passed over.
+pub(crate) async fn files_without_row(
+    client: &Client,
     folder: &Path,
     collection: &str,
     column: &str,
@@ -156,10 +170,7 @@ pub async fn scan(
         .query(include_str!("../sql/query/names_missing.sql"), &[&collection, &column, &names])
         .await
         .doing("comparing the files with the registry")?;
-    let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    let count = i64::try_from(missing.len()).unwrap_or(i64::MAX);
-    observe(client, dimension, Some(count), None).await?;
-    Ok(missing)
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Fails with [`crate::RefusalCode::Blocked`] unless every dimension of the action is known, fresh and

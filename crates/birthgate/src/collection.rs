@@ -3,8 +3,9 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use crate::database::{is_transient, waits};
+use crate::database::{Database, is_transient, waits};
 use crate::error::{Doing, Error, Result};
+use crate::refusal::RefusalCode;
 
 /// How long a statement of a plan waits for a lock, so that nobody queues behind it for longer.
 const LOCK_TIMEOUT: &str = "200ms";
@@ -223,4 +224,118 @@ async fn run_once(client: &mut Client, statements: &[String], doing: &str) -> Re
         transaction.batch_execute(statement).await.doing(doing)?;
     }
     transaction.commit().await.doing(doing)
+}
+
+/// What observing would have refused, added up.
+#[derive(Clone, Debug, Serialize)]
+pub struct Observed {
+    /// The collection.
+    pub collection_name: String,
+    /// INSERT, UPDATE, DELETE, TRUNCATE or COMMIT.
+    pub operation: String,
+    /// The SQLSTATE that it would have met.
+    pub refusal: String,
+    /// What that means.
+    pub meaning: String,
+    /// Who did it.
+    pub login: String,
+    /// How often.
+    pub times: i64,
+    /// Up to five of the codes.
+    pub examples: Vec<Option<String>>,
+    /// When first.
+    pub first_seen: String,
+    /// When last.
+    pub last_seen: String,
+}
+
+/// What would have been refused in the observed collections, or in one of them.
+pub async fn observed(client: &Client, collection: Option<&str>) -> Result<Vec<Observed>> {
+    let rows = client
+        .query(include_str!("../sql/query/observed.sql"), &[&collection])
+        .await
+        .doing("reading what was observed")?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let refusal: String = row.get("refusal");
+            let meaning = RefusalCode::from_sqlstate(&refusal).map(RefusalCode::meaning);
+            Observed {
+                collection_name: row.get("collection_name"),
+                operation: row.get("operation"),
+                meaning: meaning.unwrap_or("an error of the database").to_owned(),
+                refusal,
+                login: row.get("login"),
+                times: row.get("times"),
+                examples: row.get("examples"),
+                first_seen: row.get("first_seen"),
+                last_seen: row.get("last_seen"),
+            }
+        })
+        .collect())
+}
+
+/// How far a backfill has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Backfilled {
+    /// Rows that were given a birth.
+    pub born: i64,
+    /// Rows whose code is born in another collection, while the registry's key is the code alone.
+    pub left_over: i64,
+}
+
+/// Bears the rows of a collection that have no birth, in batches of a transaction each, as rows that
+/// were there before the gate. Writers are not stopped: a row that somebody holds is left for the next
+/// pass. A run that was broken off can be started again.
+pub async fn backfill(
+    database: &Database,
+    collection: &str,
+    batch: i64,
+    mut progress: impl FnMut(Backfilled),
+) -> Result<Backfilled> {
+    let mut done = Backfilled::default();
+    // Passes, until one finds nothing to bear: what was held, or came, during the one before.
+    loop {
+        let mut last_key: Option<serde_json::Value> = None;
+        let mut pass = Backfilled::default();
+        loop {
+            let (key, seen, born) = page(database, collection, last_key.as_ref(), batch).await?;
+            pass.born += born;
+            pass.left_over += seen - born;
+            progress(Backfilled { born: done.born + pass.born, left_over: pass.left_over });
+            match key {
+                Some(key) => last_key = Some(key),
+                None => break,
+            }
+        }
+        done = Backfilled { born: done.born + pass.born, left_over: pass.left_over };
+        if pass.born == 0 {
+            return Ok(done);
+        }
+    }
+}
+
+async fn page(
+    database: &Database,
+    collection: &str,
+    after: Option<&serde_json::Value>,
+    most: i64,
+) -> Result<(Option<serde_json::Value>, i64, i64)> {
+    let attempt = async || {
+        let client = database.connect().await?;
+        let row = client
+            .query_one(include_str!("../sql/query/backfill.sql"), &[&collection, &after, &most])
+            .await
+            .doing("backfilling")?;
+        Ok((row.get("last_key"), row.get("seen"), row.get("born")))
+    };
+    let mut attempts = 1;
+    for wait in waits(ATTEMPTS) {
+        match attempt().await {
+            Err(error) if is_transient(&error) => tokio::time::sleep(wait).await,
+            outcome => return outcome,
+        }
+        attempts += 1;
+    }
+    attempt().await.map_err(|last| Error::GaveUp { attempts, last: Box::new(last) })
 }

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod block;
 pub mod collection;
 pub mod database;
+pub mod entity;
 pub mod error;
 pub mod permit;
 pub mod private_server;

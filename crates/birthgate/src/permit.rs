@@ -163,3 +163,23 @@ pub async fn funnel(client: &Client) -> Result<Vec<(String, i64)>> {
         .doing("counting permits")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
+
+/// Moves permits that ended more than so many seconds ago to the archive, in transactions of at most
+/// `batch`; answers how many.
+pub async fn archive(client: &Client, older_than_seconds: f64, batch: i64) -> Result<i64> {
+    let mut moved = 0;
+    loop {
+        let count: i64 = client
+            .query_one(
+                include_str!("../sql/query/permit_archive.sql"),
+                &[&older_than_seconds, &batch],
+            )
+            .await
+            .doing("archiving permits")?
+            .get(0);
+        moved += count;
+        if count < batch {
+            return Ok(moved);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The registry: adopting one that is there already.
 
+use serde::Serialize;
 use tokio_postgres::Client;
 
 use crate::collection::run_with_short_locks;
@@ -43,4 +44,55 @@ pub async fn count(client: &Client) -> Result<i64> {
         .await
         .doing("counting births")?;
     Ok(row.get(0))
+}
+
+/// Something that rows, births and permits do not agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The collection.
+    pub collection_name: String,
+    /// What: `orphan`, `phantom`, `ghost`, or a sentence about births and permits.
+    pub finding: String,
+    /// How many.
+    pub count: i64,
+    /// Up to five of the codes.
+    pub examples: Vec<Option<String>>,
+    /// What it means, and what to do.
+    pub advice: String,
+}
+
+/// Compares rows, births and permits both ways, in every collection or in one. Empty when they agree.
+pub async fn reconcile(client: &Client, collection: Option<&str>) -> Result<Vec<Finding>> {
+    let rows = client
+        .query(include_str!("../sql/query/reconcile.sql"), &[&collection])
+        .await
+        .doing("reconciling")?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let finding: String = row.get("finding");
+            Finding {
+                collection_name: row.get("collection_name"),
+                advice: advice(&finding).to_owned(),
+                finding,
+                count: row.get("count"),
+                examples: row.get("examples"),
+            }
+        })
+        .collect())
+}
+
+fn advice(finding: &str) -> &'static str {
+    match finding {
+        "orphan" => {
+            "rows without a birth: bear them (collection backfill) or delete them (entity discard)"
+        }
+        "phantom" => "births whose row is gone: end them (entity retire)",
+        "ghost" => {
+            "retired entities whose row is there again: find out who wrote it, and delete it (entity discard)"
+        }
+        _ => {
+            "births and permits do not agree: somebody wrote them by hand, or a restore was partial"
+        }
+    }
 }

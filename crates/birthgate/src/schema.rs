@@ -29,6 +29,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/090_block.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
+    include_str!("../sql/120_reconcile.sql"),
     include_str!("../sql/900_privileges.sql"),
 ];
 

@@ -1,4 +1,4 @@
-use birthgate::collection::{self, Collection, Govern, Mode};
+use birthgate::collection::{self, Collection, Govern, Mode, Observed};
 use birthgate::schema;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::connection::ConnectionArgs;
 use crate::error::Result;
 use crate::output::Output;
+use crate::progress::Step;
 
 /// The governed tables
 #[derive(Debug, Subcommand)]
@@ -18,6 +19,37 @@ pub enum Command {
     },
     /// List the collections with their gates, and who could weaken them
     List,
+    /// What would have been refused in the observed collections
+    #[command(after_help = "Example:\n  birthgate collection observed dot_tools")]
+    Observed {
+        /// Only this collection
+        collection: Option<String>,
+    },
+    /// Bear the rows that were there before the gate
+    ///
+    /// In batches of a transaction each; writers are not stopped. Broken off, it is simply run again.
+    #[command(after_help = "Example:\n  birthgate collection backfill dot_tools")]
+    Backfill {
+        /// The collection
+        collection: String,
+        /// Rows in one transaction
+        #[arg(long, value_name = "ROWS", default_value_t = 5000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+        batch: i64,
+    },
+    /// Set a gate again: after a rename, a move or a restore of its table, for new partitions, in another mode
+    #[command(
+        after_help = "Examples:\n  birthgate collection rearm dot_tools --mode enforce\n  birthgate collection rearm dot_tools --table attic.dot_tools"
+    )]
+    Rearm {
+        /// The collection
+        collection: String,
+        /// Its table, where it cannot be found by its gate or its name
+        #[arg(long)]
+        table: Option<String>,
+        /// What the gate does from now on [default: what it did]
+        #[arg(long, value_enum)]
+        mode: Option<GateModeArg>,
+    },
     /// Show, set or drop the rule of a collection's codes
     #[command(
         after_help = "Example:\n  birthgate collection rule dot_tools '^(DOT-[0-9]+|dot-[a-z]+-[a-z]+)$'"
@@ -102,6 +134,14 @@ enum ModeArg {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GateModeArg {
+    /// Refuse nothing, record what would have been refused
+    Observe,
+    /// Refuse
+    Enforce,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormArg {
     Statement,
     Row,
@@ -143,7 +183,8 @@ impl GovernArgs {
 }
 
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
-    let mut client = connection.database()?.connect().await?;
+    let database = connection.database()?;
+    let mut client = database.connect().await?;
     schema::require_installed(&client).await?;
     match command {
         Command::Govern(args) => {
@@ -170,6 +211,45 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 collections.iter().map(row).collect(),
             );
             output.result("collection list", collections)
+        }
+        Command::Observed { collection } => {
+            let observed = collection::observed(&client, collection.as_deref()).await?;
+            output.table(
+                &["COLLECTION", "WHAT", "TIMES", "BY", "WOULD HAVE MET", "FOR EXAMPLE", "LAST"],
+                observed.iter().map(observed_row).collect(),
+            );
+            if observed.is_empty() {
+                output.say("Nothing would have been refused.");
+            }
+            output.result("collection observed", observed)
+        }
+        Command::Backfill { collection, batch } => {
+            let step = Step::begin(&format!("bearing the rows of {collection}"));
+            let done = collection::backfill(&database, &collection, batch, |done| {
+                step.count(&format!("{} births", done.born));
+            })
+            .await?;
+            step.end();
+            output.say(format!("{} rows were born.", done.born));
+            if done.left_over > 0 {
+                output.say(format!(
+                    "{} rows are left over: their codes are born in another collection, and the registry's key is the code alone.",
+                    done.left_over
+                ));
+            }
+            output.result("collection backfill", done)
+        }
+        Command::Rearm { collection, table, mode } => {
+            let mode = mode.map(|mode| match mode {
+                GateModeArg::Observe => Mode::Observe,
+                GateModeArg::Enforce => Mode::Enforce,
+            });
+            let armed = collection::rearm(&mut client, &collection, table.as_deref(), mode).await?;
+            output.say(format!(
+                "{} is in mode {} on {}; trust: {}",
+                armed.collection_name, armed.mode, armed.table, armed.trust
+            ));
+            output.result("collection rearm", armed)
         }
         Command::Rule { collection, pattern, drop } => {
             if drop || pattern.is_some() {
@@ -205,5 +285,18 @@ fn row(collection: &Collection) -> Vec<String> {
         collection.finalize.clone(),
         text(&collection.rule),
         collection.trust.clone(),
+    ]
+}
+
+fn observed_row(observed: &Observed) -> Vec<String> {
+    let examples = observed.examples.iter().map(|code| code.as_deref().unwrap_or("-"));
+    vec![
+        observed.collection_name.clone(),
+        observed.operation.clone(),
+        observed.times.to_string(),
+        observed.login.clone(),
+        format!("{} {}", observed.refusal, observed.meaning),
+        examples.take(3).collect::<Vec<_>>().join(" "),
+        observed.last_seen.clone(),
     ]
 }

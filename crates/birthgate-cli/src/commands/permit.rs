@@ -48,6 +48,13 @@ pub enum Command {
         #[arg(long)]
         why: Option<String>,
     },
+    /// Move permits that ended long ago to the archive; their keys stay honoured
+    #[command(after_help = "Example:\n  birthgate permit archive --older-than 90")]
+    Archive {
+        /// How many days ago they must have ended
+        #[arg(long, value_name = "DAYS")]
+        older_than: f64,
+    },
     /// List permits, the newest first
     List {
         /// Only of this collection
@@ -100,6 +107,11 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             permit::cancel(&client, id, why.as_deref()).await?;
             output.say(format!("permit {id} is cancelled"));
             output.result("permit cancel", json!({ "id": id }))
+        }
+        Command::Archive { older_than } => {
+            let moved = permit::archive(&client, older_than * 86_400.0, 10_000).await?;
+            output.say(format!("{moved} permits are in the archive now."));
+            output.result("permit archive", json!({ "moved": moved }))
         }
         Command::List { collection, state, break_glass, most } => {
             let filter = Filter { collection, state, break_glass, id: None, most };

@@ -1,10 +1,12 @@
-use birthgate::{registry, schema};
+use birthgate::registry::{self, Finding};
+use birthgate::schema;
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::connection::ConnectionArgs;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::output::Output;
+use crate::progress::Step;
 
 /// The registry of births
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,12 @@ pub enum Command {
         #[arg(long, value_name = "TABLE")]
         changelog: Option<String>,
     },
+    /// Compare rows, births and permits, both ways; exit code 3 when they do not agree
+    #[command(after_help = "Example:\n  birthgate registry reconcile dot_tools")]
+    Reconcile {
+        /// Only this collection
+        collection: Option<String>,
+    },
 }
 
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
@@ -35,5 +43,35 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             output.say(format!("{table} is the registry now."));
             output.result("registry adopt", json!({ "registry": table, "changelog": changelog }))
         }
+        Command::Reconcile { collection } => {
+            let step = Step::begin("comparing rows, births and permits");
+            let findings = registry::reconcile(&client, collection.as_deref()).await?;
+            step.end();
+            if findings.is_empty() {
+                output.say("Rows, births and permits agree.");
+            } else {
+                output.table(
+                    &["COLLECTION", "FINDING", "COUNT", "FOR EXAMPLE", "WHAT TO DO"],
+                    findings.iter().map(row).collect(),
+                );
+            }
+            let agree = findings.is_empty();
+            output.result("registry reconcile", findings)?;
+            match agree {
+                true => Ok(()),
+                false => Err(CommandError::no("rows, births and permits do not agree")),
+            }
+        }
     }
+}
+
+fn row(finding: &Finding) -> Vec<String> {
+    let examples = finding.examples.iter().map(|code| code.as_deref().unwrap_or("-"));
+    vec![
+        finding.collection_name.clone(),
+        finding.finding.clone(),
+        finding.count.to_string(),
+        examples.take(3).collect::<Vec<_>>().join(" "),
+        finding.advice.clone(),
+    ]
 }

@@ -124,8 +124,36 @@ fn from_init_to_uninstall() {
     );
     assert_eq!(ended.expect(0).json()["result"]["entity_code"], "T-7");
 
+    // Names and ends, each under a permit.
+    user.sql("GRANT UPDATE ON thing TO app");
+    user.run_as("postgres", &["collection", "grant", "thing", "app"]).expect(0);
+    user.run_as("app", &["entity", "rename", "thing", "T-7", "T-70"]).expect(0);
+    user.run_as("app", &["entity", "retire", "thing", "T-70"]).expect(0);
+    let shown = user.json_as("app", &["entity", "show", "thing", "T-7"]);
+    assert_eq!(shown["births"][0]["renamed_to"], "T-70");
+    user.sql(
+        "ALTER TABLE thing DISABLE TRIGGER USER; INSERT INTO thing (code) VALUES ('T-8'), ('T-9')",
+    );
+    let findings = user.run_as("postgres", &["registry", "reconcile"]).expect(3);
+    assert!(findings.stdout.contains("orphan"), "{}", findings.stdout);
+    user.run_as("postgres", &["collection", "rearm", "thing", "--mode", "observe"]).expect(0);
+    user.sql("INSERT INTO thing (code) VALUES ('T-10')");
+    let observed = user.json_as("postgres", &["collection", "observed"]);
+    assert_eq!(observed[0]["examples"][0], "T-10");
+    user.run_as("postgres", &["collection", "grant", "thing", "postgres"]).expect(0);
+    user.run_as("postgres", &["entity", "discard", "thing", "T-8"]).expect(0);
+    assert_eq!(user.json_as("postgres", &["collection", "backfill", "thing"])["born"], 2);
+    user.run_as("postgres", &["registry", "reconcile"]).expect(0);
+    user.run_as("postgres", &["collection", "rearm", "thing", "--mode", "enforce"]).expect(0);
+    let archived = user.json_as("postgres", &["permit", "archive", "--older-than", "0"]);
+    assert!(archived["moved"].as_i64().unwrap() > 5, "{archived}");
+    user.run_as("postgres", &["registry", "reconcile"]).expect(0);
+
     user.run_as("postgres", &["collection", "ungovern", "thing"]).expect(0);
-    user.run_as("postgres", &["uninstall"]).expect(0);
+    user.run_as("postgres", &["uninstall"]).expect(3);
+    let export = std::env::temp_dir().join(format!("retired-{}.ndjson", std::process::id()));
+    user.run_as("postgres", &["uninstall", "--export", export.to_str().unwrap()]).expect(0);
+    std::fs::remove_file(&export).unwrap();
     user.sql("INSERT INTO thing (code) VALUES ('anything')");
     user.run_as("postgres", &["uninstall"]).expect(1);
 }

@@ -17,10 +17,14 @@ GRANT EXECUTE ON FUNCTION
   birthgate.retire(text, text, text, boolean), birthgate.discard(text, text, text, boolean),
   birthgate.rename(text, text, text, text), birthgate.retire_phantom(bigint)
   TO birthgate_admitter, birthgate_registrar;
+GRANT EXECUTE ON FUNCTION birthgate.reconcile_rows(text), birthgate.reconcile_permits(text)
+  TO birthgate_registrar, birthgate_auditor;
+GRANT EXECUTE ON FUNCTION birthgate.collection_of(text) TO birthgate_reader;
 GRANT EXECUTE ON FUNCTION birthgate.fn_assert_safe_for_dot_action(text), birthgate.blocked_by(text)
   TO birthgate_admitter, birthgate_registrar, birthgate_auditor;
 -- Registrars also sweep, and store what was counted.
-GRANT EXECUTE ON FUNCTION birthgate.register(text, jsonb, text), birthgate.acts_as(name, text),
+GRANT EXECUTE ON FUNCTION birthgate.register(text, jsonb, text),
+  birthgate.backfill(text, jsonb, bigint), birthgate.backfill_births(text, text[]), birthgate.acts_as(name, text),
   birthgate.permit_expire(bigint), birthgate.permit_archive(timestamptz, bigint), birthgate.block_observe(text, bigint, text),
   birthgate.names_missing(text, text, text[])
   TO birthgate_registrar;

@@ -8,6 +8,7 @@ mod estate;
 mod gate;
 mod govern;
 mod permit;
+mod reconcile;
 mod refusal;
 mod schema;
 mod shapes;

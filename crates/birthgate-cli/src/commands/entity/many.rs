@@ -1,3 +1,5 @@
+//! `entity admit --from`: many at once.
+
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -6,63 +8,20 @@ use std::rc::Rc;
 
 use birthgate::admission::input::{self, InputFormat};
 use birthgate::admission::many::{self, Batches, Outcome, Summary};
-use birthgate::admission::{self, Admission, Admitted};
-use clap::{Subcommand, ValueEnum};
-use serde_json::{Map, Value};
+use clap::ValueEnum;
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
 use crate::progress::Step;
 
-/// Entities: admitting one from the command line
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    Admit(AdmitArgs),
-}
-
-/// Admit one entity, or with --from those of a file: request, reserve, insert, finalise
-///
-/// One entity is idempotent by its key: the same key admits the same entity once. Transient errors are
-/// tried again, and after a lost connection the outcome is looked up, not guessed. A failure is recorded
-/// on the permit. Ctrl-C cancels the permit, unless the entity is born by then.
-///
-/// A file goes in batches, a transaction each. The same file again admits each row once, also after the
-/// first run was killed. A row that cannot be admitted costs itself alone; what became of each line is
-/// written to the outcome file, one JSON object a line.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  birthgate entity admit dot_tools code=DOT-500 name=dot-iu-count --key order-4711\n  echo '{\"code\":\"DOT-501\",\"name\":\"dot-iu-sum\"}' | birthgate entity admit dot_tools --json -\n  birthgate entity admit dot_tools --from tools.csv --max-failures 10"
-)]
-pub struct AdmitArgs {
-    /// The collection
-    collection: String,
-    /// Columns of the row, as column=value
-    #[arg(value_name = "COLUMN=VALUE", required_unless_present_any = ["json", "from"])]
-    columns: Vec<String>,
-    /// The row as a JSON object; - reads it from stdin
-    #[arg(long, value_name = "OBJECT", conflicts_with = "columns")]
-    json: Option<String>,
-    /// The idempotency key [default: a new one]
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// Skip the BLOCK dimensions, never the gate. Needs the role birthgate_breakglass, and --reason
-    #[arg(long, requires = "reason")]
-    break_glass: bool,
-    /// Why the glass is broken; at least 10 characters
-    #[arg(long, requires = "break_glass")]
-    reason: Option<String>,
-    #[command(flatten)]
-    many: ManyArgs,
-}
-
 /// Rows from a file.
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Many at once")]
-struct ManyArgs {
+pub struct ManyArgs {
     /// A file of rows: CSV with a header (an empty field is NULL), or NDJSON; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["columns", "json", "key", "break_glass"])]
-    from: Option<PathBuf>,
+    pub from: Option<PathBuf>,
     /// How it is written [default: by its name, else by its first byte]
     #[arg(long, value_enum, requires = "from")]
     input_format: Option<InputFormatArg>,
@@ -83,81 +42,7 @@ enum InputFormatArg {
     Ndjson,
 }
 
-impl AdmitArgs {
-    fn row(&self) -> Result<Map<String, Value>> {
-        let Some(json) = &self.json else {
-            return self
-                .columns
-                .iter()
-                .map(|pair| match pair.split_once('=') {
-                    Some((column, value)) => Ok((column.to_owned(), Value::from(value))),
-                    None => Err(CommandError::usage(format!("{pair:?} is not column=value"))),
-                })
-                .collect();
-        };
-        let mut text = json.clone();
-        if json == "-" {
-            text.clear();
-            std::io::stdin().read_to_string(&mut text)?;
-        }
-        serde_json::from_str(&text)
-            .map_err(|error| CommandError::usage(format!("the row is no JSON object: {error}")))
-    }
-}
-
-pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
-    let Command::Admit(args) = command;
-    if let Some(from) = &args.many.from {
-        return admit_many(&args.collection, from, &args.many, connection, output).await;
-    }
-    let reason = args.reason.as_deref();
-    if reason.is_some_and(|reason| reason.trim().chars().count() < 10) {
-        return Err(CommandError::usage("a reason has at least 10 characters"));
-    }
-    let row = args.row()?;
-    let idempotency_key = args.key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    let admission =
-        Admission { collection: args.collection, row, idempotency_key, break_glass: args.reason };
-    let database = connection.database()?;
-    let admitted = tokio::select! {
-        admitted = admission::admit(&database, &admission) => admitted?,
-        _ = tokio::signal::ctrl_c() => {
-            return Err(interrupted(admission::abandon(&database, &admission.idempotency_key).await?));
-        }
-    };
-    say(output, &admitted);
-    output.result("entity admit", admitted)
-}
-
-fn say(output: &Output, admitted: &Admitted) {
-    output.say(format!(
-        "{} is born: permit {} is {}{}",
-        admitted.entity_code,
-        admitted.permit_id,
-        admitted.state,
-        if admitted.attempts > 1 {
-            format!(", after {} attempts", admitted.attempts)
-        } else {
-            String::new()
-        }
-    ));
-}
-
-fn interrupted(born: Option<i64>) -> CommandError {
-    CommandError {
-        kind: Kind::Unknown,
-        message: match born {
-            Some(permit) => {
-                format!("interrupted, but the entity was born already (permit {permit})")
-            }
-            None => "interrupted: nothing is born, the permit is cancelled".to_owned(),
-        },
-        detail: None,
-        hint: None,
-    }
-}
-
-async fn admit_many(
+pub async fn admit_many(
     collection: &str,
     from: &Path,
     args: &ManyArgs,

@@ -1,0 +1,1 @@
+SELECT last_key, seen, born FROM birthgate.backfill($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT birthgate.discard($1, $2, $3, $4)

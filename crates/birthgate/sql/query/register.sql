@@ -1,0 +1,1 @@
+SELECT birthgate.register($1, $2, $3)

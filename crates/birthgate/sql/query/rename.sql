@@ -1,0 +1,1 @@
+SELECT birthgate.rename($1, $2, $3, $4)

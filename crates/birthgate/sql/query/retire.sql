@@ -1,0 +1,1 @@
+SELECT birthgate.retire($1, $2, $3, $4)
