@@ -74,6 +74,10 @@ impl Db {
             .collect()
     }
 
+    pub fn config(&self, role: &str) -> tokio_postgres::Config {
+        server().config(&self.name, role)
+    }
+
     pub fn database(&self, role: &str) -> Database {
         Database::new(server().config(&self.name, role)).unwrap()
     }

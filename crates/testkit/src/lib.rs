@@ -5,4 +5,4 @@ mod database;
 mod server;
 
 pub use database::{Db, refusal, sqlstate};
-pub use server::{Server, server};
+pub use server::{Server, connect, server};

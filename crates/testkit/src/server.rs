@@ -19,11 +19,21 @@ pub struct Server {
 /// The server; started by the first test that asks.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| std::thread::spawn(Server::start).join().unwrap())
+    SERVER.get_or_init(|| std::thread::spawn(|| Server::start(true)).join().unwrap())
 }
 
 impl Server {
-    fn start() -> Server {
+    /// A server of one's own that loses nothing when it is killed. Not from within a runtime.
+    pub fn own() -> Server {
+        Server::start(false)
+    }
+
+    /// Kills the server as a power failure would, and starts it again.
+    pub async fn crash(&mut self) {
+        self.server.crash().await.unwrap();
+    }
+
+    fn start(disposable: bool) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -39,8 +49,11 @@ impl Server {
         let options = Options {
             binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
             folder: Folder::Temporary(std::env::temp_dir()),
-            disposable: true,
-            settings: vec![("max_connections".to_owned(), "200".to_owned())],
+            disposable,
+            settings: vec![
+                ("max_connections".to_owned(), "250".to_owned()),
+                ("max_prepared_transactions".to_owned(), "20".to_owned()),
+            ],
         };
         let server = runtime.block_on(PrivateServer::start(options)).unwrap();
         runtime.block_on(async {
@@ -79,7 +92,7 @@ impl Server {
     }
 
     /// A new database: a copy of the template, or an empty one.
-    pub(crate) fn make_database(&self, from_template: bool) -> String {
+    pub fn make_database(&self, from_template: bool) -> String {
         let mut number = self.making.lock().unwrap();
         *number += 1;
         let name = format!("test_{number}");
@@ -103,7 +116,8 @@ impl Server {
     }
 }
 
-pub(crate) async fn connect(config: Config) -> Client {
+/// Connects without TLS.
+pub async fn connect(config: Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client

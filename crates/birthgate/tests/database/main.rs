@@ -13,6 +13,7 @@ mod reconcile;
 mod refusal;
 mod schema;
 mod shapes;
+mod storm;
 
 #[test]
 fn every_file_is_a_module() {
