@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use crate::database::{Database, is_transient, waits};
 use crate::error::{Doing, Error, Result};
 use crate::permit::{self, Request};
+use crate::unprepared::Unprepared;
 
 const ATTEMPTS: usize = 8;
 
@@ -87,7 +88,7 @@ async fn attempt(database: &Database, admission: &Admission) -> Result<Known> {
         return Ok(known);
     }
     let entity_code: Option<String> = client
-        .query_one(
+        .one_row(
             include_str!("../sql/query/entity_code.sql"),
             &[&admission.collection, &Value::Object(admission.row.clone())],
         )
@@ -110,7 +111,7 @@ async fn attempt(database: &Database, admission: &Admission) -> Result<Known> {
     .await?;
     permit::reserve(&client, permit_id).await?;
     client
-        .execute(
+        .rows(
             include_str!("../sql/query/admit.sql"),
             &[
                 &admission.collection,
@@ -131,7 +132,7 @@ async fn attempt(database: &Database, admission: &Admission) -> Result<Known> {
 
 async fn look_up(client: &Client, key: &str) -> Result<Option<Known>> {
     let row = client
-        .query_opt(include_str!("../sql/query/permit_by_key.sql"), &[&key])
+        .optional_row(include_str!("../sql/query/permit_by_key.sql"), &[&key])
         .await
         .doing("looking the key up")?;
     Ok(row.map(|row| Known {

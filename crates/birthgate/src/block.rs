@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use crate::error::{Doing, Error, Result};
+use crate::unprepared::Unprepared;
 
 /// How long the count of one dimension may take.
 const COUNT_TIMEOUT: &str = "5min";
@@ -51,7 +52,7 @@ pub struct NewDimension<'a> {
 /// Every dimension, by name.
 pub async fn list(client: &Client) -> Result<Vec<Dimension>> {
     let rows = client
-        .query(include_str!("../sql/query/block_status.sql"), &[])
+        .rows(include_str!("../sql/query/block_status.sql"), &[])
         .await
         .doing("listing the BLOCK dimensions")?;
     Ok(rows
@@ -72,7 +73,7 @@ pub async fn list(client: &Client) -> Result<Vec<Dimension>> {
 /// Makes a dimension known, or changes it.
 pub async fn put(client: &Client, dimension: &NewDimension<'_>) -> Result<()> {
     client
-        .execute(
+        .rows(
             include_str!("../sql/query/block_dimension_put.sql"),
             &[
                 &dimension.name,
@@ -92,7 +93,7 @@ pub async fn put(client: &Client, dimension: &NewDimension<'_>) -> Result<()> {
 /// a timeout. One that cannot be counted is recorded as unknown, with the reason.
 pub async fn refresh(client: &mut Client) -> Result<()> {
     let queries = client
-        .query(include_str!("../sql/query/block_queries.sql"), &[])
+        .rows(include_str!("../sql/query/block_queries.sql"), &[])
         .await
         .doing("listing the BLOCK dimensions")?;
     for row in queries {
@@ -117,7 +118,7 @@ async fn count(client: &mut Client, query: &str) -> Result<i64> {
         ))
         .await
         .doing(DOING)?;
-    let row = transaction.query_one(query, &[]).await.doing(DOING)?;
+    let row = transaction.query_typed_one(query, &[]).await.doing(DOING)?;
     row.try_get(0).doing("reading the count as one bigint")
 }
 
@@ -128,7 +129,7 @@ async fn observe(
     problem: Option<&str>,
 ) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/block_observe.sql"), &[&dimension, &value, &problem])
+        .rows(include_str!("../sql/query/block_observe.sql"), &[&dimension, &value, &problem])
         .await
         .doing("storing an observation")
         .map(drop)
@@ -167,7 +168,7 @@ pub(crate) async fn files_without_row(
         }
     }
     let rows = client
-        .query(include_str!("../sql/query/names_missing.sql"), &[&collection, &column, &names])
+        .rows(include_str!("../sql/query/names_missing.sql"), &[&collection, &column, &names])
         .await
         .doing("comparing the files with the registry")?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -177,7 +178,7 @@ pub(crate) async fn files_without_row(
 /// within its bound.
 pub async fn assert_safe(client: &Client, action: &str) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/block_assert.sql"), &[&action])
+        .rows(include_str!("../sql/query/block_assert.sql"), &[&action])
         .await
         .doing("asserting the action")
         .map(drop)

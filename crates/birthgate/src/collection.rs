@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 use crate::database::{Database, is_transient, waits};
 use crate::error::{Doing, Error, Result};
 use crate::refusal::RefusalCode;
+use crate::unprepared::Unprepared;
 
 /// How long a statement of a plan waits for a lock, so that nobody queues behind it for longer.
 const LOCK_TIMEOUT: &str = "200ms";
@@ -87,7 +88,7 @@ pub struct Collection {
 /// Every collection, by name.
 pub async fn list(client: &Client) -> Result<Vec<Collection>> {
     let rows = client
-        .query(include_str!("../sql/query/collections.sql"), &[])
+        .rows(include_str!("../sql/query/collections.sql"), &[])
         .await
         .doing("listing collections")?;
     Ok(rows
@@ -109,7 +110,7 @@ pub async fn list(client: &Client) -> Result<Vec<Collection>> {
 /// Governs a table: its whole plan in one transaction, with short locks and retries.
 pub async fn govern(client: &mut Client, govern: &Govern) -> Result<Collection> {
     let plan = client
-        .query(
+        .rows(
             include_str!("../sql/query/govern_plan.sql"),
             &[
                 &govern.collection,
@@ -151,7 +152,7 @@ pub async fn rearm(
 ) -> Result<Collection> {
     let mode = mode.map(Mode::as_str);
     let plan = client
-        .query(include_str!("../sql/query/rearm_plan.sql"), &[&collection, &table, &mode])
+        .rows(include_str!("../sql/query/rearm_plan.sql"), &[&collection, &table, &mode])
         .await
         .doing("planning to rearm")?;
     let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
@@ -162,7 +163,7 @@ pub async fn rearm(
 /// Gives a table back as it was before it was governed, and forgets the collection.
 pub async fn ungovern(client: &mut Client, collection: &str) -> Result<()> {
     let plan = client
-        .query(include_str!("../sql/query/ungovern_plan.sql"), &[&collection])
+        .rows(include_str!("../sql/query/ungovern_plan.sql"), &[&collection])
         .await
         .doing("planning to ungovern")?;
     let statements: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
@@ -172,7 +173,7 @@ pub async fn ungovern(client: &mut Client, collection: &str) -> Result<()> {
 /// Sets the rule of a collection's codes; `None` takes it away.
 pub async fn set_rule(client: &Client, collection: &str, pattern: Option<&str>) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/code_rule_set.sql"), &[&collection, &pattern])
+        .rows(include_str!("../sql/query/code_rule_set.sql"), &[&collection, &pattern])
         .await
         .doing("setting the code rule")
         .map(drop)
@@ -186,7 +187,7 @@ pub async fn grant(
     quota: Option<i64>,
 ) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/admission_grant.sql"), &[&role, &collection, &quota])
+        .rows(include_str!("../sql/query/admission_grant.sql"), &[&role, &collection, &quota])
         .await
         .doing("granting admission")
         .map(drop)
@@ -252,7 +253,7 @@ pub struct Observed {
 /// What would have been refused in the observed collections, or in one of them.
 pub async fn observed(client: &Client, collection: Option<&str>) -> Result<Vec<Observed>> {
     let rows = client
-        .query(include_str!("../sql/query/observed.sql"), &[&collection])
+        .rows(include_str!("../sql/query/observed.sql"), &[&collection])
         .await
         .doing("reading what was observed")?;
     Ok(rows
@@ -324,7 +325,7 @@ async fn page(
     let attempt = async || {
         let client = database.connect().await?;
         let row = client
-            .query_one(include_str!("../sql/query/backfill.sql"), &[&collection, &after, &most])
+            .one_row(include_str!("../sql/query/backfill.sql"), &[&collection, &after, &most])
             .await
             .doing("backfilling")?;
         Ok((row.get("last_key"), row.get("seen"), row.get("born")))

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::Client;
 
 use crate::error::{Doing, Error, Result};
+use crate::unprepared::Unprepared;
 
 /// How an entity ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub async fn end(
         End::Discard => include_str!("../sql/query/discard.sql"),
     };
     let row = client
-        .query_one(statement, &[&collection, &entity_code, &idempotency_key, &cascade])
+        .one_row(statement, &[&collection, &entity_code, &idempotency_key, &cascade])
         .await
         .doing("ending the entity")?;
     Ok(row.get(0))
@@ -47,7 +48,7 @@ pub async fn rename(
     idempotency_key: Option<&str>,
 ) -> Result<i64> {
     let row = client
-        .query_one(
+        .one_row(
             include_str!("../sql/query/rename.sql"),
             &[&collection, &from, &to, &idempotency_key],
         )
@@ -59,7 +60,7 @@ pub async fn rename(
 /// The births and permits of an entity, as one JSON object.
 pub async fn show(client: &Client, collection: &str, entity_code: &str) -> Result<Value> {
     let row = client
-        .query_one(include_str!("../sql/query/entity_show.sql"), &[&collection, &entity_code])
+        .one_row(include_str!("../sql/query/entity_show.sql"), &[&collection, &entity_code])
         .await
         .doing("looking at the entity")?;
     Ok(row.get(0))
@@ -107,7 +108,7 @@ pub async fn register_folder(
         row.entry(what.name_column.clone()).or_insert_with(|| Value::from(name.clone()));
         let key = format!("file:{name}");
         let permit_id = client
-            .query_one(
+            .one_row(
                 include_str!("../sql/query/register.sql"),
                 &[&what.collection, &Value::Object(row.clone()), &key],
             )
@@ -126,7 +127,7 @@ async fn fill_in(client: &Client, collection: &str, template: &str, name: &str) 
     }
     if let Some((prefix, rest)) = text.clone().split_once("{n}") {
         let number: i64 = client
-            .query_one(include_str!("../sql/query/next_number.sql"), &[&collection, &prefix])
+            .one_row(include_str!("../sql/query/next_number.sql"), &[&collection, &prefix])
             .await
             .doing("looking for a free number")?
             .get(0);

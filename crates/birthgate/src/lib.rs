@@ -14,6 +14,7 @@ pub mod private_server;
 pub mod refusal;
 pub mod registry;
 pub mod schema;
+mod unprepared;
 
 pub use database::Database;
 pub use error::{Error, Result};

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use crate::error::{Doing, Result};
+use crate::unprepared::Unprepared;
 
 /// A request for a permit.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ pub struct Filter {
 /// Requests a permit; answers its number.
 pub async fn request(client: &Client, request: &Request) -> Result<i64> {
     let row = client
-        .query_one(
+        .one_row(
             include_str!("../sql/query/permit_request.sql"),
             &[
                 &request.collection,
@@ -100,7 +101,7 @@ pub async fn request(client: &Client, request: &Request) -> Result<i64> {
 /// Reserves a permit, under the stop-conditions.
 pub async fn reserve(client: &Client, id: i64) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/permit_reserve.sql"), &[&id])
+        .rows(include_str!("../sql/query/permit_reserve.sql"), &[&id])
         .await
         .doing("reserving a permit")
         .map(drop)
@@ -109,7 +110,7 @@ pub async fn reserve(client: &Client, id: i64) -> Result<()> {
 /// Cancels a permit that is not spent.
 pub async fn cancel(client: &Client, id: i64, why: Option<&str>) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/permit_cancel.sql"), &[&id, &why])
+        .rows(include_str!("../sql/query/permit_cancel.sql"), &[&id, &why])
         .await
         .doing("cancelling a permit")
         .map(drop)
@@ -118,7 +119,7 @@ pub async fn cancel(client: &Client, id: i64, why: Option<&str>) -> Result<()> {
 /// Records that the act of a permit failed, and why.
 pub async fn fail(client: &Client, id: i64, why: &str) -> Result<()> {
     client
-        .execute(include_str!("../sql/query/permit_fail.sql"), &[&id, &why])
+        .rows(include_str!("../sql/query/permit_fail.sql"), &[&id, &why])
         .await
         .doing("recording a failed permit")
         .map(drop)
@@ -127,7 +128,7 @@ pub async fn fail(client: &Client, id: i64, why: &str) -> Result<()> {
 /// Lists permits, the newest first.
 pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Permit>> {
     let rows = client
-        .query(
+        .rows(
             include_str!("../sql/query/permits.sql"),
             &[&filter.collection, &filter.state, &filter.break_glass, &filter.id, &filter.most],
         )
@@ -158,7 +159,7 @@ pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Permit>> {
 /// How many permits are in each state, in the order of the states.
 pub async fn funnel(client: &Client) -> Result<Vec<(String, i64)>> {
     let rows = client
-        .query(include_str!("../sql/query/permit_funnel.sql"), &[])
+        .rows(include_str!("../sql/query/permit_funnel.sql"), &[])
         .await
         .doing("counting permits")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -170,7 +171,7 @@ pub async fn archive(client: &Client, older_than_seconds: f64, batch: i64) -> Re
     let mut moved = 0;
     loop {
         let count: i64 = client
-            .query_one(
+            .one_row(
                 include_str!("../sql/query/permit_archive.sql"),
                 &[&older_than_seconds, &batch],
             )

@@ -5,13 +5,14 @@ use tokio_postgres::Client;
 
 use crate::collection::run_with_short_locks;
 use crate::error::{Doing, Result};
+use crate::unprepared::Unprepared;
 
 /// Adopts a registry, and its changelog if there is one, in place. Indexes are built without
 /// stopping writers; everything else is done in transactions with short locks. A run that was
 /// broken off can be started again.
 pub async fn adopt(client: &mut Client, registry: &str, changelog: Option<&str>) -> Result<()> {
     let plan = client
-        .query(include_str!("../sql/query/adopt_plan.sql"), &[&registry, &changelog])
+        .rows(include_str!("../sql/query/adopt_plan.sql"), &[&registry, &changelog])
         .await
         .doing("planning the adoption")?;
     let mut together: Vec<String> = Vec::new();
@@ -31,7 +32,7 @@ pub async fn adopt(client: &mut Client, registry: &str, changelog: Option<&str>)
 /// Every retired birth, one JSON object each.
 pub async fn retired(client: &Client) -> Result<Vec<String>> {
     let rows = client
-        .query(include_str!("../sql/query/retired_births.sql"), &[])
+        .rows(include_str!("../sql/query/retired_births.sql"), &[])
         .await
         .doing("reading the retired births")?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
@@ -40,7 +41,7 @@ pub async fn retired(client: &Client) -> Result<Vec<String>> {
 /// How many births the registry holds, retired ones too.
 pub async fn count(client: &Client) -> Result<i64> {
     let row = client
-        .query_one(include_str!("../sql/query/count_births.sql"), &[])
+        .one_row(include_str!("../sql/query/count_births.sql"), &[])
         .await
         .doing("counting births")?;
     Ok(row.get(0))
@@ -64,7 +65,7 @@ pub struct Finding {
 /// Compares rows, births and permits both ways, in every collection or in one. Empty when they agree.
 pub async fn reconcile(client: &Client, collection: Option<&str>) -> Result<Vec<Finding>> {
     let rows = client
-        .query(include_str!("../sql/query/reconcile.sql"), &[&collection])
+        .rows(include_str!("../sql/query/reconcile.sql"), &[&collection])
         .await
         .doing("reconciling")?;
     Ok(rows

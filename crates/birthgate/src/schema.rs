@@ -4,6 +4,7 @@ use tokio_postgres::Client;
 
 use crate::collection;
 use crate::error::{Doing, Error, Result};
+use crate::unprepared::Unprepared;
 
 /// The newest schema version that this program knows: the number of the last migration.
 pub const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -57,7 +58,7 @@ pub fn script(from: i32) -> String {
 pub async fn installed_version(client: &Client) -> Result<Option<i32>> {
     const DOING: &str = "reading the installed version";
     let present = client
-        .query_one(include_str!("../sql/query/is_installed.sql"), &[])
+        .one_row(include_str!("../sql/query/is_installed.sql"), &[])
         .await
         .doing(DOING)?
         .get::<_, bool>(0);
@@ -65,7 +66,7 @@ pub async fn installed_version(client: &Client) -> Result<Option<i32>> {
         return Ok(None);
     }
     let row = client
-        .query_one(include_str!("../sql/query/installed_version.sql"), &[])
+        .one_row(include_str!("../sql/query/installed_version.sql"), &[])
         .await
         .doing(DOING)?;
     Ok(row.get(0))
@@ -104,7 +105,7 @@ pub async fn init(client: &mut Client) -> Result<Installed> {
 pub async fn uninstall(client: &mut Client, retired_exported: bool) -> Result<()> {
     require_installed(client).await?;
     let retired: i64 = client
-        .query_one(include_str!("../sql/query/count_retired.sql"), &[])
+        .one_row(include_str!("../sql/query/count_retired.sql"), &[])
         .await
         .doing("counting retired births")?
         .get(0);
@@ -115,7 +116,7 @@ pub async fn uninstall(client: &mut Client, retired_exported: bool) -> Result<()
         collection::ungovern(client, &collection.collection_name).await?;
     }
     let plan = client
-        .query(include_str!("../sql/query/unadopt_plan.sql"), &[])
+        .rows(include_str!("../sql/query/unadopt_plan.sql"), &[])
         .await
         .doing("planning the uninstallation")?;
     let transaction = client.transaction().await.doing("beginning the uninstallation")?;

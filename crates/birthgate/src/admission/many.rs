@@ -16,6 +16,7 @@ use super::input::Record;
 use crate::database::{Database, is_transient, waits};
 use crate::error::{Doing, Error, Result};
 use crate::refusal::RefusalCode;
+use crate::unprepared::Unprepared;
 
 const ATTEMPTS: usize = 8;
 
@@ -127,7 +128,7 @@ pub struct Column {
 pub async fn columns(database: &Database, collection: &str) -> Result<Vec<Column>> {
     let client = database.connect().await?;
     let rows = client
-        .query(include_str!("../../sql/query/table_columns.sql"), &[&collection])
+        .rows(include_str!("../../sql/query/table_columns.sql"), &[&collection])
         .await
         .doing("looking at the collection's columns")?;
     if rows.is_empty() {
@@ -149,7 +150,7 @@ pub async fn admit_many(
 ) -> Result<Summary> {
     let client = database.connect().await?;
     let started: SystemTime = client
-        .query_one(include_str!("../../sql/query/now.sql"), &[])
+        .one_row(include_str!("../../sql/query/now.sql"), &[])
         .await
         .doing("reading the server's clock")?
         .get(0);
@@ -284,7 +285,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         let answer = self
             .with_retries(async |client| {
                 client
-                    .query(
+                    .rows(
                         include_str!("../../sql/query/admit_many.sql"),
                         &[&collection, &documents, &keys, &started],
                     )
@@ -319,7 +320,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         let answer = self
             .with_retries(async |client| {
                 client
-                    .query_one(
+                    .one_row(
                         include_str!("../../sql/query/admit.sql"),
                         &[&collection, &document, &row.key],
                     )

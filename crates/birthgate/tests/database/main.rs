@@ -8,6 +8,7 @@ mod estate;
 mod gate;
 mod govern;
 mod permit;
+mod pooler;
 mod protocol;
 mod reconcile;
 mod refusal;
