@@ -32,8 +32,11 @@ DO $$
 DECLARE
   v_table text;
 BEGIN
-  FOREACH v_table IN ARRAY ARRAY['instance', 'collection', 'code_rule', 'admission_grant', 'stop', 'finalization', 'permit_archive',
-                                 'observed', 'block_dimension', 'block_rule', 'block_observation'] LOOP
+  FOR v_table IN
+    SELECT relname FROM pg_catalog.pg_class
+     WHERE relnamespace = 'birthgate'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+       AND relname NOT IN ('birth_admission_permit', 'birth_registry')
+  LOOP
     EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_write_guard AFTER INSERT OR UPDATE OR DELETE ON birthgate.%I
       FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, v_table);
     EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.%I

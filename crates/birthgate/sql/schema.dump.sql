@@ -990,6 +990,36 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
+                           CASE WHEN t.oid IS NULL THEN 'is gone' ELSE 'does not fire always' END), ', ')
+         || format('; run: birthgate collection rearm %s', p_collection)
+    FROM birthgate.collection c
+   CROSS JOIN LATERAL (
+      SELECT name, to_regclass(format('%I.%I', c.table_schema, c.table_name)) AS table_name
+        FROM unnest(ARRAY['zz_birthgate_gate', 'zz_birthgate_guard_delete', 'zz_birthgate_guard_key', 'zz_birthgate_guard_truncate']) AS name
+       UNION ALL
+      SELECT name, leaf.relid
+        FROM pg_partition_tree(to_regclass(format('%I.%I', c.table_schema, c.table_name))) AS leaf,
+             unnest(ARRAY['zz_birthgate_gate', 'zz_birthgate_guard_delete', 'zz_birthgate_guard_key', 'zz_birthgate_guard_truncate']) AS name
+       WHERE leaf.level > 0 AND (leaf.isleaf OR name = 'zz_birthgate_guard_truncate')
+       UNION ALL
+      SELECT name, birthgate.registry_table()
+        FROM unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
+                          'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
+       UNION ALL
+      SELECT name, 'birthgate.birth_admission_permit'::regclass
+        FROM unnest(ARRAY['permit_guard_insert', 'permit_guard_update', 'permit_guard_identity', 'permit_guard_code',
+                          'permit_guard_delete', 'permit_truncate_guard']) AS name
+       UNION ALL
+      SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
+    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND NOT t.tgisinternal
+   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM 'A'
+$$;
+ALTER FUNCTION birthgate.gate_problem(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.gate_row() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1812,6 +1842,13 @@ BEGIN
   RETURN QUERY SELECT birthgate.govern_plan(p_collection, v_table, v_collection.code_columns, coalesce(p_mode, v_collection.mode),
     v_collection.form, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
     v_collection.bound_columns, true);
+  RETURN QUERY SELECT birthgate.registry_guard_plan(n.nspname, c.relname)
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.oid = birthgate.registry_table();
+  RETURN QUERY SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tgrelid::regclass, tgname)
+                 FROM pg_catalog.pg_trigger
+                WHERE tgrelid IN (SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = 'birthgate'::regnamespace)
+                  AND NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'A';
   RETURN NEXT format('ALTER TABLE %s ALTER incarnation SET DEFAULT %s', birthgate.registry_table(), v_incarnation);
   RETURN NEXT format('SELECT birthgate.incarnation_set(%s)', v_incarnation);
 END
@@ -2553,6 +2590,10 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.observed FOR E
 ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.permit_archive FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.permit_archive ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.registry_changelog FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.registry_changelog ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.schema_version FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.schema_version ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.stop FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.admission_grant FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2575,6 +2616,10 @@ CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.
 ALTER TABLE birthgate.observed ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.permit_archive FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.permit_archive ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.registry_changelog FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.registry_changelog ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.schema_version FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.schema_version ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.stop FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE CONSTRAINT TRIGGER finalize AFTER INSERT ON birthgate.finalization DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION birthgate.finalize();
@@ -2687,6 +2732,7 @@ REVOKE ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) FR
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.gate_problem(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_statement() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gated_table(p_collection text) FROM PUBLIC;

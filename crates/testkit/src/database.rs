@@ -74,6 +74,12 @@ impl Db {
             .collect()
     }
 
+    /// Dumps this database, and restores it into that one.
+    pub async fn copy_into(&self, to: &Db, arguments: &'static [&'static str]) {
+        let (from, to) = (self.name.clone(), to.name.clone());
+        tokio::task::spawn_blocking(move || server().copy(&from, &to, arguments)).await.unwrap();
+    }
+
     pub fn config(&self, role: &str) -> tokio_postgres::Config {
         server().config(&self.name, role)
     }

@@ -91,6 +91,35 @@ impl Server {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// What pg_dump writes of one database, given to psql in another.
+    pub(crate) fn copy(&self, from: &str, to: &str, arguments: &[&str]) {
+        let run = |program: &str, arguments: &[&str], input: Vec<u8>| {
+            let mut child = std::process::Command::new(program)
+                .args(["--username=postgres", "--host"])
+                .arg(self.server.socket_folder())
+                .args(arguments)
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap_or_else(|error| {
+                    panic!("{program} is needed ({error}): apt-get install postgresql-client, or brew install libpq")
+                });
+            let mut stdin = child.stdin.take().unwrap();
+            let writing = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &input));
+            let output = child.wait_with_output().unwrap();
+            let _ = writing.join().unwrap();
+            assert!(
+                output.status.success(),
+                "{program}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            output.stdout
+        };
+        let dump = run("pg_dump", &[arguments, &[from]].concat(), Vec::new());
+        run("psql", &["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname", to], dump);
+    }
+
     /// A new database: a copy of the template, or an empty one.
     pub fn make_database(&self, from_template: bool) -> String {
         let mut number = self.making.lock().unwrap();
