@@ -147,8 +147,8 @@ async fn names_and_codes_may_be_anything() {
         assert_eq!(born, (number as i64 + 1) * (names.len() as i64 - 1));
     }
     assert_eq!(registry::reconcile(&dba, None).await.unwrap(), []);
-    for name in 0..names.len() {
-        collection::ungovern(&mut dba, &format!("{}{name}", names[name])).await.unwrap();
+    for (number, name) in names.into_iter().enumerate() {
+        collection::ungovern(&mut dba, &format!("{name}{number}")).await.unwrap();
     }
     assert_eq!(
         db.value::<i64>("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'zz\\_birthgate\\_g%'")
