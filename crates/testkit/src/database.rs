@@ -38,19 +38,7 @@ impl Db {
 
     /// Governs public.thing: enforced, finalised at the commit, open to app, or as changed here.
     pub async fn govern_thing(&self, change: impl FnOnce(&mut Govern)) -> Collection {
-        let mut govern = Govern {
-            collection: "thing".to_owned(),
-            table: "public.thing".to_owned(),
-            code_columns: vec!["code".to_owned()],
-            mode: Mode::Enforce,
-            form: None,
-            finalize: "required".to_owned(),
-            critical: false,
-            rule: None,
-            replaces: Vec::new(),
-            open_permits: false,
-            bound_columns: Vec::new(),
-        };
+        let mut govern = govern_thing();
         change(&mut govern);
         let mut dba = self.dba().await;
         let governed = collection::govern(&mut dba, &govern).await.unwrap();
@@ -113,6 +101,23 @@ impl Db {
     {
         let row = self.dba().await.query_one(sql, &[]).await;
         row.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+}
+
+/// How public.thing is governed: enforced, finalised at the commit.
+pub fn govern_thing() -> Govern {
+    Govern {
+        collection: "thing".to_owned(),
+        table: "public.thing".to_owned(),
+        code_columns: vec!["code".to_owned()],
+        mode: Mode::Enforce,
+        form: None,
+        finalize: "required".to_owned(),
+        critical: false,
+        rule: None,
+        replaces: Vec::new(),
+        open_permits: false,
+        bound_columns: Vec::new(),
     }
 }
 

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod database;
+mod physical;
 mod server;
 
-pub use database::{Db, refusal, sqlstate};
+pub use database::{Db, govern_thing, refusal, sqlstate};
+pub use physical::PhysicalCopy;
 pub use server::{Server, connect, server};

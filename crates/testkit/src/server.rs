@@ -19,13 +19,13 @@ pub struct Server {
 /// The server; started by the first test that asks.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| std::thread::spawn(|| Server::start(true)).join().unwrap())
+    SERVER.get_or_init(|| std::thread::spawn(|| Server::start(true, &[])).join().unwrap())
 }
 
 impl Server {
     /// A server of one's own that loses nothing when it is killed. Not from within a runtime.
-    pub fn own() -> Server {
-        Server::start(false)
+    pub fn own(settings: &[(&str, &str)]) -> Server {
+        Server::start(false, settings)
     }
 
     /// Kills the server as a power failure would, and starts it again.
@@ -33,7 +33,7 @@ impl Server {
         self.server.crash().await.unwrap();
     }
 
-    fn start(disposable: bool) -> Server {
+    fn start(disposable: bool, settings: &[(&str, &str)]) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -50,10 +50,11 @@ impl Server {
             binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable,
-            settings: vec![
-                ("max_connections".to_owned(), "250".to_owned()),
-                ("max_prepared_transactions".to_owned(), "20".to_owned()),
-            ],
+            settings: settings
+                .iter()
+                .chain(&[("max_connections", "250")])
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
         };
         let server = runtime.block_on(PrivateServer::start(options)).unwrap();
         runtime.block_on(async {
@@ -73,6 +74,18 @@ impl Server {
         let mut config = self.server.config(database);
         config.user(role);
         config
+    }
+
+    pub fn socket_folder(&self) -> &std::path::Path {
+        self.server.socket_folder()
+    }
+
+    pub fn data_folder(&self) -> &std::path::Path {
+        self.server.data_folder()
+    }
+
+    pub fn program(&self, name: &str) -> std::path::PathBuf {
+        self.server.binaries().program(name)
     }
 
     pub fn major(&self) -> u32 {

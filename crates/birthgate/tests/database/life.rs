@@ -2,18 +2,21 @@
 //! what to run.
 
 use birthgate::{collection, registry};
-use testkit::{Db, sqlstate};
+use testkit::{Db, PhysicalCopy, Server, connect, sqlstate};
+use tokio_postgres::Config;
 
-/// A database with a born, a retired and an old row, and an unspent permit.
+/// What a database has lived through: a born, a retired and an old row, and an unspent permit.
+const LIFE: [&str; 4] = [
+    "SELECT birthgate.admit('thing', '{\"code\": \"A\"}', 'k')",
+    "SELECT birthgate.admit('thing', '{\"code\": \"B\"}')",
+    "SELECT birthgate.retire('thing', 'B')",
+    "SELECT birthgate.permit_hold('thing', 'C')",
+];
+
 async fn lived() -> Db {
     let db = Db::governed("statement").await;
     let app = db.connect("app").await;
-    for sql in [
-        "SELECT birthgate.admit('thing', '{\"code\": \"A\"}', 'k')",
-        "SELECT birthgate.admit('thing', '{\"code\": \"B\"}')",
-        "SELECT birthgate.retire('thing', 'B')",
-        "SELECT birthgate.permit_hold('thing', 'C')",
-    ] {
+    for sql in LIFE {
         app.batch_execute(sql).await.unwrap();
     }
     db
@@ -21,7 +24,11 @@ async fn lived() -> Db {
 
 /// The gate refuses and admits as it should, and everything agrees but the old row.
 async fn holds(db: &Db) {
-    let app = db.connect("app").await;
+    gate_holds(db.config("app"), db.config("postgres")).await;
+}
+
+async fn gate_holds(app: Config, root: Config) {
+    let (app, root) = (connect(app).await, connect(root).await);
     let refused = app.batch_execute("INSERT INTO thing (code) VALUES ('X')").await.unwrap_err();
     assert_eq!(sqlstate(&refused), "PB001");
     let refused = app.batch_execute("DELETE FROM thing WHERE code = 'A'").await.unwrap_err();
@@ -32,11 +39,10 @@ async fn holds(db: &Db) {
     app.batch_execute("INSERT INTO thing (code) VALUES ('C')").await.unwrap();
     app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"A\"}', 'k')").await.unwrap();
     app.batch_execute("SELECT birthgate.retire('thing', 'A'); SELECT birthgate.admit('thing', '{\"code\": \"D\"}')").await.unwrap();
-    let found = registry::reconcile(&db.dba().await, Some("thing")).await.unwrap();
+    let found = registry::reconcile(&root, Some("thing")).await.unwrap();
     let found: Vec<&str> = found.iter().map(|one| one.finding.as_str()).collect();
     assert_eq!(found, ["orphan"]);
     // Also for who would switch ordinary triggers off.
-    let root = db.dba().await;
     let refused = root
         .batch_execute(
             "SET session_replication_role = replica; INSERT INTO thing (code) VALUES ('X')",
@@ -129,4 +135,98 @@ async fn a_trigger_that_is_switched_off_is_seen() {
         db.sql(sql).await;
         assert!(trust(&db).await.contains(what), "{sql}: {}", trust(&db).await);
     }
+}
+
+/// A server of its own whose database `name` has lived, and what it needs to be copied.
+fn server_that_lived(
+    settings: &[(&str, &str)],
+    runtime: &tokio::runtime::Runtime,
+) -> (Server, String) {
+    let server = Server::own(settings);
+    let name = server.make_database(true);
+    runtime.block_on(async {
+        let mut root = connect(server.config(&name, "postgres")).await;
+        collection::govern(&mut root, &testkit::govern_thing()).await.unwrap();
+        collection::grant(&root, "thing", "app", None).await.unwrap();
+        let app = connect(server.config(&name, "app")).await;
+        for sql in LIFE {
+            app.batch_execute(sql).await.unwrap();
+        }
+    });
+    (server, name)
+}
+
+#[test]
+fn a_standby_is_promoted() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (server, name) = server_that_lived(&[], &runtime);
+    runtime.block_on(async {
+        let folder = PhysicalCopy::take(&server).await;
+        let settings = format!("primary_conninfo = 'host={} user=postgres'", server.socket_folder().display());
+        let standby = PhysicalCopy::start(&server, folder, "standby.signal", &settings).await;
+        // What is born now reaches the standby, which itself bears nothing.
+        let app = connect(server.config(&name, "app")).await;
+        app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"LATE\"}')").await.unwrap();
+        let on_standby = connect(standby.config(&name, "postgres")).await;
+        on_standby
+            .batch_execute(
+                "DO $$ BEGIN FOR v_try IN 1..2000 LOOP
+                   EXIT WHEN EXISTS (SELECT FROM thing WHERE code = 'LATE'); PERFORM pg_sleep(0.005);
+                 END LOOP; END $$",
+            )
+            .await
+            .unwrap();
+        let refused = connect(standby.config(&name, "app")).await.batch_execute("INSERT INTO thing (code) VALUES ('C')").await;
+        assert_eq!(sqlstate(&refused.unwrap_err()), "25006");
+        on_standby.batch_execute("SELECT pg_promote(true, 60)").await.unwrap();
+        gate_holds(standby.config(&name, "app"), standby.config(&name, "postgres")).await;
+        let late: i64 = on_standby.query_one("SELECT count(*) FROM birthgate.birth_registry WHERE entity_code = 'LATE' AND status = 'finalized'", &[]).await.unwrap().get(0);
+        assert_eq!(late, 1);
+    });
+    drop(runtime);
+}
+
+#[test]
+fn recovered_to_a_point_in_time() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let archive = tempfile::tempdir().unwrap();
+    std::process::Command::new("chmod").arg("777").arg(archive.path()).status().unwrap();
+    let copy_to = format!("cp %p {}/%f", archive.path().display());
+    let (server, name) =
+        server_that_lived(&[("archive_mode", "on"), ("archive_command", &copy_to)], &runtime);
+    runtime.block_on(async {
+        let folder = PhysicalCopy::take(&server).await;
+        let app = connect(server.config(&name, "app")).await;
+        let root = connect(server.config(&name, "postgres")).await;
+        app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"BEFORE\"}')").await.unwrap();
+        root.batch_execute("SELECT pg_create_restore_point('here')").await.unwrap();
+        // After the point: another birth, and the permit of C is spent.
+        app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"AFTER\"}')").await.unwrap();
+        app.batch_execute("INSERT INTO thing (code) VALUES ('C')").await.unwrap();
+        root.batch_execute(
+            "DO $$ DECLARE v_wal text := pg_walfile_name(pg_current_wal_lsn()); BEGIN
+               PERFORM pg_switch_wal();
+               FOR v_try IN 1..2000 LOOP
+                 PERFORM pg_stat_clear_snapshot();
+                 EXIT WHEN (SELECT last_archived_wal >= v_wal FROM pg_stat_archiver); PERFORM pg_sleep(0.01);
+               END LOOP; END $$",
+        )
+        .await
+        .unwrap();
+        let settings = format!(
+            "restore_command = 'cp {}/%f %p'\nrecovery_target_name = 'here'\nrecovery_target_action = 'promote'\narchive_mode = off",
+            archive.path().display()
+        );
+        let recovered = PhysicalCopy::start(&server, folder, "recovery.signal", &settings).await;
+        let there = connect(recovered.config(&name, "postgres")).await;
+        there
+            .batch_execute("DO $$ BEGIN FOR v_try IN 1..2000 LOOP EXIT WHEN NOT pg_is_in_recovery(); PERFORM pg_sleep(0.005); END LOOP; END $$")
+            .await
+            .unwrap();
+        let codes: Vec<String> = there.query_one("SELECT array_agg(code ORDER BY code) FROM thing", &[]).await.unwrap().get(0);
+        assert_eq!(codes, ["A", "BEFORE", "O-1"]);
+        // The permit that was spent later is unspent here: it can be spent again, once.
+        gate_holds(recovered.config(&name, "app"), recovered.config(&name, "postgres")).await;
+    });
+    drop(runtime);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use birthgate::collection::{self, Govern, Mode};
+use birthgate::collection;
 use birthgate::registry;
 use testkit::{Db, Server, connect};
 use tokio_postgres::{Client, Config};
@@ -203,7 +203,7 @@ async fn backends_are_killed() {
 
 #[test]
 fn the_server_is_killed() {
-    let mut server = Server::own();
+    let mut server = Server::own(&[]);
     let name = server.make_database(true);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -211,19 +211,7 @@ fn the_server_is_killed() {
         let (app, postgres) = (as_role("app"), as_role("postgres"));
         let database = birthgate::Database::new(postgres.clone()).unwrap();
         let mut root = database.connect().await.unwrap();
-        let govern = Govern {
-            collection: "thing".to_owned(),
-            table: "public.thing".to_owned(),
-            code_columns: vec!["code".to_owned()],
-            mode: Mode::Enforce,
-            form: None,
-            finalize: "required".to_owned(),
-            critical: false,
-            rule: None,
-            replaces: Vec::new(),
-            open_permits: false,
-            bound_columns: Vec::new(),
-        };
+        let govern = testkit::govern_thing();
         collection::govern(&mut root, &govern).await.unwrap();
         for role in ["app", "postgres"] {
             collection::grant(&root, "thing", role, None).await.unwrap();
