@@ -1,6 +1,7 @@
 //! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
 
 mod births;
+mod permits;
 mod report;
 mod server;
 mod side;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use births::Births;
+use permits::Permits;
 use report::Format;
 
 #[derive(Parser)]
@@ -29,13 +31,23 @@ enum Command {
         #[command(flatten)]
         births: Births,
     },
+    /// Permits: how large their table becomes
+    Permits {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        permits: Permits,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Command::Births { format, births } = Args::parse().command;
-    let measured = births.measure().await;
-    match measured.and_then(|report| report.print(format)) {
+    let (command, measured, format) = match Args::parse().command {
+        Command::Births { format, births } => ("bench births", births.measure().await, format),
+        Command::Permits { format, permits } => ("bench permits", permits.measure().await, format),
+    };
+    match measured.and_then(|report| report.print(command, format)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

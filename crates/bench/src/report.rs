@@ -97,14 +97,14 @@ impl Report {
     }
 
     /// Prints it on stdout.
-    pub fn print(&self, format: Format) -> Result<()> {
+    pub fn print(&self, command: &str, format: Format) -> Result<()> {
         match format {
             Format::Text => println!("{}", self.table()),
             Format::Json => {
                 let mut result = serde_json::to_value(&self.ratios)?;
                 result["settings"] = serde_json::to_value(&self.settings)?;
                 let document = serde_json::json!({
-                    "schema": "birthgate/bench/1", "command": "bench births", "result": result,
+                    "schema": "birthgate/bench/1", "command": command, "result": result,
                 });
                 println!("{}", serde_json::to_string_pretty(&document)?);
             }
