@@ -1613,6 +1613,11 @@ BEGIN
       DETAIL = format('Its mode is %s.', coalesce(v_collection.mode, 'unknown: no such collection')),
       HINT = 'birthgate collection list shows the collections; birthgate collection govern sets the gate.';
   END IF;
+  IF p_kind NOT IN ('birth', 'retire', 'rename', 'discard') OR (p_kind = 'rename') <> (p_from_entity_codes IS NOT NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('a permit of the kind %L cannot be requested so', p_kind),
+      DETAIL = 'The kinds are birth, retire, discard, and rename, which alone names the code that it ends.',
+      HINT = 'SELECT birthgate.rename(collection, from, to), or permit_request(…, p_from_entity_code => …)';
+  END IF;
   IF p_idempotency_keys IS NOT NULL THEN
     IF cardinality(p_idempotency_keys) <> cardinality(p_entity_codes) THEN
       RAISE EXCEPTION USING ERRCODE = 'PB025',

@@ -343,6 +343,22 @@ async fn a_rename_keeps_the_history() {
             .await,
             "rename A"
         );
+        assert_eq!(
+            refused(&app, "SELECT birthgate.permit_request('thing', 'C', 'rename')").await,
+            "PB025"
+        );
+        assert_eq!(
+            refused(
+                &app,
+                "SELECT birthgate.permit_request('thing', 'C', 'birth', p_from_entity_code => 'B')"
+            )
+            .await,
+            "PB025"
+        );
+        assert_eq!(
+            refused(&app, "SELECT birthgate.permit_request('thing', 'C', 'resurrect')").await,
+            "PB025"
+        );
         // Not back, not onto another, not of a row that was not born, not without its own permit.
         assert_eq!(refused(&app, "SELECT birthgate.rename('thing', 'B', 'A')").await, "PB005");
         assert_eq!(refused(&app, "SELECT birthgate.rename('thing', 'O-1', 'O-2')").await, "PB024");
