@@ -49,19 +49,17 @@ impl Real {
             .unwrap();
     }
 
-    /// Does an action; whether the database did it.
-    async fn act(&mut self, world: &World, action: Action) -> bool {
+    /// Does an action, or says what the database refused it with.
+    async fn act(&mut self, world: &World, action: Action) -> Result<(), tokio_postgres::Error> {
         let id = |permit: usize| self.permit_ids[permit];
         let begin =
             |client: usize| if world.transactions[client].is_none() { "BEGIN; " } else { "" };
         let (client, sql) = match action {
             Action::Request { entity } => {
                 let sql = format!("SELECT birthgate.permit_request('thing', '{}')", self.code(entity));
-                let answer = self.app.query_one(&sql, &[]).await;
-                if let Ok(row) = &answer {
-                    self.permit_ids.push(row.get(0));
-                }
-                return answer.is_ok();
+                let row = self.app.query_one(&sql, &[]).await?;
+                self.permit_ids.push(row.get(0));
+                return Ok(());
             }
             Action::Reserve { permit } => (&self.app, format!("SELECT birthgate.permit_reserve({})", id(permit))),
             Action::Cancel { permit } => (&self.app, format!("SELECT birthgate.permit_cancel({})", id(permit))),
@@ -77,7 +75,7 @@ impl Real {
                     id(permit)
                 ),
             ),
-            Action::SweepWrite | Action::LookUp { .. } => return true,
+            Action::SweepWrite | Action::LookUp { .. } => return Ok(()),
             // One statement reads and writes.
             Action::SweepRead => (&self.dba, "SELECT birthgate.permit_expire()".to_owned()),
             Action::Insert { client, entity } => (
@@ -100,12 +98,12 @@ impl Real {
                         .unwrap();
                     self.clients[client] = self.db.connect("app").await;
                 }
-                return true;
+                return Ok(());
             }
         };
-        let done = client.batch_execute(&sql).await.is_ok();
-        if let (false, Action::Insert { client, .. } | Action::InsertNothing { client, .. }) =
-            (done, action)
+        let done = client.batch_execute(&sql).await;
+        if let (Err(_), Action::Insert { client, .. } | Action::InsertNothing { client, .. }) =
+            (&done, action)
         {
             self.clients[client].batch_execute("ROLLBACK").await.unwrap();
         }
@@ -204,14 +202,14 @@ async fn the_database_walks_as_the_model_does() {
                 world = match outcome {
                     Outcome::Done(next) => {
                         assert!(
-                            done,
-                            "{form}: the database refused, the model does not: {trace:?}"
+                            done.is_ok(),
+                            "{form}: the database refused, the model does not: {trace:?}: {done:?}"
                         );
                         next
                     }
                     Outcome::Refused(next) => {
                         assert!(
-                            !done,
+                            done.is_err(),
                             "{form}: the model refuses, the database does not: {trace:?}"
                         );
                         refused += 1;
@@ -228,7 +226,7 @@ async fn the_database_walks_as_the_model_does() {
                 );
             }
             born += world.births.iter().flatten().count();
-            real.act(&world, Action::Crash).await;
+            real.act(&world, Action::Crash).await.unwrap();
         }
         assert!(born > 3 && refused > 20, "the walks saw {born} births and {refused} refusals");
     }
