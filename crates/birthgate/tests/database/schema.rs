@@ -139,3 +139,11 @@ async fn the_committed_dump_is_the_installed_schema() {
         "sql/schema.dump.sql is out of date: BIRTHGATE_UPDATE_DUMP=1 cargo test -p birthgate"
     );
 }
+
+#[tokio::test]
+async fn uninstalling_here_takes_nothing_from_another_database() {
+    let (here, there) = (Db::governed("statement").await, Db::governed("statement").await);
+    birthgate::schema::uninstall(&mut here.dba().await, false).await.unwrap();
+    let app = there.connect("app").await;
+    app.batch_execute("SELECT birthgate.admit('thing', '{\"code\": \"A\"}')").await.unwrap();
+}

@@ -311,7 +311,9 @@ async fn foreign_keys_with_every_action() {
             works(&app, retire).await;
             assert_eq!(finalized(&db).await, ["K"], "{action}");
         } else {
-            assert_eq!(refused(&app, retire).await, expected, "{action}");
+            // PostgreSQL 18 has a code of its own for RESTRICT.
+            let code = refused(&app, retire).await.replace("23001", "23503");
+            assert_eq!(code, expected, "{action}");
             assert_eq!(finalized(&db).await, ["K"], "{action}");
             works(&app, "SELECT birthgate.retire('thing', 'P', p_cascade => true)").await;
             assert_eq!(finalized(&db).await, [] as [&str; 0], "{action}");
