@@ -1,6 +1,18 @@
 -- The permit: its legal transitions, for every writer; whether it may be spent, for gate, commands
 -- and audit alike; and the functions by which any client asks for one.
 
+-- Every permit there ever was: those in use, and those in the archive.
+CREATE OR REPLACE VIEW birthgate.every_permit AS
+  SELECT id, kind, state, active, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+         idempotency_key, break_glass, requested_at, expires_at, reserved_at, consumed_at, consumed_by, consumed_xid,
+         incarnation, finalized_at, ended_at, ended_why
+    FROM birthgate.birth_admission_permit
+   UNION ALL
+  SELECT id, kind, state, active, collection_name, entity_code, from_entity_code, row_hash, requester, holder,
+         idempotency_key, break_glass, requested_at, expires_at, reserved_at, consumed_at, consumed_by, consumed_xid,
+         incarnation, finalized_at, ended_at, ended_why
+    FROM birthgate.permit_archive;
+
 -- The transitions. The WHEN of the triggers decides, in C and for every writer, superusers too;
 -- the function only says what was wrong.
 CREATE OR REPLACE FUNCTION birthgate.permit_guard() RETURNS trigger
@@ -253,11 +265,7 @@ BEGIN
       FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
              WITH ORDINALITY AS n(entity_code, key, from_entity_code, row_hash, ord),
            LATERAL (SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
-                      FROM birthgate.birth_admission_permit
-                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
-                     UNION ALL
-                    SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
-                      FROM birthgate.permit_archive
+                      FROM birthgate.every_permit
                      WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
@@ -511,11 +519,7 @@ AS $$
   SELECT p.*
     FROM unnest(p_idempotency_keys) AS n(key),
          LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
-                    FROM birthgate.birth_admission_permit
-                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
-                   UNION ALL
-                  SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
-                    FROM birthgate.permit_archive
+                    FROM birthgate.every_permit
                    WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
 $$;
 

@@ -110,7 +110,7 @@ AS $$
     FROM (SELECT code, key, place, row_number() OVER (PARTITION BY code ORDER BY place) AS occurrence
             FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS c(code, key, place)) AS n
     LEFT JOIN birthgate.code_rule r ON r.collection_name = p_collection
-    LEFT JOIN LATERAL (SELECT id, finalized_at FROM birthgate.birth_admission_permit
+    LEFT JOIN LATERAL (SELECT id, finalized_at FROM birthgate.every_permit
                         WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p ON true
 $$;
 

@@ -88,34 +88,28 @@ RETURNS TABLE (collection_name text, finding text, count bigint, examples text[]
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET work_mem = '64MB'
 AS $$
-  WITH permit AS NOT MATERIALIZED (
-    SELECT id, kind, state, collection_name, entity_code, from_entity_code FROM birthgate.birth_admission_permit
-     UNION ALL
-    SELECT id, kind, state, collection_name, entity_code, from_entity_code FROM birthgate.permit_archive),
-  birth AS NOT MATERIALIZED (
-    SELECT collection_name, entity_code, status, permit_id, retire_permit_id FROM birthgate.birth_registry),
-  found AS (
-    SELECT 'birth without its permit' AS finding, b.collection_name, b.entity_code FROM birth b
+  WITH found AS (
+    SELECT 'birth without its permit' AS finding, b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.permit_id IS NOT NULL AND NOT EXISTS (
-       SELECT FROM permit p WHERE p.id = b.permit_id AND p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
+       SELECT FROM birthgate.every_permit p WHERE p.id = b.permit_id AND p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
                               AND p.entity_code = b.entity_code AND p.collection_name = b.collection_name)
      UNION ALL
-    SELECT 'retirement without its permit', b.collection_name, b.entity_code FROM birth b
+    SELECT 'retirement without its permit', b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.retire_permit_id IS NOT NULL AND NOT EXISTS (
-       SELECT FROM permit p WHERE p.id = b.retire_permit_id AND p.state = 'FINALIZED' AND p.collection_name = b.collection_name
+       SELECT FROM birthgate.every_permit p WHERE p.id = b.retire_permit_id AND p.state = 'FINALIZED' AND p.collection_name = b.collection_name
           AND CASE p.kind WHEN 'retire' THEN p.entity_code WHEN 'rename' THEN p.from_entity_code END = b.entity_code)
      UNION ALL
-    SELECT 'permit without its birth', p.collection_name, p.entity_code FROM permit p
+    SELECT 'permit without its birth', p.collection_name, p.entity_code FROM birthgate.every_permit p
      WHERE p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
-       AND NOT EXISTS (SELECT FROM birth b WHERE b.permit_id = p.id)
+       AND NOT EXISTS (SELECT FROM birthgate.birth_registry b WHERE b.permit_id = p.id)
      UNION ALL
-    SELECT 'permit without its retirement', p.collection_name, p.entity_code FROM permit p
+    SELECT 'permit without its retirement', p.collection_name, p.entity_code FROM birthgate.every_permit p
      WHERE p.state = 'FINALIZED' AND p.kind IN ('retire', 'rename')
-       AND NOT EXISTS (SELECT FROM birth b WHERE b.retire_permit_id = p.id)
+       AND NOT EXISTS (SELECT FROM birthgate.birth_registry b WHERE b.retire_permit_id = p.id)
      UNION ALL
-    SELECT 'permit consumed and not finalized', p.collection_name, p.entity_code FROM permit p WHERE p.state = 'CONSUMED'
+    SELECT 'permit consumed and not finalized', p.collection_name, p.entity_code FROM birthgate.every_permit p WHERE p.state = 'CONSUMED'
      UNION ALL
-    SELECT 'birth not finalized', b.collection_name, b.entity_code FROM birth b
+    SELECT 'birth not finalized', b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.permit_id IS NOT NULL AND b.status = 'born')
   SELECT f.collection_name, f.finding, count(*), (array_agg(f.entity_code))[1:5] FROM found f
    WHERE p_collection IS NULL OR f.collection_name = p_collection GROUP BY f.collection_name, f.finding

@@ -1634,11 +1634,7 @@ BEGIN
       FROM unnest(p_entity_codes, p_idempotency_keys, p_from_entity_codes, p_row_hashes)
              WITH ORDINALITY AS n(entity_code, key, from_entity_code, row_hash, ord),
            LATERAL (SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
-                      FROM birthgate.birth_admission_permit
-                     WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
-                     UNION ALL
-                    SELECT id, kind, collection_name, holder, entity_code, from_entity_code, row_hash
-                      FROM birthgate.permit_archive
+                      FROM birthgate.every_permit
                      WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p;
     IF v_known.other > 0 THEN
       RAISE EXCEPTION USING ERRCODE = 'PB013',
@@ -1797,11 +1793,7 @@ CREATE FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) RETURNS TABL
   SELECT p.*
     FROM unnest(p_idempotency_keys) AS n(key),
          LATERAL (SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
-                    FROM birthgate.birth_admission_permit
-                   WHERE idempotency_key = n.key AND requester = session_user COLLATE "default"
-                   UNION ALL
-                  SELECT idempotency_key, id, state, collection_name, entity_code, finalized_at
-                    FROM birthgate.permit_archive
+                    FROM birthgate.every_permit
                    WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
 $$;
 ALTER FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) OWNER TO birthgate_owner;
@@ -1821,7 +1813,7 @@ CREATE FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_
     FROM (SELECT code, key, place, row_number() OVER (PARTITION BY code ORDER BY place) AS occurrence
             FROM unnest(p_entity_codes, p_idempotency_keys) WITH ORDINALITY AS c(code, key, place)) AS n
     LEFT JOIN birthgate.code_rule r ON r.collection_name = p_collection
-    LEFT JOIN LATERAL (SELECT id, finalized_at FROM birthgate.birth_admission_permit
+    LEFT JOIN LATERAL (SELECT id, finalized_at FROM birthgate.every_permit
                         WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p ON true
 $$;
 ALTER FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) OWNER TO birthgate_owner;
@@ -1866,34 +1858,28 @@ CREATE FUNCTION birthgate.reconcile_permits(p_collection text) RETURNS TABLE(col
     SET jit TO 'off'
     SET work_mem TO '64MB'
     AS $$
-  WITH permit AS NOT MATERIALIZED (
-    SELECT id, kind, state, collection_name, entity_code, from_entity_code FROM birthgate.birth_admission_permit
-     UNION ALL
-    SELECT id, kind, state, collection_name, entity_code, from_entity_code FROM birthgate.permit_archive),
-  birth AS NOT MATERIALIZED (
-    SELECT collection_name, entity_code, status, permit_id, retire_permit_id FROM birthgate.birth_registry),
-  found AS (
-    SELECT 'birth without its permit' AS finding, b.collection_name, b.entity_code FROM birth b
+  WITH found AS (
+    SELECT 'birth without its permit' AS finding, b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.permit_id IS NOT NULL AND NOT EXISTS (
-       SELECT FROM permit p WHERE p.id = b.permit_id AND p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
+       SELECT FROM birthgate.every_permit p WHERE p.id = b.permit_id AND p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
                               AND p.entity_code = b.entity_code AND p.collection_name = b.collection_name)
      UNION ALL
-    SELECT 'retirement without its permit', b.collection_name, b.entity_code FROM birth b
+    SELECT 'retirement without its permit', b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.retire_permit_id IS NOT NULL AND NOT EXISTS (
-       SELECT FROM permit p WHERE p.id = b.retire_permit_id AND p.state = 'FINALIZED' AND p.collection_name = b.collection_name
+       SELECT FROM birthgate.every_permit p WHERE p.id = b.retire_permit_id AND p.state = 'FINALIZED' AND p.collection_name = b.collection_name
           AND CASE p.kind WHEN 'retire' THEN p.entity_code WHEN 'rename' THEN p.from_entity_code END = b.entity_code)
      UNION ALL
-    SELECT 'permit without its birth', p.collection_name, p.entity_code FROM permit p
+    SELECT 'permit without its birth', p.collection_name, p.entity_code FROM birthgate.every_permit p
      WHERE p.state = 'FINALIZED' AND p.kind IN ('birth', 'rename')
-       AND NOT EXISTS (SELECT FROM birth b WHERE b.permit_id = p.id)
+       AND NOT EXISTS (SELECT FROM birthgate.birth_registry b WHERE b.permit_id = p.id)
      UNION ALL
-    SELECT 'permit without its retirement', p.collection_name, p.entity_code FROM permit p
+    SELECT 'permit without its retirement', p.collection_name, p.entity_code FROM birthgate.every_permit p
      WHERE p.state = 'FINALIZED' AND p.kind IN ('retire', 'rename')
-       AND NOT EXISTS (SELECT FROM birth b WHERE b.retire_permit_id = p.id)
+       AND NOT EXISTS (SELECT FROM birthgate.birth_registry b WHERE b.retire_permit_id = p.id)
      UNION ALL
-    SELECT 'permit consumed and not finalized', p.collection_name, p.entity_code FROM permit p WHERE p.state = 'CONSUMED'
+    SELECT 'permit consumed and not finalized', p.collection_name, p.entity_code FROM birthgate.every_permit p WHERE p.state = 'CONSUMED'
      UNION ALL
-    SELECT 'birth not finalized', b.collection_name, b.entity_code FROM birth b
+    SELECT 'birth not finalized', b.collection_name, b.entity_code FROM birthgate.birth_registry b
      WHERE b.permit_id IS NOT NULL AND b.status = 'born')
   SELECT f.collection_name, f.finding, count(*), (array_agg(f.entity_code))[1:5] FROM found f
    WHERE p_collection IS NULL OR f.collection_name = p_collection GROUP BY f.collection_name, f.finding
@@ -2439,6 +2425,82 @@ CREATE TABLE birthgate.code_rule (
     changed_by text DEFAULT SESSION_USER NOT NULL
 );
 ALTER TABLE birthgate.code_rule OWNER TO birthgate_owner;
+CREATE TABLE birthgate.permit_archive (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    active boolean,
+    collection_name text NOT NULL,
+    entity_code text,
+    from_entity_code text,
+    row_hash bytea,
+    requester text NOT NULL,
+    holder text NOT NULL,
+    idempotency_key text,
+    break_glass text,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    reserved_at timestamp with time zone,
+    consumed_at timestamp with time zone,
+    consumed_by text,
+    consumed_xid xid8,
+    incarnation bigint,
+    finalized_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_why text,
+    closed_at timestamp with time zone NOT NULL
+)
+PARTITION BY RANGE (closed_at);
+ALTER TABLE birthgate.permit_archive OWNER TO birthgate_owner;
+CREATE VIEW birthgate.every_permit AS
+ SELECT birth_admission_permit.id,
+    birth_admission_permit.kind,
+    birth_admission_permit.state,
+    birth_admission_permit.active,
+    birth_admission_permit.collection_name,
+    birth_admission_permit.entity_code,
+    birth_admission_permit.from_entity_code,
+    birth_admission_permit.row_hash,
+    birth_admission_permit.requester,
+    birth_admission_permit.holder,
+    birth_admission_permit.idempotency_key,
+    birth_admission_permit.break_glass,
+    birth_admission_permit.requested_at,
+    birth_admission_permit.expires_at,
+    birth_admission_permit.reserved_at,
+    birth_admission_permit.consumed_at,
+    birth_admission_permit.consumed_by,
+    birth_admission_permit.consumed_xid,
+    birth_admission_permit.incarnation,
+    birth_admission_permit.finalized_at,
+    birth_admission_permit.ended_at,
+    birth_admission_permit.ended_why
+   FROM birthgate.birth_admission_permit
+UNION ALL
+ SELECT permit_archive.id,
+    permit_archive.kind,
+    permit_archive.state,
+    permit_archive.active,
+    permit_archive.collection_name,
+    permit_archive.entity_code,
+    permit_archive.from_entity_code,
+    permit_archive.row_hash,
+    permit_archive.requester,
+    permit_archive.holder,
+    permit_archive.idempotency_key,
+    permit_archive.break_glass,
+    permit_archive.requested_at,
+    permit_archive.expires_at,
+    permit_archive.reserved_at,
+    permit_archive.consumed_at,
+    permit_archive.consumed_by,
+    permit_archive.consumed_xid,
+    permit_archive.incarnation,
+    permit_archive.finalized_at,
+    permit_archive.ended_at,
+    permit_archive.ended_why
+   FROM birthgate.permit_archive;
+ALTER TABLE birthgate.every_permit OWNER TO birthgate_owner;
 CREATE UNLOGGED TABLE birthgate.finalization (
     first_permit_id bigint NOT NULL,
     collection_name text NOT NULL,
@@ -2478,33 +2540,6 @@ ALTER TABLE birthgate.observed ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE birthgate.permit_archive (
-    id bigint NOT NULL,
-    kind text NOT NULL,
-    state text NOT NULL,
-    active boolean,
-    collection_name text NOT NULL,
-    entity_code text,
-    from_entity_code text,
-    row_hash bytea,
-    requester text NOT NULL,
-    holder text NOT NULL,
-    idempotency_key text,
-    break_glass text,
-    requested_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    reserved_at timestamp with time zone,
-    consumed_at timestamp with time zone,
-    consumed_by text,
-    consumed_xid xid8,
-    incarnation bigint,
-    finalized_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    ended_why text,
-    closed_at timestamp with time zone NOT NULL
-)
-PARTITION BY RANGE (closed_at);
-ALTER TABLE birthgate.permit_archive OWNER TO birthgate_owner;
 CREATE TABLE birthgate.registry_changelog (
     id bigint NOT NULL,
     collection_name text,
@@ -2850,14 +2885,17 @@ GRANT SELECT ON TABLE birthgate.block_status TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_admitter;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_admitter;
+GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.finalization TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.finalization TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.instance TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.instance TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.observed TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.observed TO birthgate_auditor;
-GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_registrar;
-GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.registry_changelog TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.schema_version TO birthgate_admitter;

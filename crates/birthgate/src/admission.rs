@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;
 
-use crate::database::{Database, is_transient, waits};
+use crate::database::{Database, attempts, is_transient};
 use crate::error::{Doing, Error, Result};
 use crate::permit::{self, Request};
 use crate::unprepared::Unprepared;
@@ -54,8 +54,7 @@ struct Known {
 /// Admits one entity. Transient errors are tried again, with waits that grow, and after each lost
 /// connection the outcome is looked up by the key. Any other error is recorded on the permit.
 pub async fn admit(database: &Database, admission: &Admission) -> Result<Admitted> {
-    let mut waits = waits(ATTEMPTS);
-    let mut attempts = 1;
+    let mut attempts = attempts(ATTEMPTS);
     loop {
         let error = match attempt(database, admission).await {
             Ok(known) => {
@@ -63,20 +62,15 @@ pub async fn admit(database: &Database, admission: &Admission) -> Result<Admitte
                     entity_code: known.entity_code.unwrap_or_default(),
                     permit_id: known.permit_id,
                     state: known.state,
-                    attempts,
+                    attempts: attempts.made,
                 });
             }
             Err(error) => error,
         };
         if !is_transient(&error) {
             record_failure(database, admission, &error).await;
-            return Err(error);
         }
-        match waits.next() {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(Error::GaveUp { attempts, last: Box::new(error) }),
-        }
-        attempts += 1;
+        attempts.after(error).await?;
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use crate::database::{Database, is_transient, waits};
+use crate::database::{Database, attempts, is_transient, waits};
 use crate::error::{Doing, Error, Result};
 use crate::refusal::RefusalCode;
 use crate::unprepared::Unprepared;
@@ -330,13 +330,11 @@ async fn page(
             .doing("backfilling")?;
         Ok((row.get("last_key"), row.get("seen"), row.get("born")))
     };
-    let mut attempts = 1;
-    for wait in waits(ATTEMPTS) {
+    let mut attempts = attempts(ATTEMPTS);
+    loop {
         match attempt().await {
-            Err(error) if is_transient(&error) => tokio::time::sleep(wait).await,
-            outcome => return outcome,
+            Ok(page) => return Ok(page),
+            Err(error) => attempts.after(error).await?,
         }
-        attempts += 1;
     }
-    attempt().await.map_err(|last| Error::GaveUp { attempts, last: Box::new(last) })
 }

@@ -72,6 +72,32 @@ pub fn is_transient(error: &Error) -> bool {
     }
 }
 
+/// What was tried, and how often it may be tried again.
+pub(crate) struct Attempts<W> {
+    pub made: u32,
+    waits: W,
+}
+
+/// A first attempt, and so many more after transient errors.
+pub(crate) fn attempts(more: usize) -> Attempts<impl Iterator<Item = Duration>> {
+    Attempts { made: 1, waits: waits(more) }
+}
+
+impl<W: Iterator<Item = Duration>> Attempts<W> {
+    /// Waits until the next attempt, when the error of this one is transient and there is one left.
+    pub async fn after(&mut self, error: Error) -> Result<()> {
+        if !is_transient(&error) {
+            return Err(error);
+        }
+        let Some(wait) = self.waits.next() else {
+            return Err(Error::GaveUp { attempts: self.made, last: Box::new(error) });
+        };
+        tokio::time::sleep(wait).await;
+        self.made += 1;
+        Ok(())
+    }
+}
+
 /// The waits between attempts: jittered, doubling, bounded.
 pub(crate) fn waits(attempts: usize) -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()

@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION birthgate.register(text, jsonb, text),
   birthgate.names_missing(text, text, text[])
   TO birthgate_registrar;
 GRANT SELECT ON birthgate.schema_version, birthgate.collection, birthgate.code_rule, birthgate.block_status, birthgate.birth_registry,
-  birthgate.birth_admission_permit TO birthgate_admitter;
+  birthgate.birth_admission_permit, birthgate.every_permit TO birthgate_admitter;
 GRANT SELECT ON ALL TABLES IN SCHEMA birthgate TO birthgate_registrar, birthgate_auditor;
 
 -- The reader sees what it counts with.

@@ -4,7 +4,7 @@
 //! when the run before was killed, and an input with one line mended admits that line. A batch that
 //! fails is halved until the rows that made it fail stand alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
 use super::input::Record;
-use crate::database::{Database, is_transient, waits};
+use crate::database::{Database, attempts};
 use crate::error::{Doing, Error, Result};
 use crate::refusal::RefusalCode;
 use crate::unprepared::Unprepared;
@@ -154,8 +154,15 @@ pub async fn admit_many(
         .await
         .doing("reading the server's clock")?
         .get(0);
-    let mut run =
-        Run { database, what, client: Some(client), started, report, summary: Summary::default() };
+    let mut run = Run {
+        database,
+        what,
+        client: Some(client),
+        started,
+        admitted: HashSet::new(),
+        report,
+        summary: Summary::default(),
+    };
     let mut batch = Vec::with_capacity(what.batch);
     for record in records {
         let Record { line, row } =
@@ -203,6 +210,8 @@ struct Run<'a, F> {
     what: &'a Batches,
     client: Option<Client>,
     started: SystemTime,
+    /// The permits that were spent in this run: a row that is born under one of them stands twice.
+    admitted: HashSet<i64>,
     report: F,
     summary: Summary,
 }
@@ -212,6 +221,9 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         (self.report)(&outcome)
             .map_err(|source| Error::File { path: "the outcome file".to_owned(), source })?;
         self.summary.count(outcome.outcome);
+        if outcome.outcome == Fate::Admitted {
+            self.admitted.extend(outcome.permit_id);
+        }
         if self.summary.failures() > self.what.max_failures {
             return Err(Error::TooManyFailures {
                 failures: self.summary.failures(),
@@ -282,7 +294,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
             Value::Array(rows.iter().map(|row| Value::Object(row.row.clone())).collect());
         let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
         let (collection, started) = (self.what.collection.clone(), self.started);
-        let answer = self
+        let (answer, attempts) = self
             .with_retries(async |client| {
                 client
                     .rows(
@@ -297,16 +309,19 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
             .iter()
             .zip(answer)
             .map(|(row, found)| {
+                let permit_id: Option<i64> = found.get("permit_id");
                 let outcome = match found.get::<_, Option<&str>>("outcome")? {
                     "admitted" => Fate::Admitted,
-                    _ if found.get("of_this_run") => Fate::Duplicate,
+                    _ if permit_id.is_some_and(|id| self.admitted.contains(&id)) => Fate::Duplicate,
+                    // The answer of the attempt before was lost, its commit was not.
+                    _ if attempts > 1 && found.get("of_this_run") => Fate::Admitted,
                     _ => Fate::Already,
                 };
                 Some(Outcome {
                     line: row.line,
                     entity_code: found.get("entity_code"),
                     outcome,
-                    permit_id: found.get("permit_id"),
+                    permit_id,
                     sqlstate: None,
                     message: None,
                 })
@@ -317,7 +332,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
     /// Admits one row by the call that says what is wrong with it.
     async fn one(&mut self, row: &Row) -> Result<Outcome> {
         let (collection, document) = (self.what.collection.clone(), Value::Object(row.row.clone()));
-        let answer = self
+        let (answer, _) = self
             .with_retries(async |client| {
                 client
                     .one_row(
@@ -338,29 +353,22 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         })
     }
 
-    /// Runs one statement, again after a transient error: the keys say what was done before.
+    /// Runs one statement, again after a transient error: the keys say what was done before. Answers how
+    /// many attempts it took as well.
     async fn with_retries<T>(
         &mut self,
         statement: impl AsyncFn(&Client) -> Result<T>,
-    ) -> Result<T> {
-        let mut attempts = 1;
-        let mut waits = waits(ATTEMPTS);
+    ) -> Result<(T, u32)> {
+        let mut attempts = attempts(ATTEMPTS);
         loop {
-            let error = match self.connected().await {
-                Ok(client) => match statement(client).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => error,
-                },
-                Err(error) => error,
+            let outcome = match self.connected().await {
+                Ok(client) => statement(client).await,
+                Err(error) => Err(error),
             };
-            if !is_transient(&error) {
-                return Err(error);
+            match outcome {
+                Ok(answer) => return Ok((answer, attempts.made)),
+                Err(error) => attempts.after(error).await?,
             }
-            match waits.next() {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(Error::GaveUp { attempts, last: Box::new(error) }),
-            }
-            attempts += 1;
         }
     }
 

@@ -2,8 +2,12 @@
 
 use birthgate::admission::input::{self, InputFormat};
 use birthgate::admission::many::{self, Batches, Fate, Outcome, Summary};
-use birthgate::{Error, RefusalCode, collection};
+use birthgate::{Database, Error, RefusalCode, collection};
 use testkit::{Db, refusal};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
 /// Admits an input as app; answers what became of each line, by line, and of all.
 async fn admit(
@@ -12,7 +16,15 @@ async fn admit(
     batch: usize,
     max_failures: u64,
 ) -> (Vec<Outcome>, Result<Summary, Error>) {
-    let app = db.database("app");
+    admit_as(db.database("app"), text, batch, max_failures).await
+}
+
+async fn admit_as(
+    app: Database,
+    text: &[u8],
+    batch: usize,
+    max_failures: u64,
+) -> (Vec<Outcome>, Result<Summary, Error>) {
     let columns = many::columns(&app, "thing").await.unwrap();
     let what = Batches { collection: "thing".to_owned(), columns, batch, max_failures };
     let mut outcomes = Vec::new();
@@ -180,4 +192,56 @@ async fn a_lost_connection_costs_no_row() {
     let ((_, summary), ()) = tokio::join!(admit(&db, &input, 100, 0), killing);
     assert_eq!(summary.unwrap().admitted, 300);
     assert_eq!(things(&db).await, 300);
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_told_as_what_it_is() {
+    let db = Db::governed("statement").await;
+    let server = db.config("app");
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+    let Host::Unix(socket) = &server.get_hosts()[0] else { panic!("no socket") };
+    let socket = socket.join(".s.PGSQL.5432");
+    // Between us and the server: the first answer that says "admitted" is swallowed, and the connection
+    // with it. A statement of its own has committed by the time that its answer is sent.
+    tokio::spawn(async move {
+        let mut swallowed = false;
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = UnixStream::connect(&socket).await.unwrap();
+            let (mut up, mut down) = ([0; 1 << 16], [0; 1 << 16]);
+            loop {
+                tokio::select! {
+                    read = client.read(&mut up) => match read {
+                        Ok(count) if count > 0 => server.write_all(&up[..count]).await.unwrap(),
+                        _ => break,
+                    },
+                    read = server.read(&mut down) => match read {
+                        Ok(count) if count > 0 => {
+                            if !swallowed && down[..count].windows(8).any(|seen| seen == b"admitted") {
+                                swallowed = true;
+                                break;
+                            }
+                            client.write_all(&down[..count]).await.unwrap();
+                        }
+                        _ => break,
+                    },
+                }
+            }
+        }
+    });
+    let mut config = Config::new();
+    config.host_path(folder.path()).dbname(server.get_dbname().unwrap()).user("app");
+    let through = || Database::new(config.clone()).unwrap();
+    let input = b"code\nA\nB\nA\nC\n";
+    let (outcomes, summary) = admit_as(through(), input, 2, 1).await;
+    let summary = summary.unwrap();
+    assert_eq!((summary.admitted, summary.duplicate, summary.already), (3, 1, 0), "{outcomes:?}");
+    assert_eq!(fates(&outcomes)[2], (4, Fate::Duplicate, ""));
+    assert_eq!(things(&db).await, 3);
+    // Again, and after the permits have gone to the archive: all of it was there before.
+    for sql in ["SELECT 1", "SELECT birthgate.permit_archive('infinity')"] {
+        db.sql(sql).await;
+        let (outcomes, summary) = admit_as(through(), input, 2, 1).await;
+        assert_eq!(summary.unwrap().already, 4, "{outcomes:?}");
+    }
 }

@@ -253,12 +253,9 @@ fn programs_of_17() -> std::path::PathBuf {
     programs
 }
 
-/// Takes a newer PostgreSQL's pg_upgrade, so only when everything is tested.
 #[test]
+#[ignore = "fetches the pg_upgrade of PostgreSQL 17: ./test --all"]
 fn upgraded_to_the_next_major_but_one() {
-    if std::env::var_os("BIRTHGATE_TEST_ALL").is_none() {
-        return;
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (server, name) = server_that_lived(&[], &runtime);
     assert!(server.major() < 17, "the installed PostgreSQL is to be older than 17");

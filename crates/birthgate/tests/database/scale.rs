@@ -96,7 +96,7 @@ async fn a_transaction_that_outlives_its_permit() {
     let db = Db::governed("statement").await;
     let (app, other) = (db.connect("app").await, db.connect("app").await);
     app.batch_execute("BEGIN; SELECT birthgate.permit_reserve(birthgate.permit_request('thing', 'A', p_ttl => '2 seconds'))").await.unwrap();
-    app.batch_execute("INSERT INTO thing (code) VALUES ('A'); SELECT pg_sleep(2.1)").await.unwrap();
+    app.batch_execute("INSERT INTO thing (code) VALUES ('A'); SELECT pg_sleep_until(expires_at) FROM birthgate.birth_admission_permit").await.unwrap();
     assert_eq!(db.value::<i64>("SELECT birthgate.permit_expire()").await, 0);
     let waits = other
         .batch_execute("SET lock_timeout = '20ms'; SELECT birthgate.permit_hold('thing', 'A')")

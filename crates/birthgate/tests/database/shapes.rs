@@ -149,7 +149,11 @@ async fn partitions_come_and_go() {
         refused(&app, "UPDATE parts SET region = 'a', id = 2 WHERE region = 'b' AND id = 1").await,
         "PB008"
     );
-    // No trigger of a root fires for the TRUNCATE of a leaf: rearm gives each leaf its own guard.
+    // No trigger of a root fires for the TRUNCATE of a leaf: rearm gives each leaf its own guard, and
+    // until then the list says that it is missing.
+    works(&app, "BEGIN; TRUNCATE part_a; ROLLBACK").await;
+    let trust = collection::list(&db.dba().await).await.unwrap()[0].trust.clone();
+    assert!(trust.contains("zz_birthgate_guard_truncate of public.part_a is gone"), "{trust}");
     collection::rearm(&mut db.dba().await, "c", None, None).await.unwrap();
     assert_eq!(refused(&app, "TRUNCATE part_a").await, "PB010");
     works(&app, r#"SELECT birthgate.retire('c', '["a", "1"]')"#).await;
@@ -201,6 +205,8 @@ async fn codes_that_the_database_makes_take_open_permits() {
         dba.batch_execute("SET ROLE birthgate_owner").await.unwrap();
         assert_eq!(refused(&dba, "UPDATE birthgate.birth_admission_permit SET entity_code = '77' WHERE entity_code = '2'").await, "PB011");
         assert_eq!(refused(&dba, "UPDATE birthgate.birth_admission_permit SET entity_code = '77' WHERE entity_code IS NULL").await, "PB011");
+        // Without the guard it would be bound again.
+        works(&dba, "DROP TRIGGER permit_guard_code ON birthgate.birth_admission_permit; UPDATE birthgate.birth_admission_permit SET entity_code = '77' WHERE entity_code = '2'").await;
     }
     let (_db, app) = governed(
         "CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)",
@@ -262,6 +268,10 @@ async fn a_permit_bound_to_a_row_admits_no_other() {
             .await,
             "PB025"
         );
+        // Without the comparison another row would be born under it.
+        works(&app, r#"SELECT birthgate.permit_reserve(birthgate.permit_request_row('c', '{"code": "D", "price": "1", "tags": null}'))"#).await;
+        db.sql("CREATE OR REPLACE FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) RETURNS boolean LANGUAGE sql RETURN true").await;
+        works(&app, "INSERT INTO t VALUES ('D', 2)").await;
     }
 }
 
