@@ -543,7 +543,8 @@ BEGIN
       FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids)
   LOOP
     v_partition := to_char(v_month, '"permit_archive_"YYYY_MM');
-    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL THEN
+    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL
+       AND (SELECT partdefid FROM pg_partitioned_table WHERE partrelid = 'birthgate.permit_archive'::regclass) = 0 THEN
       EXECUTE format('CREATE TABLE birthgate.%I PARTITION OF birthgate.permit_archive FOR VALUES FROM (%L) TO (%L)',
                      v_partition, v_month, v_month + interval '1 month');
     END IF;

@@ -19,8 +19,10 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
-                           CASE WHEN t.oid IS NULL THEN 'is gone' ELSE 'does not fire always' END), ', ')
-         || format('; run: birthgate collection rearm %s', p_collection)
+                           CASE WHEN t.oid IS NULL THEN 'is gone' WHEN t.tgenabled = 'A' THEN 'would stop the apply of a copy'
+                                ELSE 'does not fire always' END), ', ')
+         || format('; run: birthgate %s', CASE WHEN birthgate.is_copy() THEN 'init --replication copy'
+                                               ELSE format('collection rearm %s', p_collection) END)
     FROM birthgate.collection c
    CROSS JOIN LATERAL (
       SELECT name, to_regclass(format('%I.%I', c.table_schema, c.table_name)) AS table_name
@@ -41,7 +43,7 @@ AS $$
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
     LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND NOT t.tgisinternal
-   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM 'A'
+   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
 $$;
 
 -- The triggers of a table, as they must be again after `ungovern`: one text, equal when they are equal.
@@ -221,6 +223,7 @@ DECLARE
   v_collection birthgate.collection;
   v_replaced jsonb := '[]';
   v_grants jsonb := '[]';
+  v_fan_in boolean := (SELECT fan_in FROM birthgate.instance);
 BEGIN
   SELECT * INTO v_known FROM birthgate.collection WHERE collection_name = p_collection;
   IF v_known.mode <> 'listed' AND NOT p_again THEN
@@ -285,13 +288,17 @@ BEGIN
                                       FROM unnest(p_bound_columns) AS c HAVING count(*) > 0);
   v_collection.mode := p_mode;
   v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL
-                            ELSE coalesce(p_form, CASE v_name.relkind WHEN 'p' THEN 'row' ELSE 'statement' END) END;
+                            ELSE coalesce(p_form, CASE WHEN v_name.relkind = 'p' OR v_fan_in THEN 'row' ELSE 'statement' END) END;
   v_collection.finalize := p_finalize;
   v_collection.critical := p_critical OR coalesce(v_known.critical, false);
   v_collection.permit_ttl := coalesce(v_known.permit_ttl, '15 minutes');
   v_collection.replaced_triggers := CASE WHEN p_again THEN v_known.replaced_triggers ELSE v_replaced END;
   v_collection.reader_grants := v_grants || coalesce(v_known.reader_grants, '[]');
-  IF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
+  IF v_collection.form = 'statement' AND v_fan_in THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s is written by subscriptions, and a statement trigger does not fire for their apply', p_table),
+      HINT = 'Use the row form.';
+  ELSIF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB020',
       MESSAGE = format('%s is partitioned, and a statement trigger does not fire for a partition written directly', p_table),
       HINT = 'Use the row form.';
@@ -370,7 +377,7 @@ BEGIN
   END IF;
   RETURN QUERY SELECT birthgate.disarm_plan(v_table);
   RETURN QUERY SELECT birthgate.govern_plan(p_collection, v_table, v_collection.code_columns, coalesce(p_mode, v_collection.mode),
-    v_collection.form, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
+    CASE WHEN (SELECT fan_in FROM birthgate.instance) THEN 'row' ELSE v_collection.form END, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
     v_collection.bound_columns, true);
   RETURN QUERY SELECT birthgate.registry_guard_plan(n.nspname, c.relname)
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -768,6 +768,19 @@ CREATE FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_
    WHERE collection_name = p_collection
 $$;
 ALTER FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.copy_plan() RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN QUERY
+    SELECT format('ALTER TABLE %s ENABLE TRIGGER %I', table_name, name) FROM birthgate.own_triggers() WHERE enabled = 'A';
+  -- The publisher makes a partition a month, which no subscription brings. All months go here.
+  RETURN NEXT 'CREATE TABLE IF NOT EXISTS birthgate.permit_archive_copied PARTITION OF birthgate.permit_archive DEFAULT';
+  RETURN NEXT 'ALTER TABLE birthgate.permit_archive_copied OWNER TO birthgate_owner';
+END
+$$;
+ALTER FUNCTION birthgate.copy_plan() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.count_orphans() RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -882,6 +895,12 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.fan_in_set() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$ UPDATE birthgate.instance SET fan_in = true $$;
+ALTER FUNCTION birthgate.fan_in_set() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.finalize() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -995,8 +1014,10 @@ CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
-                           CASE WHEN t.oid IS NULL THEN 'is gone' ELSE 'does not fire always' END), ', ')
-         || format('; run: birthgate collection rearm %s', p_collection)
+                           CASE WHEN t.oid IS NULL THEN 'is gone' WHEN t.tgenabled = 'A' THEN 'would stop the apply of a copy'
+                                ELSE 'does not fire always' END), ', ')
+         || format('; run: birthgate %s', CASE WHEN birthgate.is_copy() THEN 'init --replication copy'
+                                               ELSE format('collection rearm %s', p_collection) END)
     FROM birthgate.collection c
    CROSS JOIN LATERAL (
       SELECT name, to_regclass(format('%I.%I', c.table_schema, c.table_name)) AS table_name
@@ -1017,7 +1038,7 @@ CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
     LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND NOT t.tgisinternal
-   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM 'A'
+   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
 $$;
 ALTER FUNCTION birthgate.gate_problem(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.gate_row() RETURNS trigger
@@ -1133,6 +1154,7 @@ DECLARE
   v_collection birthgate.collection;
   v_replaced jsonb := '[]';
   v_grants jsonb := '[]';
+  v_fan_in boolean := (SELECT fan_in FROM birthgate.instance);
 BEGIN
   SELECT * INTO v_known FROM birthgate.collection WHERE collection_name = p_collection;
   IF v_known.mode <> 'listed' AND NOT p_again THEN
@@ -1194,13 +1216,17 @@ BEGIN
                                       FROM unnest(p_bound_columns) AS c HAVING count(*) > 0);
   v_collection.mode := p_mode;
   v_collection.form := CASE WHEN p_mode = 'listed' THEN NULL
-                            ELSE coalesce(p_form, CASE v_name.relkind WHEN 'p' THEN 'row' ELSE 'statement' END) END;
+                            ELSE coalesce(p_form, CASE WHEN v_name.relkind = 'p' OR v_fan_in THEN 'row' ELSE 'statement' END) END;
   v_collection.finalize := p_finalize;
   v_collection.critical := p_critical OR coalesce(v_known.critical, false);
   v_collection.permit_ttl := coalesce(v_known.permit_ttl, '15 minutes');
   v_collection.replaced_triggers := CASE WHEN p_again THEN v_known.replaced_triggers ELSE v_replaced END;
   v_collection.reader_grants := v_grants || coalesce(v_known.reader_grants, '[]');
-  IF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
+  IF v_collection.form = 'statement' AND v_fan_in THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s is written by subscriptions, and a statement trigger does not fire for their apply', p_table),
+      HINT = 'Use the row form.';
+  ELSIF v_collection.form = 'statement' AND v_name.relkind = 'p' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB020',
       MESSAGE = format('%s is partitioned, and a statement trigger does not fire for a partition written directly', p_table),
       HINT = 'Use the row form.';
@@ -1336,6 +1362,13 @@ CREATE FUNCTION birthgate.incarnation_set(p_incarnation bigint) RETURNS void
     SET row_security TO 'off'
     AS $$ UPDATE birthgate.instance SET incarnation = p_incarnation $$;
 ALTER FUNCTION birthgate.incarnation_set(p_incarnation bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.is_copy() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT to_regclass('birthgate.permit_archive_copied') IS NOT NULL
+$$;
+ALTER FUNCTION birthgate.is_copy() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.is_done(p_idempotency_key text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1405,6 +1438,16 @@ CREATE FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_opera
   VALUES (p_collection, p_entity_code, p_operation, p_refusal)
 $$;
 ALTER FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.own_triggers() RETURNS TABLE(table_name regclass, name name, enabled "char")
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT t.tgrelid::regclass, t.tgname, t.tgenabled
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+   WHERE NOT t.tgisinternal AND (c.relnamespace = 'birthgate'::regnamespace OR t.tgname LIKE 'zz\_birthgate\_%')
+   ORDER BY t.tgparentid <> 0, t.tgrelid, t.tgname
+$$;
+ALTER FUNCTION birthgate.own_triggers() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint DEFAULT 10000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1425,7 +1468,8 @@ BEGIN
       FROM birthgate.birth_admission_permit WHERE id = ANY (v_ids)
   LOOP
     v_partition := to_char(v_month, '"permit_archive_"YYYY_MM');
-    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL THEN
+    IF to_regclass(format('birthgate.%I', v_partition)) IS NULL
+       AND (SELECT partdefid FROM pg_partitioned_table WHERE partrelid = 'birthgate.permit_archive'::regclass) = 0 THEN
       EXECUTE format('CREATE TABLE birthgate.%I PARTITION OF birthgate.permit_archive FOR VALUES FROM (%L) TO (%L)',
                      v_partition, v_month, v_month + interval '1 month');
     END IF;
@@ -1797,6 +1841,39 @@ CREATE FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) RETURNS TABL
                    WHERE idempotency_key = n.key AND requester = session_user COLLATE "default" OFFSET 0) AS p
 $$;
 ALTER FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.promote_plan() RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_subscriptions text := (SELECT string_agg(quote_ident(subname), ', ' ORDER BY subname) FROM pg_catalog.pg_subscription
+                            WHERE subenabled AND subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()));
+BEGIN
+  IF NOT birthgate.is_copy() THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB026', MESSAGE = 'this database is not a copy',
+      DETAIL = 'Its gates fire for everybody already.', HINT = 'birthgate collection list shows what is missing of a gate, if anything is.';
+  ELSIF v_subscriptions IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB026', MESSAGE = format('the subscription %s still writes this copy', v_subscriptions),
+      DETAIL = 'The first birth that it brought would be refused by the gate, and the apply would stop for good.',
+      HINT = format('End it first: ALTER SUBSCRIPTION %s DISABLE', split_part(v_subscriptions, ', ', 1));
+  ELSIF NOT EXISTS (SELECT FROM birthgate.instance) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB026', MESSAGE = 'this copy has not received birthgate.instance',
+      DETAIL = 'Without the publisher''s rows of birthgate.* no birth here can be judged.',
+      HINT = 'Publish the schema birthgate as well, and let the subscription finish.';
+  END IF;
+  RETURN QUERY SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', table_name, name) FROM birthgate.own_triggers();
+  RETURN QUERY SELECT s FROM birthgate.collection c, birthgate.rearm_plan(c.collection_name) AS s WHERE c.form IS NOT NULL;
+  RETURN QUERY
+    SELECT format('SELECT setval(%L, coalesce(max(%I), 0) + 1, false) FROM %s', s.sequence, a.attname, c.oid::regclass)
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence) AS s
+     WHERE c.relkind = 'r' AND s.sequence IS NOT NULL
+       AND (c.relnamespace = 'birthgate'::regnamespace OR c.oid = birthgate.registry_table());
+  RETURN NEXT 'ALTER TABLE birthgate.permit_archive_copied RENAME TO permit_archive_default';
+END
+$$;
+ALTER FUNCTION birthgate.promote_plan() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) RETURNS TABLE(place bigint, entity_code text, idempotency_key text, permit_id bigint, finalized_at timestamp with time zone, admissible boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1837,7 +1914,7 @@ BEGIN
   END IF;
   RETURN QUERY SELECT birthgate.disarm_plan(v_table);
   RETURN QUERY SELECT birthgate.govern_plan(p_collection, v_table, v_collection.code_columns, coalesce(p_mode, v_collection.mode),
-    v_collection.form, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
+    CASE WHEN (SELECT fan_in FROM birthgate.instance) THEN 'row' ELSE v_collection.form END, v_collection.finalize, v_collection.critical, NULL, '{}', v_collection.open_permits,
     v_collection.bound_columns, true);
   RETURN QUERY SELECT birthgate.registry_guard_plan(n.nspname, c.relname)
                  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -2516,6 +2593,7 @@ CREATE TABLE birthgate.instance (
     registry_table text,
     changelog_schema text,
     changelog_table text,
+    fan_in boolean DEFAULT false NOT NULL,
     CONSTRAINT instance_check CHECK (((registry_schema IS NULL) = (registry_table IS NULL))),
     CONSTRAINT instance_check1 CHECK (((changelog_schema IS NULL) = (changelog_table IS NULL))),
     CONSTRAINT instance_only_row_check CHECK (only_row)
@@ -2751,6 +2829,7 @@ GRANT ALL ON FUNCTION birthgate.collection_of(p_collection text) TO birthgate_re
 REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.copy_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
@@ -2765,6 +2844,7 @@ GRANT ALL ON FUNCTION birthgate.end_entity(p_collection text, p_entity_code text
 REVOKE ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.fan_in_set() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.finalize() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.finalize_at_commit(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.finalize_permits(p_collection birthgate.collection, p_kind text, p_permit_ids bigint[]) FROM PUBLIC;
@@ -2783,6 +2863,7 @@ REVOKE ALL ON FUNCTION birthgate.guard_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.incarnation_set(p_incarnation bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.is_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_registrar;
@@ -2790,6 +2871,7 @@ REVOKE ALL ON FUNCTION birthgate.key_columns(p_table regclass, p_columns text[])
 REVOKE ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.own_triggers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permit_archive(p_before timestamp with time zone, p_most bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.permit_cancel(p_id bigint, p_why text) FROM PUBLIC;
@@ -2828,6 +2910,7 @@ GRANT ALL ON FUNCTION birthgate.permit_reserve_many(p_ids bigint[]) TO birthgate
 REVOKE ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.permits_by_key(p_idempotency_keys text[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.promote_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.prospects(p_collection text, p_entity_codes text[], p_idempotency_keys text[]) TO birthgate_registrar;

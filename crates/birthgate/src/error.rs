@@ -32,6 +32,11 @@ pub enum Error {
     /// Birthgate is not in this database.
     #[error("Birthgate is not installed in this database; run: birthgate init")]
     NotInstalled,
+    /// A copy has no schema of its own.
+    #[error(
+        "there is nothing here to make a copy of; first: pg_dump --schema-only PUBLISHER | psql SUBSCRIBER"
+    )]
+    NothingToCopy,
     /// A newer Birthgate has been here.
     #[error(
         "the schema birthgate is of version {found}, this program knows {known}; use a newer birthgate"

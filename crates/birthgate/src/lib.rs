@@ -13,6 +13,7 @@ pub mod permit;
 pub mod private_server;
 pub mod refusal;
 pub mod registry;
+pub mod replication;
 pub mod schema;
 mod unprepared;
 

@@ -58,6 +58,7 @@ refusal_codes! {
     BirthUnbound = "PB023", "a birth in an enforced collection has no permit";
     NoSuchPermit = "PB024", "there is no such permit or birth";
     BadArgument = "PB025", "an argument makes no sense";
+    NotACopy = "PB026", "this database is not a copy that could be promoted";
 }
 
 impl fmt::Display for RefusalCode {

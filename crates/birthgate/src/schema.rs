@@ -28,6 +28,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/070_guard.sql"),
     include_str!("../sql/080_entity.sql"),
     include_str!("../sql/090_block.sql"),
+    include_str!("../sql/095_replication.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
     include_str!("../sql/120_reconcile.sql"),
@@ -56,19 +57,22 @@ pub fn script(from: i32) -> String {
 
 /// The installed version; `None` when Birthgate is not in the database.
 pub async fn installed_version(client: &Client) -> Result<Option<i32>> {
-    const DOING: &str = "reading the installed version";
-    let present = client
-        .one_row(include_str!("../sql/query/is_installed.sql"), &[])
-        .await
-        .doing(DOING)?
-        .get::<_, bool>(0);
-    if !present {
+    if !is_there(client).await? {
         return Ok(None);
     }
     let row = client
         .one_row(include_str!("../sql/query/installed_version.sql"), &[])
         .await
-        .doing(DOING)?;
+        .doing("reading the installed version")?;
+    Ok(row.get(0))
+}
+
+/// Whether the tables of Birthgate are there, be it without their rows: a schema-only dump brings them so.
+pub(crate) async fn is_there(client: &Client) -> Result<bool> {
+    let row = client
+        .one_row(include_str!("../sql/query/is_installed.sql"), &[])
+        .await
+        .doing("looking for the schema birthgate")?;
     Ok(row.get(0))
 }
 

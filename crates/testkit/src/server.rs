@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// What pg_dump writes of one database, given to psql in another.
-    pub(crate) fn copy(&self, from: &str, to: &str, arguments: &[&str]) {
+    pub fn copy(&self, from: &str, to: &str, arguments: &[&str]) {
         let run = |program: &str, arguments: &[&str], input: Vec<u8>| {
             let mut child = std::process::Command::new(program)
                 .args(["--username=postgres", "--host"])

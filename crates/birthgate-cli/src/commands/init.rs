@@ -1,4 +1,7 @@
+use birthgate::replication::{self, Replication};
 use birthgate::schema;
+use clap::ValueEnum;
+use serde_json::json;
 
 use crate::connection::ConnectionArgs;
 use crate::error::Result;
@@ -11,12 +14,23 @@ use crate::output::Output;
 /// touched: see `registry adopt` and `collection govern`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  birthgate init --database-url postgresql://dba@db/app\n  birthgate init --print | less"
+    after_help = "Examples:\n  birthgate init --database-url postgresql://dba@db/app\n  birthgate init --print | less\n  pg_dump --schema-only PUBLISHER | psql SUBSCRIBER && birthgate init --replication copy"
 )]
 pub struct Args {
     /// Print the SQL of a first installation, and do nothing
     #[arg(long)]
     print: bool,
+    /// What subscriptions bring into this database
+    #[arg(long, value_enum, conflicts_with = "print")]
+    replication: Option<Brought>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Brought {
+    /// Everything, the schema birthgate too: their apply passes the gates, until `promote`
+    Copy,
+    /// Rows of governed tables: their apply is gated like everybody, in the row form
+    FanIn,
 }
 
 pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Result {
@@ -26,6 +40,24 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         return Ok(());
     }
     let mut client = connection.database()?.connect().await?;
+    match args.replication {
+        Some(Brought::Copy) => {
+            replication::prepare(&mut client, Replication::Copy).await?;
+            output.say(
+                "This database is a copy: subscriptions pass its gates, everybody else does not.",
+            );
+            output.say(
+                "Subscribe to a publication of all tables, made WITH (publish_via_partition_root).",
+            );
+            return output.result("init", json!({ "replication": "copy" }));
+        }
+        Some(Brought::FanIn) => {
+            replication::prepare(&mut client, Replication::FanIn).await?;
+            output.say("Rows that subscriptions bring are gated here, under permits that their owner holds.");
+            return output.result("init", json!({ "replication": "fan-in" }));
+        }
+        None => {}
+    }
     let installed = schema::init(&mut client).await?;
     output.say(match installed.from {
         None => format!("Birthgate is installed, schema version {}.", installed.to),

@@ -8,6 +8,7 @@ mod entity;
 mod init;
 mod man;
 mod permit;
+mod promote;
 mod registry;
 mod uninstall;
 
@@ -22,6 +23,7 @@ use crate::output::Output;
 pub enum Command {
     Demo(demo::Args),
     Init(init::Args),
+    Promote(promote::Args),
     Uninstall(uninstall::Args),
     #[command(subcommand)]
     Registry(registry::Command),
@@ -43,6 +45,7 @@ impl Command {
         match self {
             Command::Demo(args) => demo::run(args, output).await,
             Command::Init(args) => init::run(args, connection, output).await,
+            Command::Promote(args) => promote::run(args, connection, output).await,
             Command::Uninstall(args) => uninstall::run(args, connection, output).await,
             Command::Registry(command) => registry::run(command, connection, output).await,
             Command::Collection(command) => collection::run(command, connection, output).await,

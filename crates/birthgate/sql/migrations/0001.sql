@@ -13,6 +13,7 @@ CREATE TABLE birthgate.instance (
   registry_table   text,
   changelog_schema text,
   changelog_table  text,
+  fan_in           boolean NOT NULL DEFAULT false,  -- whether subscriptions bring rows of governed tables
   CHECK ((registry_schema IS NULL) = (registry_table IS NULL)),
   CHECK ((changelog_schema IS NULL) = (changelog_table IS NULL))
 );

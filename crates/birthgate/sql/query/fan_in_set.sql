@@ -1,0 +1,1 @@
+SELECT birthgate.fan_in_set()

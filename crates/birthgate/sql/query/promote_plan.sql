@@ -1,0 +1,1 @@
+SELECT birthgate.promote_plan()
