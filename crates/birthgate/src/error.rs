@@ -84,6 +84,9 @@ pub enum Error {
         /// The last error.
         last: Box<Error>,
     },
+    /// A catalog said what it cannot say.
+    #[error("this should not be, please report it: {0}")]
+    Unexpected(String),
     /// The private server.
     #[error(transparent)]
     PrivateServer(#[from] private_server::Error),

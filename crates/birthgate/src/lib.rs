@@ -9,6 +9,7 @@ pub mod collection;
 pub mod database;
 pub mod entity;
 pub mod error;
+pub mod fingerprint;
 pub mod permit;
 pub mod private_server;
 pub mod refusal;

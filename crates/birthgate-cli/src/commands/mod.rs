@@ -5,6 +5,7 @@ mod collection;
 mod completions;
 mod demo;
 mod entity;
+mod fingerprint;
 mod init;
 mod man;
 mod permit;
@@ -35,6 +36,8 @@ pub enum Command {
     Entity(entity::Command),
     #[command(subcommand)]
     Block(block::Command),
+    #[command(subcommand)]
+    Fingerprint(fingerprint::Command),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -52,6 +55,7 @@ impl Command {
             Command::Permit(command) => permit::run(command, connection, output).await,
             Command::Entity(command) => entity::run(command, connection, output).await,
             Command::Block(command) => block::run(command, connection, output).await,
+            Command::Fingerprint(command) => fingerprint::run(command, connection, output).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

@@ -1,0 +1,256 @@
+//! The fingerprint of a database's objects: a Merkle hash with one root, one hash for each kind and one
+//! for each object. Equal objects have equal hashes on PostgreSQL 14 to 18. What a ROLLBACK does not
+//! bring back is not in it: see [`crate::state`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio_postgres::Client;
+
+use crate::error::{Doing, Error, Result};
+use crate::schema;
+use crate::unprepared::Unprepared;
+
+/// The queries over relations, and over what stands on them.
+const OF_RELATIONS: &[&str] = &[
+    include_str!("../sql/fingerprint/relation.sql"),
+    include_str!("../sql/fingerprint/constraint.sql"),
+    include_str!("../sql/fingerprint/index.sql"),
+    include_str!("../sql/fingerprint/trigger.sql"),
+    include_str!("../sql/fingerprint/rule.sql"),
+];
+const OF_FUNCTIONS: &str = include_str!("../sql/fingerprint/function.sql");
+/// The queries over everything else of a database, and of its server.
+const OF_THE_REST: &[&str] = &[
+    include_str!("../sql/fingerprint/type.sql"),
+    include_str!("../sql/fingerprint/schema.sql"),
+    include_str!("../sql/fingerprint/cluster.sql"),
+];
+
+/// Which objects a fingerprint is taken of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every object of the database, and what of its server changes what they do.
+    All,
+    /// What enforces the gate: Birthgate's own objects, the governed tables and their triggers' functions.
+    Gate,
+    /// These objects, as `table public.thing`, `function public.f` or `public.thing`.
+    Objects(Vec<String>),
+}
+
+/// What was found of each object: its attributes, by `kind identity`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The hash of everything below.
+    pub root: String,
+    /// The hash of each kind of object.
+    pub kinds: BTreeMap<String, String>,
+    /// The objects, by kind and identity.
+    pub objects: BTreeMap<String, Object>,
+    /// Names that were asked for and that no object bears.
+    pub absent: Vec<String>,
+}
+
+/// One object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Its kind, such as `table`.
+    pub kind: String,
+    /// The hash of its kind, identity and attributes.
+    pub hash: String,
+    /// What it is made of, as text.
+    pub attributes: Map<String, Value>,
+}
+
+/// One attribute of one object that two fingerprints do not agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The object, as `kind identity`.
+    pub object: String,
+    /// The attribute; `None` when the object itself came or went.
+    pub attribute: Option<String>,
+    /// What it was; `None` when it was not there.
+    pub before: Option<String>,
+    /// What it is; `None` when it is not there.
+    pub after: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |text: &Option<String>| match text {
+            None => "nothing".to_owned(),
+            Some(text) if text.chars().count() > 120 => {
+                format!("{}…", text.chars().take(119).collect::<String>().replace('\n', " "))
+            }
+            Some(text) => text.replace('\n', " "),
+        };
+        match (&self.attribute, &self.before, &self.after) {
+            (None, None, _) => write!(f, "{} is new", self.object),
+            (None, ..) => write!(f, "{} is gone", self.object),
+            (Some(attribute), before, after) => {
+                write!(f, "{}: {attribute} was {}, is {}", self.object, short(before), short(after))
+            }
+        }
+    }
+}
+
+impl Fingerprint {
+    fn of(objects: BTreeMap<String, Object>, absent: Vec<String>) -> Fingerprint {
+        let mut kinds: BTreeMap<&str, Sha256> = BTreeMap::new();
+        for object in objects.values() {
+            kinds.entry(&object.kind).or_default().update(object.hash.as_bytes());
+        }
+        let kinds: BTreeMap<String, String> = kinds
+            .into_iter()
+            .map(|(kind, hash)| (kind.to_owned(), format!("{:x}", hash.finalize())))
+            .collect();
+        let mut root = Sha256::new();
+        for (kind, hash) in &kinds {
+            root.update(format!("{kind}={hash}\n"));
+        }
+        for name in &absent {
+            root.update(format!("{name} ABSENT\n"));
+        }
+        Fingerprint { root: format!("{:x}", root.finalize()), kinds, objects, absent }
+    }
+
+    /// What differs from here to there, object by object and attribute by attribute.
+    pub fn diff(&self, after: &Fingerprint) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if self.root == after.root {
+            return differences;
+        }
+        let names: std::collections::BTreeSet<&String> =
+            self.objects.keys().chain(after.objects.keys()).collect();
+        for name in names {
+            match (self.objects.get(name), after.objects.get(name)) {
+                (Some(old), Some(new)) if old.hash != new.hash => {
+                    differences.extend(diff_attributes(name, &old.attributes, &new.attributes));
+                }
+                (Some(_), Some(_)) => {}
+                (old, new) => differences.push(Difference {
+                    object: name.clone(),
+                    attribute: None,
+                    before: old.map(|object| object.hash.clone()),
+                    after: new.map(|object| object.hash.clone()),
+                }),
+            }
+        }
+        differences
+    }
+}
+
+fn diff_attributes(
+    object: &str,
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+) -> Vec<Difference> {
+    let text = |value: Option<&Value>| {
+        value.map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    };
+    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| Difference {
+            object: object.to_owned(),
+            attribute: Some(name.clone()),
+            before: text(old.get(name)),
+            after: text(new.get(name)),
+        })
+        .collect()
+}
+
+/// Takes the fingerprint, all of it in one snapshot. The client must not be in a transaction.
+pub async fn take(client: &Client, scope: &Scope) -> Result<Fingerprint> {
+    const DOING: &str = "taking the fingerprint";
+    if *scope == Scope::Gate {
+        schema::require_installed(client).await?;
+    }
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.doing(DOING)?;
+    let taken = taken(client, scope).await;
+    client.batch_execute("ROLLBACK").await.doing(DOING)?;
+    taken
+}
+
+/// Takes the fingerprint as the transaction sees it that the client is in, and leaves no trace in it.
+pub(crate) async fn take_inside(client: &Client, scope: &Scope) -> Result<Fingerprint> {
+    const DOING: &str = "taking the fingerprint within the transaction";
+    client.batch_execute("SAVEPOINT birthgate_fingerprint").await.doing(DOING)?;
+    let taken = taken(client, scope).await;
+    client
+        .batch_execute(
+            "ROLLBACK TO SAVEPOINT birthgate_fingerprint; RELEASE SAVEPOINT birthgate_fingerprint",
+        )
+        .await
+        .doing(DOING)?;
+    taken
+}
+
+async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
+    const DOING: &str = "taking the fingerprint";
+    client.batch_execute(include_str!("../sql/fingerprint/pin.sql")).await.doing(DOING)?;
+    let mut absent = Vec::new();
+    let (relations, functions) = match scope {
+        Scope::All => (None, None),
+        Scope::Gate => {
+            let row = client
+                .one_row(include_str!("../sql/fingerprint/scope_gate.sql"), &[])
+                .await
+                .doing(DOING)?;
+            (Some(row.get(0)), Some(row.get(1)))
+        }
+        Scope::Objects(names) => {
+            let rows = client
+                .rows(include_str!("../sql/fingerprint/scope_objects.sql"), &[names])
+                .await
+                .doing("looking for the objects to fingerprint")?;
+            let (mut relations, mut functions): (Vec<u32>, Vec<u32>) = Default::default();
+            for row in rows {
+                let (relation, named): (Option<u32>, Vec<u32>) = (row.get(1), row.get(2));
+                if relation.is_none() && named.is_empty() {
+                    absent.push(row.get(0));
+                }
+                relations.extend(relation);
+                functions.extend(named);
+            }
+            (Some(relations), Some(functions))
+        }
+    };
+    let mut objects = BTreeMap::new();
+    for sql in OF_RELATIONS {
+        read(client, sql, &[&relations], &mut objects).await?;
+    }
+    read(client, OF_FUNCTIONS, &[&functions], &mut objects).await?;
+    if *scope == Scope::All {
+        for sql in OF_THE_REST {
+            read(client, sql, &[], &mut objects).await?;
+        }
+    }
+    Ok(Fingerprint::of(objects, absent))
+}
+
+async fn read(
+    client: &Client,
+    sql: &str,
+    params: &[&dyn crate::unprepared::Param],
+    objects: &mut BTreeMap<String, Object>,
+) -> Result<()> {
+    for row in client.rows(sql, params).await.doing("taking the fingerprint")? {
+        let (kind, identity): (String, String) = (row.get("kind"), row.get("identity"));
+        let Value::Object(attributes) = row.get("attributes") else {
+            return Err(Error::Unexpected(format!("{kind} {identity} has no attributes")));
+        };
+        let name = format!("{kind} {identity}");
+        let text = Value::Object(attributes.clone()).to_string();
+        let hash = format!("{:x}", Sha256::digest(format!("{name}\n{text}")));
+        objects.insert(name, Object { kind, hash, attributes });
+    }
+    Ok(())
+}
