@@ -11,6 +11,8 @@ pub enum Kind {
     Usage,
     /// The answer is no.
     No,
+    /// Not everything could be seen.
+    Incomplete,
 }
 
 /// The end of a command.
@@ -39,7 +41,11 @@ impl CommandError {
 
     /// Prints it on stderr; answers the exit code.
     pub fn report(self) -> ExitCode {
-        let word = if self.kind == Kind::No { "no" } else { "error" };
+        let word = match self.kind {
+            Kind::No => "no",
+            Kind::Incomplete => "incomplete",
+            Kind::Unknown | Kind::Usage => "error",
+        };
         anstream::eprintln!("\x1b[1;31m{word}:\x1b[0m {}", self.message);
         for (word, text) in [("detail", self.detail), ("hint", self.hint)] {
             if let Some(text) = text {
@@ -50,6 +56,7 @@ impl CommandError {
             Kind::Unknown => 1,
             Kind::Usage => 2,
             Kind::No => 3,
+            Kind::Incomplete => 4,
         })
     }
 }
@@ -66,6 +73,12 @@ impl From<birthgate::Error> for CommandError {
             birthgate::Error::RetiredBirths(_) | birthgate::Error::TooManyFailures { .. } => {
                 CommandError::no(error.to_string())
             }
+            birthgate::Error::Unreadable(_) => CommandError {
+                kind: Kind::Incomplete,
+                message: error.to_string(),
+                detail: None,
+                hint: None,
+            },
             birthgate::Error::BadRow(_) | birthgate::Error::BadInput(_) => {
                 CommandError::usage(error.to_string())
             }

@@ -4,6 +4,7 @@ mod commands;
 mod connection;
 mod error;
 mod output;
+mod programs;
 mod progress;
 
 use std::ffi::OsString;

@@ -1,11 +1,12 @@
 //! A database that Birthgate works on: how to reach it, and what is worth a second try.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
@@ -36,16 +37,39 @@ impl Database {
 
     /// Connects. The connection is driven by a task of the current runtime and ends with the client.
     pub async fn connect(&self) -> Result<Client> {
-        let (client, connection) = self
+        self.connect_hearing(|_| {}).await
+    }
+
+    /// Connects, and hears the notices of the server.
+    pub(crate) async fn connect_hearing(
+        &self,
+        mut hear: impl FnMut(&DbError) + Send + 'static,
+    ) -> Result<Client> {
+        let (client, mut connection) = self
             .config
             .connect(self.tls.clone())
             .await
             .map_err(|source| Error::Connect { source })?;
         tokio::spawn(async move {
             // What breaks the connection reaches whoever waits for an answer on the client.
-            let _ = connection.await;
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                if let AsyncMessage::Notice(notice) = message {
+                    hear(&notice);
+                }
+            }
         });
         Ok(client)
+    }
+
+    /// How it is reached.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Cancels what the client is doing; that it may have ended meanwhile is no failure.
+    pub(crate) async fn cancel(&self, token: &CancelToken) {
+        let _ = token.cancel_query(self.tls.clone()).await;
     }
 }
 

@@ -63,6 +63,9 @@ pub enum Error {
     /// The row to admit is not usable.
     #[error("the row is not usable: {0}")]
     BadRow(String),
+    /// Files that cannot be read as what they should be.
+    #[error("{}", lines(.0))]
+    Unreadable(Vec<crate::script::Problem>),
     /// The input of many rows is not usable.
     #[error("the input is not usable: {0}")]
     BadInput(String),
@@ -90,6 +93,11 @@ pub enum Error {
     /// The private server.
     #[error(transparent)]
     PrivateServer(#[from] private_server::Error),
+}
+
+/// Each on a line of its own.
+fn lines(problems: &[crate::script::Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl Error {

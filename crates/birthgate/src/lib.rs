@@ -11,11 +11,14 @@ pub mod entity;
 pub mod error;
 pub mod fingerprint;
 pub mod permit;
+pub mod plan;
 pub mod private_server;
 pub mod refusal;
 pub mod registry;
+pub mod rehearsal;
 pub mod replication;
 pub mod schema;
+pub mod script;
 mod unprepared;
 
 pub use database::Database;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use birthgate::admission::{self, Admission};
 use birthgate::block::{self, Dimension};
 use birthgate::collection::{self, Govern, Mode};
-use birthgate::private_server::{Binaries, Folder, Options, PrivateServer, Search};
+use birthgate::private_server::{Binaries, Folder, Options, PrivateServer};
 use birthgate::{Database, Error, RefusalCode, permit, registry, schema};
 use estate_kb_3a66 as estate;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 use crate::commands::block::table;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
+use crate::programs;
 use crate::progress::Step;
 
 const DATABASE: &str = "estate";
@@ -82,29 +83,9 @@ pub async fn run(args: Args, output: &Output) -> Result {
     output.result("demo", story)
 }
 
-/// The cache of fetched programs: where this system keeps such things. For root a place that the
-/// server's unprivileged user can read.
-fn cache_folder() -> PathBuf {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    if nix::unistd::Uid::effective().is_root() {
-        return "/var/cache/birthgate".into();
-    }
-    variable("XDG_CACHE_HOME")
-        .or_else(|| variable("HOME").map(|home| home.join(".cache")))
-        .unwrap_or_else(std::env::temp_dir)
-        .join("birthgate")
-}
-
 fn start_server(args: &Args) -> Result<impl Future<Output = Result<PrivateServer>>> {
     let step = Step::begin("private PostgreSQL");
-    let binaries = Binaries::find(&Search {
-        major: args.pg,
-        bin_dir: args.pg_bin.clone(),
-        cache: cache_folder(),
-        path: std::env::var_os("PATH")
-            .map(|path| std::env::split_paths(&path).collect())
-            .unwrap_or_default(),
-    })?;
+    let binaries = Binaries::find(&programs::search(args.pg, args.pg_bin.clone()))?;
     let folder = match &args.keep {
         Some(folder) => Folder::Kept(folder.clone()),
         None => Folder::Temporary(std::env::temp_dir()),

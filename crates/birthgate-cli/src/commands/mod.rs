@@ -11,6 +11,7 @@ mod man;
 mod permit;
 mod promote;
 mod registry;
+mod rehearse;
 mod uninstall;
 
 use clap::Subcommand;
@@ -36,6 +37,7 @@ pub enum Command {
     Entity(entity::Command),
     #[command(subcommand)]
     Block(block::Command),
+    Rehearse(rehearse::Args),
     #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     Completions(completions::Args),
@@ -55,6 +57,7 @@ impl Command {
             Command::Permit(command) => permit::run(command, connection, output).await,
             Command::Entity(command) => entity::run(command, connection, output).await,
             Command::Block(command) => block::run(command, connection, output).await,
+            Command::Rehearse(args) => rehearse::run(args, connection, output).await,
             Command::Fingerprint(command) => fingerprint::run(command, connection, output).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

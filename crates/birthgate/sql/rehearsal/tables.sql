@@ -1,0 +1,4 @@
+-- Every table that has rows of its own, in no particular order.
+SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384 AND n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)' AND n.nspname <> 'birthgate_tripwire'
+ ORDER BY 1

@@ -1,0 +1,140 @@
+//! What is to be rehearsed: steps in order, from a packet or from the files of a migration tool as they
+//! are.
+
+pub mod migrations;
+pub mod packet;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::script::{Conduct, Problem, Script};
+
+/// Steps in the order in which they are applied.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it is called.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// Whose files they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A packet of ours.
+    Packet,
+    /// Files of SQL that were named one by one.
+    Files,
+    /// A sqitch project.
+    Sqitch,
+    /// dbmate: both directions in one file.
+    Dbmate,
+    /// Flyway, or refinery, which names its files alike.
+    Flyway,
+    /// golang-migrate, or sqlx, which names its files alike.
+    GolangMigrate,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name in the plan.
+    pub id: String,
+    /// What it does.
+    pub does: Script,
+    /// What undoes it, where that is known.
+    pub undo: Option<Script>,
+    /// A query that returns one true when the step is done.
+    pub verify: Option<Script>,
+    /// Whether it runs in a transaction.
+    pub transaction: bool,
+    /// Where it is to be rehearsed.
+    pub rehearse: Rehearse,
+    /// Sequences that it may move for good.
+    pub burns: Vec<String>,
+}
+
+/// Where a step is to be rehearsed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rehearse {
+    /// In the live database where that hurts nobody, else in the sandbox.
+    #[default]
+    Auto,
+    /// In the live database.
+    Live,
+    /// In the sandbox only.
+    Sandbox,
+}
+
+/// Reads what these paths name: a packet, a migration tool's folder, or single files in this order.
+pub fn read(paths: &[PathBuf]) -> Result<Plan> {
+    match paths {
+        [path] if path.is_dir() && path.join("packet.toml").is_file() => {
+            Ok(packet::read(&path.join("packet.toml"))?.plan)
+        }
+        [path] if path.extension().is_some_and(|extension| extension == "toml") => {
+            Ok(packet::read(path)?.plan)
+        }
+        [path] if path.is_dir() => migrations::read(path),
+        files => migrations::read_files(files),
+    }
+}
+
+/// Reads a file.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })
+}
+
+/// The statements of a file, without the transaction that it brings itself.
+pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
+    Script::parse(&path.display().to_string(), text)
+        .map(Script::unwrapped)
+        .map_err(Error::Unreadable)
+}
+
+impl Step {
+    /// A step of a script and perhaps its undo, which runs in a transaction unless it cannot.
+    pub(crate) fn new(id: String, does: Script, undo: Option<Script>) -> Step {
+        let transaction = !does.statements.iter().any(|s| matches!(s.conduct, Conduct::Outside(_)));
+        Step {
+            id,
+            does,
+            undo,
+            verify: None,
+            transaction,
+            rehearse: Rehearse::Auto,
+            burns: Vec::new(),
+        }
+    }
+
+    /// What of it no rehearsal can bear, with the places.
+    pub(crate) fn obstacles(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let scripts = [Some(&self.does), self.undo.as_ref(), self.verify.as_ref()];
+        for script in scripts.into_iter().flatten() {
+            let alone = script.statements.len() == 1;
+            for statement in &script.statements {
+                let message = match &statement.conduct {
+                    Conduct::Inside => continue,
+                    Conduct::Controls(what) => {
+                        format!("{what} would end or split the rehearsal's transaction")
+                    }
+                    Conduct::Escapes(what) => what.clone(),
+                    Conduct::Outside(_) if !self.transaction || alone => continue,
+                    Conduct::Outside(what) => {
+                        format!("{what} runs outside of a transaction: give it a step of its own")
+                    }
+                };
+                found.push(Problem { place: statement.place.clone(), message });
+            }
+        }
+        found
+    }
+}

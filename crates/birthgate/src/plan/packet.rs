@@ -1,0 +1,207 @@
+//! The packet: `packet.toml` and the files of SQL that it names. Its errors point into the file; its
+//! digest is over what it says, not over how it is laid out.
+
+use std::ops::Range;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use super::{Plan, Rehearse, Source, Step, read_file, script};
+use crate::error::{Error, Result};
+use crate::script::{Conduct, Place, Problem, Script};
+
+/// A packet as it was read.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Its name.
+    pub macro_name: String,
+    /// The one that follows it.
+    pub next: Option<String>,
+    /// How many owners must sign.
+    pub quorum: u32,
+    /// What the proof names: objects and scalar queries.
+    pub watch: Vec<Watch>,
+    /// The doors and stops, by step.
+    pub doors: Vec<Door>,
+    /// Its steps.
+    pub plan: Plan,
+    /// SHA-256 over what it says.
+    pub digest: String,
+}
+
+/// What of a step is decided rather than found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Door {
+    /// The step.
+    pub step: String,
+    /// Whether there is no way back through it.
+    pub one_way: bool,
+    /// Whether the apply stops before it.
+    pub stop_before: bool,
+    /// How long it may wait for a lock.
+    pub lock_timeout: Option<String>,
+    /// How long a statement of it may take.
+    pub statement_timeout: Option<String>,
+}
+
+/// Something that the proof names at entry and exit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Watch {
+    /// An object: its hash, or ABSENT.
+    Object(String),
+    /// A query that returns one value.
+    Query(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+struct File {
+    r#macro: String,
+    next: Option<String>,
+    #[serde(default)]
+    owners: Owners,
+    #[serde(default)]
+    watch: Vec<Watch>,
+    #[serde(default)]
+    step: Vec<Spanned<FileStep>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owners {
+    quorum: u32,
+}
+
+impl Default for Owners {
+    fn default() -> Owners {
+        Owners { quorum: 1 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+struct FileStep {
+    id: Spanned<String>,
+    r#do: Spanned<String>,
+    undo: Option<Spanned<String>>,
+    verify: Option<Spanned<String>>,
+    #[serde(default = "yes")]
+    transaction: bool,
+    #[serde(default)]
+    rehearse: Rehearse,
+    #[serde(default)]
+    door: FileDoor,
+    stop: Option<Spanned<String>>,
+    lock_timeout: Option<String>,
+    statement_timeout: Option<String>,
+    #[serde(default)]
+    burns: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum FileDoor {
+    #[default]
+    TwoWay,
+    OneWay,
+}
+
+/// Reads a packet.
+pub fn read(path: &Path) -> Result<Packet> {
+    let name = path.display().to_string();
+    let bytes = read_file(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let problem = |span: Range<usize>, message: String| {
+        Error::Unreadable(vec![Problem { place: Place::of(&name, &text, span), message }])
+    };
+    let file: File = toml::from_str(&text)
+        .map_err(|error| problem(error.span().unwrap_or(0..0), error.message().to_owned()))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |file: &Spanned<String>| -> Result<Script> {
+        let target = folder.join(file.get_ref());
+        let bytes = read_file(&target).map_err(|error| problem(file.span(), error.to_string()))?;
+        script(&target, &bytes)
+    };
+    if file.step.is_empty() {
+        return Err(problem(0..0, "a packet has at least one [[step]]".to_owned()));
+    }
+    let (mut steps, mut doors): (Vec<Step>, Vec<Door>) = Default::default();
+    for step in &file.step {
+        let (span, step) = (step.span(), step.get_ref());
+        if steps.iter().any(|known| known.id == *step.id.get_ref()) {
+            return Err(problem(step.id.span(), "another step has this id".to_owned()));
+        }
+        if let Some(stop) = step.stop.as_ref().filter(|stop| stop.get_ref() != "before") {
+            return Err(problem(stop.span(), "a stop stands \"before\" its step".to_owned()));
+        }
+        let does = named(&step.r#do)?;
+        let outside = does.statements.iter().find(|one| matches!(one.conduct, Conduct::Outside(_)));
+        if let (Some(statement), true) = (outside, step.transaction) {
+            return Err(problem(
+                span,
+                format!(
+                    "{} runs outside of a transaction: say transaction = false",
+                    statement.place
+                ),
+            ));
+        }
+        steps.push(Step {
+            id: step.id.get_ref().clone(),
+            does,
+            undo: step.undo.as_ref().map(named).transpose()?,
+            verify: step.verify.as_ref().map(named).transpose()?,
+            transaction: step.transaction,
+            rehearse: step.rehearse,
+            burns: step.burns.clone(),
+        });
+        doors.push(Door {
+            step: step.id.get_ref().clone(),
+            one_way: step.door == FileDoor::OneWay,
+            stop_before: step.stop.is_some(),
+            lock_timeout: step.lock_timeout.clone(),
+            statement_timeout: step.statement_timeout.clone(),
+        });
+    }
+    let digest = digest(&file, &steps, &doors);
+    Ok(Packet {
+        macro_name: file.r#macro.clone(),
+        next: file.next,
+        quorum: file.owners.quorum,
+        watch: file.watch,
+        doors,
+        plan: Plan { name: file.r#macro, source: Source::Packet, steps },
+        digest,
+    })
+}
+
+/// SHA-256 over everything that the packet says and the text of each file that it names, in one order.
+fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
+    let hash = |script: &Script| format!("{:x}", Sha256::digest(&script.text));
+    let steps: Vec<serde_json::Value> = steps
+        .iter()
+        .map(|step| {
+            json!({
+                "id": step.id,
+                "do": hash(&step.does),
+                "undo": step.undo.as_ref().map(hash),
+                "verify": step.verify.as_ref().map(hash),
+                "transaction": step.transaction,
+                "rehearse": step.rehearse,
+                "burns": step.burns,
+            })
+        })
+        .collect();
+    let said = json!({
+        "macro": file.r#macro, "next": file.next, "quorum": file.owners.quorum,
+        "watch": file.watch, "steps": steps, "doors": doors,
+    });
+    format!("{:x}", Sha256::digest(said.to_string()))
+}

@@ -1,0 +1,346 @@
+//! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
+//! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
+
+mod content;
+mod live;
+mod sandbox;
+mod session;
+mod state;
+mod steps;
+mod watcher;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::database::Database;
+use crate::error::{Doing, Result};
+use crate::fingerprint::Difference;
+use crate::plan::Plan;
+use crate::private_server::Search;
+use crate::script::Place;
+use crate::unprepared::Unprepared;
+
+pub use session::{Lock, StatementReport};
+pub use state::Leak;
+
+/// How to rehearse.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The rows of the sandbox.
+    pub rows: Rows,
+    /// When the live database is used.
+    pub live: Live,
+    /// How long anybody may wait for the rehearsal in the live database.
+    pub max_block: Duration,
+    /// How long the rehearsal in the live database may take.
+    pub max_time: Duration,
+    /// Sequences that may be moved for good.
+    pub burns: Vec<String>,
+    /// Where programs of PostgreSQL are looked for.
+    pub search: Search,
+    /// Below which folder the sandbox lives.
+    pub folder: PathBuf,
+}
+
+/// The rows that a sandbox gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// None: what depends on rows is not seen there.
+    None,
+    /// At most so many of each table.
+    Some(u64),
+    /// All of them.
+    All,
+}
+
+/// When the live database is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// After a sandbox that was clean.
+    AfterSandbox,
+    /// At once, without a sandbox.
+    First,
+    /// Not at all.
+    Never,
+}
+
+/// What is said of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    /// Every step and every undo was seen, on all the rows, and nothing was mutated.
+    Pass,
+    /// Something of it does not hold.
+    Fail,
+    /// Not everything could be seen.
+    Incomplete,
+}
+
+/// Whether the live database is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mutated {
+    /// It is.
+    None,
+    /// But for numbers of sequences that the plan may burn.
+    SequenceGaps,
+    /// It is not.
+    Yes,
+    /// It was not seen.
+    Unknown,
+}
+
+/// Why the verdict is no PASS.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reason {
+    /// What it makes of the verdict.
+    pub verdict: Verdict,
+    /// The step that it is about.
+    pub step: Option<String>,
+    /// The statement that it is about.
+    pub place: Option<Place>,
+    /// What it is.
+    pub message: String,
+}
+
+/// Where a step was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Where {
+    /// In the live database, on its own rows.
+    Live,
+    /// In the sandbox.
+    Sandbox,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// What was seen of an undo.
+#[derive(Clone, Debug, Serialize)]
+pub struct UndoReport {
+    /// Whether it brought everything back that can be compared.
+    pub restores: bool,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// What it did not bring back, or why it did not run.
+    pub differences: Vec<String>,
+}
+
+/// The way back through a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Door {
+    /// The undo worked after the step and after each later one.
+    TwoWay,
+    /// The undo worked until this later step.
+    ShutBy {
+        /// Its id.
+        step: String,
+    },
+    /// There is no undo, or it never worked.
+    OneWay,
+    /// It was not tried.
+    Unknown,
+}
+
+/// What was seen of a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// Its id.
+    pub id: String,
+    /// Where it was seen last.
+    #[serde(rename = "where")]
+    pub seen: Where,
+    /// Why there.
+    pub why: String,
+    /// How long its statements took there.
+    pub duration_ms: f64,
+    /// The locks that it took there.
+    pub locks: Vec<Lock>,
+    /// The tables and indexes that it wrote anew.
+    pub rewrites: Vec<String>,
+    /// The rows that it returned or changed.
+    pub rows: u64,
+    /// The WAL that the server wrote meanwhile, in bytes.
+    pub wal_bytes: i64,
+    /// Its statements, one by one.
+    pub statements: Vec<StatementReport>,
+    /// The way back through it, as the sandbox shows it.
+    pub door: Door,
+    /// What was seen of its undo; `None` when it has none or it was not tried.
+    pub undo: Option<UndoReport>,
+    #[serde(skip)]
+    touched: Vec<String>,
+    #[serde(skip)]
+    hurting_ms: f64,
+}
+
+/// What a rehearsal says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rehearsal {
+    /// What was rehearsed.
+    pub plan: String,
+    /// PASS, FAIL or INCOMPLETE.
+    pub verdict: Verdict,
+    /// Why it is no PASS.
+    pub reasons: Vec<Reason>,
+    /// Whether the live database is as it was.
+    pub mutated: Mutated,
+    /// The fingerprint of the live database before.
+    pub entry: String,
+    /// And after.
+    pub exit: String,
+    /// What others changed in the live database meanwhile.
+    pub concurrent: Vec<Difference>,
+    /// What it would leave behind.
+    pub leaks: Vec<Leak>,
+    /// Its steps.
+    pub steps: Vec<StepReport>,
+    /// The longest that anybody waited for it.
+    pub blocked_ms: f64,
+    /// What is worth knowing and changes no verdict.
+    pub notes: Vec<String>,
+}
+
+/// What the live database is.
+#[derive(Clone, Debug)]
+struct Facts {
+    name: String,
+    login: String,
+    major: u32,
+    encoding: String,
+    lc_collate: String,
+    lc_ctype: String,
+    in_recovery: bool,
+}
+
+impl StepReport {
+    fn new(id: &str) -> StepReport {
+        StepReport {
+            id: id.to_owned(),
+            seen: Where::Nowhere,
+            why: "it was not run".to_owned(),
+            duration_ms: 0.0,
+            locks: Vec::new(),
+            rewrites: Vec::new(),
+            rows: 0,
+            wal_bytes: 0,
+            statements: Vec::new(),
+            door: Door::Unknown,
+            undo: None,
+            touched: Vec::new(),
+            hurting_ms: 0.0,
+        }
+    }
+}
+
+impl Rehearsal {
+    fn new(plan: &Plan) -> Rehearsal {
+        Rehearsal {
+            plan: plan.name.clone(),
+            verdict: Verdict::Incomplete,
+            reasons: Vec::new(),
+            mutated: Mutated::None,
+            entry: String::new(),
+            exit: String::new(),
+            concurrent: Vec::new(),
+            leaks: Vec::new(),
+            steps: plan.steps.iter().map(|step| StepReport::new(&step.id)).collect(),
+            blocked_ms: 0.0,
+            notes: Vec::new(),
+        }
+    }
+
+    fn because(&mut self, verdict: Verdict, step: Option<&str>, message: impl Into<String>) {
+        self.reasons.push(Reason {
+            verdict,
+            step: step.map(str::to_owned),
+            place: None,
+            message: message.into(),
+        });
+    }
+
+    fn judge(&mut self) {
+        let has = |verdict| self.reasons.iter().any(|reason| reason.verdict == verdict);
+        self.verdict = if has(Verdict::Fail) {
+            Verdict::Fail
+        } else if has(Verdict::Incomplete) {
+            Verdict::Incomplete
+        } else {
+            Verdict::Pass
+        };
+    }
+}
+
+/// Rehearses a plan on a database. Everything that is found is in the answer; an error is what kept it from
+/// being looked for.
+pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Result<Rehearsal> {
+    let mut rehearsal = Rehearsal::new(plan);
+    for step in &plan.steps {
+        for problem in step.obstacles() {
+            rehearsal.reasons.push(Reason {
+                verdict: Verdict::Fail,
+                step: Some(step.id.clone()),
+                place: Some(problem.place),
+                message: problem.message,
+            });
+        }
+    }
+    let client = database.connect().await?;
+    let row = client
+        .one_row(include_str!("../sql/rehearsal/database.sql"), &[])
+        .await
+        .doing("looking at the database")?;
+    let facts = Facts {
+        name: row.get("name"),
+        login: row.get("login"),
+        major: row.get::<_, i32>("major").unsigned_abs(),
+        encoding: row.get("encoding"),
+        lc_collate: row.get("lc_collate"),
+        lc_ctype: row.get("lc_ctype"),
+        in_recovery: row.get("in_recovery"),
+    };
+    let entry = live::entry(&client).await?;
+    rehearsal.entry = entry.root().to_owned();
+    let refused = !rehearsal.reasons.is_empty();
+    let mut clean = options.live == Live::First;
+    if !refused && options.live != Live::First {
+        clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
+            Ok(sandbox) => sandbox.run(plan, options, &mut rehearsal).await?,
+            Err(why) => {
+                rehearsal.because(
+                    Verdict::Incomplete,
+                    None,
+                    format!("there is no sandbox: {why}; --live-first rehearses without one"),
+                );
+                false
+            }
+        };
+    }
+    if !refused && clean && options.live != Live::Never {
+        live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
+    }
+    live::exit(&client, &entry, options, &mut rehearsal).await?;
+    let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
+    for at in 0..plan.steps.len() {
+        let report = &rehearsal.steps[at];
+        let (seen, id) = (report.seen, report.id.clone());
+        if seen == Where::Sandbox && options.rows != Rows::All && !failed {
+            let why = report.why.clone();
+            rehearsal.because(
+                Verdict::Incomplete,
+                Some(&id),
+                format!("it was seen in the sandbox only, not on your rows ({why}); --rows all gives the sandbox yours"),
+            );
+        } else if seen == Where::Nowhere && rehearsal.reasons.is_empty() {
+            rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");
+        }
+        if plan.steps[at].undo.is_none() {
+            rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
+        }
+    }
+    rehearsal.judge();
+    Ok(rehearsal)
+}

@@ -1,0 +1,47 @@
+//! The rows of tables as one value each, by which an undo is shown to have brought them back.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::Client;
+
+use crate::error::{Doing, Result};
+use crate::unprepared::Unprepared;
+
+/// The rows of each table, as a value that does not depend on their order.
+pub(crate) type Content = BTreeMap<String, String>;
+
+/// Reads the tables, with the settings that the text of a row depends on, and leaves these as they were.
+/// Within a transaction. A table that is not there has no content.
+pub(crate) async fn content(
+    client: &Client,
+    tables: impl IntoIterator<Item = &String>,
+) -> Result<Content> {
+    const DOING: &str = "hashing the rows of touched tables";
+    client.batch_execute("SAVEPOINT birthgate_content").await.doing(DOING)?;
+    client.batch_execute(include_str!("../../sql/fingerprint/pin.sql")).await.doing(DOING)?;
+    let mut content = Content::new();
+    for table in tables {
+        let there = client.one_row("SELECT to_regclass($1) IS NOT NULL", &[table]).await;
+        if there.doing(DOING)?.get(0) {
+            let sql = include_str!("../../sql/rehearsal/content.sql").replace("{table}", table);
+            let row = client.one_row(&sql, &[]).await.doing(DOING)?;
+            content.insert(table.clone(), row.get(0));
+        }
+    }
+    client
+        .batch_execute(
+            "ROLLBACK TO SAVEPOINT birthgate_content; RELEASE SAVEPOINT birthgate_content",
+        )
+        .await
+        .doing(DOING)?;
+    Ok(content)
+}
+
+/// Which tables do not hold the same rows; one that is in only one of them is left to the fingerprint.
+pub(crate) fn differing(before: &Content, after: &Content) -> Vec<String> {
+    before
+        .iter()
+        .filter(|(table, rows)| after.get(*table).is_some_and(|now| now != *rows))
+        .map(|(table, _)| table.clone())
+        .collect()
+}

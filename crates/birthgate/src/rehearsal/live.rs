@@ -1,0 +1,340 @@
+//! The rehearsal in the live database: one transaction that is rolled back, and the proof of that.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::Client;
+
+use super::content::content;
+use super::session::{Failed, LEFT_THE_TRANSACTION, Session};
+use super::state::State;
+use super::steps::{self, Before, constraints, perform, verify};
+use super::watcher::Watcher;
+use super::{Facts, Mutated, Options, Reason, Rehearsal, Verdict, Where};
+use crate::database::Database;
+use crate::error::{Doing, Result};
+use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::plan::{Plan, Rehearse, Step};
+use crate::unprepared::Unprepared;
+
+/// The live database before the rehearsal.
+pub(super) struct Entry {
+    fingerprint: Fingerprint,
+    state: State,
+}
+
+impl Entry {
+    pub fn root(&self) -> &str {
+        &self.fingerprint.root
+    }
+}
+
+pub(super) async fn entry(client: &Client) -> Result<Entry> {
+    Ok(Entry {
+        fingerprint: fingerprint::take(client, &Scope::All).await?,
+        state: State::take(client).await?,
+    })
+}
+
+/// Compares the live database with what it was, and tells apart who changed what.
+pub(super) async fn exit(
+    client: &Client,
+    entry: &Entry,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<()> {
+    let fingerprint = fingerprint::take(client, &Scope::All).await?;
+    rehearsal.exit = fingerprint.root.clone();
+    let touched: BTreeSet<String> = rehearsal
+        .steps
+        .iter()
+        .filter(|step| step.seen == Where::Live)
+        .flat_map(|step| step.locks.iter().map(|lock| lock.object.clone()))
+        .collect();
+    let changed = entry.fingerprint.diff(&fingerprint);
+    // Our transaction is known to be aborted, and there is no other way from us into the catalogs: what
+    // differs was committed by somebody else.
+    for difference in &changed {
+        if touched.iter().any(|object| difference.object.ends_with(object.as_str())) {
+            rehearsal.because(
+                Verdict::Incomplete,
+                None,
+                format!("somebody else changed what the plan touches meanwhile: {difference}; rehearse again"),
+            );
+        }
+    }
+    rehearsal.concurrent = changed;
+
+    let moved = entry.state.diff(&State::take(client).await?);
+    let (ours, others): (Vec<_>, Vec<_>) =
+        moved.into_iter().partition(|leak| match &leak.sequence {
+            // nextval and setval leave a lock until the transaction's end: without it, it was somebody else.
+            Some(sequence) => rehearsal
+                .steps
+                .iter()
+                .filter(|step| step.seen == Where::Live)
+                .flat_map(|step| &step.locks)
+                .any(|lock| &lock.object == sequence && lock.mode == "RowExclusiveLock"),
+            None => false,
+        });
+    for leak in others {
+        rehearsal.notes.push(format!("somebody else: {} {}", leak.object, leak.by));
+    }
+    for leak in ours {
+        let may = |sequence: &String| options.burns.contains(sequence);
+        if leak.sequence.as_ref().is_some_and(may) {
+            if rehearsal.mutated == Mutated::None {
+                rehearsal.mutated = Mutated::SequenceGaps;
+            }
+        } else {
+            rehearsal.mutated = Mutated::Yes;
+            rehearsal.because(Verdict::Fail, None, format!("{} {}", leak.object, leak.by));
+        }
+        if !rehearsal.leaks.contains(&leak) {
+            rehearsal.leaks.push(leak);
+        }
+    }
+    Ok(())
+}
+
+/// Runs the steps that may run here, each with its undo, then everything backwards, and rolls back.
+pub(super) async fn run(
+    database: &Database,
+    client: &Client,
+    plan: &Plan,
+    facts: &Facts,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<()> {
+    if facts.in_recovery {
+        rehearsal.notes.push("the database is a standby: nothing can be run in it".to_owned());
+        return Ok(());
+    }
+    if let Some(way) = way_out(client).await? {
+        let why = format!("{way} reaches beyond the transaction");
+        match options.live {
+            super::Live::First => {
+                rehearsal.notes.push(format!("run in the live database although {why}"));
+            }
+            _ => {
+                for step in rehearsal.steps.iter_mut().filter(|step| step.seen == Where::Sandbox) {
+                    step.why.clone_from(&why);
+                }
+                return Ok(());
+            }
+        }
+    }
+    let mut count = 0;
+    for (step, report) in plan.steps.iter().zip(&mut rehearsal.steps) {
+        if let Some(why) = stays(step, report.hurting_ms, options) {
+            report.why = why;
+            break;
+        }
+        count += 1;
+    }
+    if count < plan.steps.len() {
+        let stopped = plan.steps[count].id.clone();
+        for report in &mut rehearsal.steps[count + 1..] {
+            report.why = format!("it comes after {stopped}, which stayed in the sandbox");
+        }
+    }
+    if count == 0 {
+        return Ok(());
+    }
+
+    let mut session = Session::connect(database).await?;
+    session
+        .command(&format!(
+            "SET lock_timeout = {0}; SET statement_timeout = {1}; SET idle_in_transaction_session_timeout = {1};
+             SET standard_conforming_strings = on",
+            options.max_block.as_millis(),
+            options.max_time.as_millis()
+        ))
+        .await?;
+    let watcher = Watcher::start(
+        database,
+        session.pid,
+        session.client.cancel_token(),
+        options.max_block,
+        options.max_time,
+    )
+    .await?;
+    let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let outcome = within(&mut session, &plan.steps[..count], rehearsal).await;
+    let watched = watcher.seen();
+    rehearsal.blocked_ms = watched.blocked_ms;
+    for who in &watched.blocked {
+        rehearsal.notes.push(format!("it was waited for by {who:?}"));
+    }
+    let rolled_back = session.client.batch_execute("ROLLBACK").await;
+    drop(watcher);
+    drop(session);
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err((step, failed))) => {
+            let verdict = match (&watched.cancelled, failed.sqlstate.as_deref()) {
+                (Some(_), _)
+                | (_, Some("55P03" | "57014" | "55P04" | "40001" | "40P01") | None) => {
+                    Verdict::Incomplete
+                }
+                _ => Verdict::Fail,
+            };
+            let why = watched.cancelled.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            rehearsal.reasons.push(Reason {
+                verdict: if failed.message == LEFT_THE_TRANSACTION {
+                    Verdict::Fail
+                } else {
+                    verdict
+                },
+                step: Some(step),
+                place: Some(failed.place),
+                message: format!("in the live database: {}{why}", failed.message),
+            });
+        }
+        Err(error) => {
+            let why = watched.cancelled.unwrap_or_else(|| error.to_string());
+            rehearsal.because(
+                Verdict::Incomplete,
+                None,
+                format!("the rehearsal in the live database was cut short: {why}"),
+            );
+        }
+    }
+    if rolled_back.is_err() {
+        rehearsal
+            .notes
+            .push("the connection ended before ROLLBACK; the server rolls back".to_owned());
+    }
+    aborted(client, &xid, rehearsal).await
+}
+
+/// The server's own word that the transaction was rolled back.
+async fn aborted(client: &Client, xid: &str, rehearsal: &mut Rehearsal) -> Result<()> {
+    const DOING: &str = "asking what became of the transaction";
+    // A backend whose connection was lost may take a moment to notice.
+    let mut status: Option<String> = None;
+    for wait in crate::database::waits(6) {
+        let row = client.one_row("SELECT pg_xact_status($1::text::xid8)", &[&xid]).await;
+        status = row.doing(DOING)?.get(0);
+        if status.as_deref() != Some("in progress") {
+            break;
+        }
+        tokio::time::sleep(wait).await;
+    }
+    match status.as_deref() {
+        Some("aborted") => {}
+        Some("committed") => {
+            rehearsal.mutated = Mutated::Yes;
+            rehearsal.because(Verdict::Fail, None, "the rehearsal's transaction was committed");
+        }
+        other => {
+            rehearsal.mutated = Mutated::Unknown;
+            rehearsal.because(
+                Verdict::Incomplete,
+                None,
+                format!(
+                    "the server does not say that the transaction was rolled back, but {}",
+                    other.unwrap_or("nothing")
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What of this database could reach another server.
+async fn way_out(client: &Client) -> Result<Option<String>> {
+    let rows = client
+        .rows(include_str!("../../sql/rehearsal/ways_out.sql"), &[])
+        .await
+        .doing("looking for ways out of the database")?;
+    Ok(rows.first().map(|row| row.get(0)))
+}
+
+/// Why a step is not run in the live database.
+fn stays(step: &Step, hurting_ms: f64, options: &Options) -> Option<String> {
+    let budget = options.max_block.as_secs_f64() * 1e3;
+    if !step.transaction {
+        Some("it runs outside of a transaction".to_owned())
+    } else if step.rehearse == Rehearse::Sandbox {
+        Some("the packet says so".to_owned())
+    } else if step.rehearse == Rehearse::Auto && hurting_ms > budget {
+        Some(format!("others would wait for {hurting_ms:.0} ms, more than {budget:.0} ms"))
+    } else {
+        None
+    }
+}
+
+type Stopped = (String, Failed);
+
+async fn within(
+    session: &mut Session,
+    steps: &[Step],
+    rehearsal: &mut Rehearsal,
+) -> Result<std::result::Result<(), Stopped>> {
+    let mut befores: Vec<Before> = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let tables = rehearsal.steps[at].touched.clone();
+        let before = Before {
+            fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
+            content: content(&session.client, &tables).await?,
+        };
+        let report = &mut rehearsal.steps[at];
+        report.seen = Where::Live;
+        report.why = "its locks are short".to_owned();
+        match perform(session, &step.does).await? {
+            Ok(statements) => report.fill(statements),
+            Err(failed) => return Ok(Err((step.id.clone(), failed))),
+        }
+        if let Some(failed) = constraints(session, &step.does).await? {
+            return Ok(Err((step.id.clone(), failed)));
+        }
+        if let Some(script) = &step.verify
+            && let Some(failed) = verify(session, script).await
+        {
+            return Ok(Err((step.id.clone(), failed)));
+        }
+        if let Some(script) = &step.undo {
+            session.command("SAVEPOINT birthgate_undo").await?;
+            let undo = steps::undo(session, script, |f, c| before.differs(f, c), &tables).await?;
+            session
+                .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
+                .await?;
+            blame(rehearsal, at, &undo.differences, "its undo, in the live database, leaves");
+            rehearsal.steps[at].undo = Some(undo);
+        }
+        befores.push(before);
+    }
+    // The whole way back.
+    for (at, (step, before)) in steps.iter().zip(&befores).enumerate().rev() {
+        let Some(script) = &step.undo else { break };
+        if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
+            break;
+        }
+        let tables = rehearsal.steps[at].touched.clone();
+        let undo = steps::undo(session, script, |f, c| before.differs(f, c), &tables).await?;
+        if !undo.restores {
+            blame(
+                rehearsal,
+                at,
+                &undo.differences,
+                "on the way back from the end, its undo leaves",
+            );
+            break;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// An undo that does not bring back what was, is a FAIL.
+pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, differences: &[String], what: &str) {
+    if differences.is_empty() {
+        return;
+    }
+    let id = rehearsal.steps[at].id.clone();
+    let more = match differences.len() {
+        0..=3 => String::new(),
+        count => format!("; and {} more", count - 3),
+    };
+    let told = differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    rehearsal.because(Verdict::Fail, Some(&id), format!("{what}: {told}{more}"));
+}

@@ -1,0 +1,504 @@
+//! The sandbox: a private PostgreSQL of the same major version with a copy of the schema, where each step
+//! is committed, each undo is tried after each later step, and what escapes a transaction does no harm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use futures_util::{SinkExt, StreamExt, pin_mut};
+use tokio_postgres::Client;
+
+use super::content::{Content, content};
+use super::session::{Failed, Session};
+use super::state::State;
+use super::steps::{self, Before, constraints, perform, verify};
+use super::{Door, Facts, Options, Reason, Rehearsal, Rows, StepReport, Verdict, Where, live};
+use crate::database::Database;
+use crate::error::{Doing, Error, Result};
+use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::plan::{Plan, Step};
+use crate::private_server::{Binaries, Folder, Options as ServerOptions, PrivateServer, Search};
+use crate::script::{Conduct, ESCAPING_FUNCTIONS};
+use crate::unprepared::Unprepared;
+
+/// A copy of a database on a server of our own. It ends with this value.
+pub(super) struct Sandbox {
+    _server: PrivateServer,
+    database: Database,
+}
+
+impl Sandbox {
+    /// Makes one. The error says what is missing.
+    pub async fn make(
+        live: &Database,
+        client: &Client,
+        facts: &Facts,
+        options: &Options,
+    ) -> std::result::Result<Sandbox, String> {
+        let search = Search { major: Some(facts.major), ..options.search.clone() };
+        let find = tokio::task::spawn_blocking(move || {
+            let binaries = Binaries::find(&search).map_err(|error| error.to_string())?;
+            let pg_dump = find_pg_dump(&binaries, &search)?;
+            Ok::<_, String>((binaries, pg_dump))
+        });
+        let (binaries, pg_dump) = find.await.map_err(|error| error.to_string())??;
+        let server = PrivateServer::start(ServerOptions {
+            binaries,
+            folder: Folder::Temporary(options.folder.clone()),
+            disposable: true,
+            settings: [
+                ("wal_level", "logical"),
+                ("max_prepared_transactions", "10"),
+                ("track_functions", "all"),
+                ("autovacuum", "off"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        })
+        .await
+        .map_err(|error| error.to_string())?;
+        copy(live, client, facts, options, &server, &pg_dump)
+            .await
+            .map_err(|error| format!("the schema could not be copied: {error}"))?;
+        let mut config = server.config(&facts.name);
+        config.user(&facts.login);
+        let database = Database::new(config).map_err(|error| error.to_string())?;
+        Ok(Sandbox { _server: server, database })
+    }
+
+    /// Runs the whole plan; answers whether it was clean, so that the live database may be used.
+    pub async fn run(
+        self,
+        plan: &Plan,
+        options: &Options,
+        rehearsal: &mut Rehearsal,
+    ) -> Result<bool> {
+        let before = rehearsal.reasons.len();
+        let mut run = Run {
+            session: Session::connect(&self.database).await?,
+            befores: Vec::new(),
+            content: Content::new(),
+        };
+        run.session.command("SET standard_conforming_strings = on").await?;
+        run.content = run.contents(None).await?;
+        let mut leaks = State::take(&run.session.client).await?;
+        for (at, step) in plan.steps.iter().enumerate() {
+            rehearsal.steps[at].seen = Where::Sandbox;
+            "every step is run there first".clone_into(&mut rehearsal.steps[at].why);
+            let forward = run.forward(step, &mut rehearsal.steps[at]).await?;
+            let state = State::take(&run.session.client).await?;
+            for leak in leaks.diff(&state) {
+                let burns =
+                    |name: &String| step.burns.contains(name) || options.burns.contains(name);
+                if leak.sequence.as_ref().is_some_and(burns) {
+                    continue;
+                }
+                let tripped = leak
+                    .sequence
+                    .as_deref()
+                    .and_then(|name| name.strip_prefix("birthgate_tripwire."));
+                let (verdict, message) = match (&leak.sequence, tripped) {
+                    (_, Some(name)) => (
+                        Verdict::Fail,
+                        format!("it calls {name}, whose effect ROLLBACK does not undo"),
+                    ),
+                    (Some(_), None) => (
+                        Verdict::Incomplete,
+                        format!(
+                            "{} {}, and no ROLLBACK moves it back: declare it (burns), or leave it out",
+                            leak.object, leak.by
+                        ),
+                    ),
+                    (None, None) => (Verdict::Fail, format!("{} {}", leak.object, leak.by)),
+                };
+                rehearsal.because(verdict, Some(&step.id), message);
+                if tripped.is_none() && !rehearsal.leaks.contains(&leak) {
+                    rehearsal.leaks.push(leak);
+                }
+            }
+            leaks = state;
+            if let Some(failed) = forward {
+                let depends_on_rows = matches!(options.rows, Rows::Some(_))
+                    && failed.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"));
+                rehearsal.reasons.push(Reason {
+                    verdict: if depends_on_rows { Verdict::Incomplete } else { Verdict::Fail },
+                    step: Some(step.id.clone()),
+                    place: Some(failed.place),
+                    message: format!("in the sandbox: {}", failed.message),
+                });
+                return Ok(false);
+            }
+            run.try_undos(plan, at, rehearsal).await?;
+        }
+        run.way_back(plan, rehearsal).await?;
+        let clean = rehearsal.reasons.len() == before;
+        if !clean {
+            for step in &mut rehearsal.steps {
+                "the sandbox has something against the plan".clone_into(&mut step.why);
+            }
+        }
+        Ok(clean)
+    }
+}
+
+/// The plan on its way through the sandbox.
+struct Run {
+    session: Session,
+    /// What the database was like before each step.
+    befores: Vec<Before>,
+    /// The rows of every table now.
+    content: Content,
+}
+
+impl Run {
+    /// The rows of these tables, or of all.
+    async fn contents(&self, tables: Option<&[String]>) -> Result<Content> {
+        let all: Vec<String>;
+        let tables = match tables {
+            Some(tables) => tables,
+            None => {
+                let rows = self
+                    .session
+                    .client
+                    .rows(include_str!("../../sql/rehearsal/tables.sql"), &[])
+                    .await
+                    .doing("listing the tables")?;
+                all = rows.iter().map(|row| row.get(0)).collect();
+                &all
+            }
+        };
+        self.session.command("BEGIN").await?;
+        let content = content(&self.session.client, tables).await?;
+        self.session.command("COMMIT").await?;
+        Ok(content)
+    }
+
+    async fn fingerprint(&self) -> Result<Fingerprint> {
+        fingerprint::take(&self.session.client, &Scope::All).await
+    }
+
+    /// Runs a step and commits it; answers what went wrong.
+    async fn forward(&mut self, step: &Step, report: &mut StepReport) -> Result<Option<Failed>> {
+        let fingerprint = self.fingerprint().await?;
+        self.befores.push(Before { fingerprint, content: self.content.clone() });
+        if step.transaction {
+            self.session.watch_transaction("BEGIN").await?;
+        } else {
+            self.session.watch_single_statements().await?;
+        }
+        let done = perform(&mut self.session, &step.does).await?;
+        let mut failed = match done {
+            Ok(statements) => {
+                report.fill(statements);
+                None
+            }
+            Err(failed) => Some(failed),
+        };
+        if step.transaction && failed.is_none() {
+            failed = constraints(&self.session, &step.does).await?;
+        }
+        if let (None, Some(script)) = (&failed, &step.verify) {
+            failed = verify(&self.session, script).await;
+        }
+        if failed.is_some() {
+            self.session.command("ROLLBACK").await?;
+            return Ok(failed);
+        }
+        if step.transaction {
+            self.session.command("COMMIT").await?;
+        }
+        let touched = self.contents(Some(&report.touched)).await?;
+        self.content.extend(touched);
+        Ok(None)
+    }
+
+    /// Tries the undo of each step that is done, in a transaction that is rolled back.
+    async fn try_undos(
+        &mut self,
+        plan: &Plan,
+        done: usize,
+        rehearsal: &mut Rehearsal,
+    ) -> Result<()> {
+        let mut fingerprints: Vec<&Fingerprint> =
+            self.befores.iter().map(|before| &before.fingerprint).collect();
+        let now = self.fingerprint().await?;
+        fingerprints.push(&now);
+        let changed: Vec<BTreeSet<String>> = fingerprints
+            .windows(2)
+            .map(|pair| pair[0].diff(pair[1]).into_iter().map(|one| one.object).collect())
+            .collect();
+        drop(fingerprints);
+        for at in (0..=done).rev() {
+            let Some(script) = &plan.steps[at].undo else {
+                rehearsal.steps[at].door = Door::OneWay;
+                continue;
+            };
+            if !matches!(rehearsal.steps[at].door, Door::Unknown | Door::TwoWay) {
+                continue;
+            }
+            if script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_))) {
+                continue;
+            }
+            let before = &self.befores[at];
+            // What later steps changed as well is not this undo's to bring back.
+            let later: BTreeSet<&String> = changed[at + 1..].iter().flatten().collect();
+            let own: BTreeSet<&String> =
+                changed[at].iter().filter(|object| !later.contains(object)).collect();
+            let tables = rehearsal.steps[at].touched.clone();
+            self.session.watch_transaction("BEGIN").await?;
+            let undo = steps::undo(
+                &mut self.session,
+                script,
+                |fingerprint, content| match at == done {
+                    true => before.differs(fingerprint, content),
+                    false => before
+                        .fingerprint
+                        .diff(fingerprint)
+                        .into_iter()
+                        .filter(|one| own.contains(&one.object))
+                        .map(|one| one.to_string())
+                        .collect(),
+                },
+                &tables,
+            )
+            .await?;
+            self.session.command("ROLLBACK").await?;
+            let report = &mut rehearsal.steps[at];
+            match (undo.restores, at == done) {
+                (true, _) => report.door = Door::TwoWay,
+                (false, true) => report.door = Door::OneWay,
+                (false, false) => {
+                    report.door = Door::ShutBy { step: plan.steps[done].id.clone() };
+                }
+            }
+            if at == done {
+                live::blame(rehearsal, at, &undo.differences, "its undo, in the sandbox, leaves");
+                rehearsal.steps[at].undo = Some(undo);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes everything from the end, for good, as far as there is a way.
+    async fn way_back(&mut self, plan: &Plan, rehearsal: &mut Rehearsal) -> Result<()> {
+        for (at, step) in plan.steps.iter().enumerate().rev() {
+            let Some(script) = &step.undo else { return Ok(()) };
+            if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
+                return Ok(());
+            }
+            let alone =
+                script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)));
+            if alone {
+                self.session.watch_single_statements().await?;
+            } else {
+                self.session.watch_transaction("BEGIN").await?;
+            }
+            let done = perform(&mut self.session, script).await?;
+            let differences = match done {
+                Ok(_) => {
+                    if !alone {
+                        self.session.command("COMMIT").await?;
+                    }
+                    let (fingerprint, content) = (
+                        self.fingerprint().await?,
+                        self.contents(Some(&rehearsal.steps[at].touched)).await?,
+                    );
+                    self.befores[at].differs(&fingerprint, &content)
+                }
+                Err(failed) => {
+                    self.session.command("ROLLBACK").await?;
+                    vec![format!("{}: {}", failed.place, failed.message)]
+                }
+            };
+            let restores = differences.is_empty();
+            live::blame(
+                rehearsal,
+                at,
+                &differences,
+                "on the way back in the sandbox, its undo leaves",
+            );
+            let report = &mut rehearsal.steps[at];
+            if report.undo.is_none() {
+                report.door = if restores { Door::TwoWay } else { Door::OneWay };
+                report.undo = Some(super::UndoReport { restores, duration_ms: 0.0, differences });
+            }
+            if !restores {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The newest pg_dump that is not older than the server.
+fn find_pg_dump(binaries: &Binaries, search: &Search) -> std::result::Result<PathBuf, String> {
+    let mut found: Vec<PathBuf> = vec![binaries.program("pg_dump")];
+    found.extend(search.path.iter().map(|folder| folder.join("pg_dump")));
+    if let Ok(folders) = std::fs::read_dir("/usr/lib/postgresql") {
+        found.extend(folders.flatten().map(|folder| folder.path().join("bin/pg_dump")));
+    }
+    found
+        .into_iter()
+        .filter(|program| {
+            program.is_file() && major_of(program).is_some_and(|major| major >= binaries.major)
+        })
+        .min_by_key(|program| major_of(program))
+        .ok_or_else(|| {
+            format!(
+                "no pg_dump of version {0} or newer; install postgresql-client-{0}",
+                binaries.major
+            )
+        })
+}
+
+fn major_of(program: &Path) -> Option<u32> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number =
+        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+/// Copies roles, schema and rows, all of one snapshot.
+async fn copy(
+    live: &Database,
+    client: &Client,
+    facts: &Facts,
+    options: &Options,
+    server: &PrivateServer,
+    pg_dump: &Path,
+) -> Result<()> {
+    const DOING: &str = "copying into the sandbox";
+    let root = Database::new(server.config("postgres"))?.connect().await?;
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    // A statement that is refused makes something that is there already, or another's superuser.
+    for row in client.rows(include_str!("../../sql/rehearsal/roles.sql"), &[]).await.doing(DOING)? {
+        let _ = root.batch_execute(row.get(0)).await;
+    }
+    if facts.name != "postgres" {
+        root.batch_execute(&format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",
+            quote(&facts.name),
+            literal(&facts.encoding),
+            literal(&facts.lc_collate),
+            literal(&facts.lc_ctype)
+        ))
+        .await
+        .doing("making the sandbox's database")?;
+    }
+    let there = Database::new(server.config(&facts.name))?.connect().await?;
+    let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
+    let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
+    there
+        .batch_execute(
+            &include_str!("../../sql/rehearsal/sandbox_tripwires.sql").replace("{names}", &list),
+        )
+        .await
+        .doing("laying the sandbox's tripwires")?;
+
+    let snapshot_holder = live.connect().await?;
+    snapshot_holder
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await
+        .doing(DOING)?;
+    let row = snapshot_holder.one_row("SELECT pg_export_snapshot()", &[]).await.doing(DOING)?;
+    let dump = dump(live, facts, pg_dump, row.get(0)).await?;
+    // Dumps are scripts for psql, which alone knows these two lines.
+    let schema: String = dump
+        .lines()
+        .filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    there.batch_execute(&schema).await.doing("restoring the schema in the sandbox")?;
+    there
+        .batch_execute(&format!(
+            "RESET ALL; {}",
+            include_str!("../../sql/rehearsal/sandbox_ways_out.sql")
+        ))
+        .await
+        .doing("shutting the sandbox's ways out")?;
+    copy_rows(&snapshot_holder, &there, options.rows).await?;
+    there.batch_execute("ANALYZE").await.doing(DOING)
+}
+
+async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
+    let mut command = tokio::process::Command::new(pg_dump);
+    command.args([
+        "--schema-only",
+        "--no-subscriptions",
+        "--no-security-labels",
+        "--no-tablespaces",
+    ]);
+    command.arg(format!("--snapshot={snapshot}")).arg(&facts.name);
+    for (name, value) in environment(live) {
+        command.env(name, value);
+    }
+    let failed = |source| Error::File { path: pg_dump.display().to_string(), source };
+    let output = command.output().await.map_err(failed)?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::BadInput(format!("pg_dump: {}", text.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// How libpq reaches the same server. A password goes by the environment, where no other user sees it.
+fn environment(live: &Database) -> BTreeMap<&'static str, String> {
+    use tokio_postgres::config::Host;
+    let config = live.config();
+    let mut variables = BTreeMap::new();
+    let host = config.get_hosts().first().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    variables.extend(host.map(|host| ("PGHOST", host)));
+    let address = config.get_hostaddrs().first().map(ToString::to_string);
+    variables.extend(address.map(|address| ("PGHOSTADDR", address)));
+    variables.extend(config.get_ports().first().map(|port| ("PGPORT", port.to_string())));
+    variables.extend(config.get_user().map(|user| ("PGUSER", user.to_owned())));
+    variables.extend(
+        config
+            .get_password()
+            .map(|password| ("PGPASSWORD", String::from_utf8_lossy(password).into_owned())),
+    );
+    variables
+}
+
+/// Copies the rows as they are, without firing triggers or checking foreign keys.
+async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
+    const DOING: &str = "copying rows into the sandbox";
+    let limit = match rows {
+        Rows::None | Rows::All => String::new(),
+        Rows::Some(count) => format!(" LIMIT {count}"),
+    };
+    let tables =
+        from.rows(include_str!("../../sql/rehearsal/row_tables.sql"), &[]).await.doing(DOING)?;
+    to.batch_execute("SET session_replication_role = replica").await.doing(DOING)?;
+    for table in tables.iter().filter(|_| rows != Rows::None) {
+        let (name, columns): (&str, &str) = (table.get("name"), table.get("columns"));
+        let rows = from
+            .copy_out(&format!(
+                "COPY (SELECT {columns} FROM ONLY {name}{limit}) TO STDOUT (FORMAT binary)"
+            ))
+            .await
+            .doing(DOING)?;
+        let sink = to
+            .copy_in(&format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)"))
+            .await
+            .doing(DOING)?;
+        pin_mut!(rows, sink);
+        while let Some(chunk) = rows.next().await {
+            sink.send(chunk.doing(DOING)?).await.doing(DOING)?;
+        }
+        sink.finish().await.doing(DOING)?;
+    }
+    for sequence in from
+        .rows(include_str!("../../sql/rehearsal/sequence_values.sql"), &[])
+        .await
+        .doing(DOING)?
+    {
+        to.batch_execute(sequence.get(0)).await.doing(DOING)?;
+    }
+    to.batch_execute("RESET session_replication_role").await.doing(DOING)
+}

@@ -1,0 +1,315 @@
+//! The connection that a rehearsal runs on: one statement a message, and what each of them did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use crate::database::Database;
+use crate::error::{Doing, Error, Result};
+use crate::script::{Place, Script, Statement};
+use crate::unprepared::Unprepared;
+
+/// Notices that are kept of a statement; the others are counted.
+const NOTICES: usize = 20;
+
+/// What a statement did.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatementReport {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// Rows that it returned or changed.
+    pub rows: u64,
+    /// WAL that the server wrote meanwhile, in bytes; of all sessions.
+    pub wal_bytes: i64,
+    /// Locks that it took and that its transaction did not hold before.
+    pub locks: Vec<Lock>,
+    /// Tables and indexes that it wrote anew.
+    pub rewrites: Vec<String>,
+    /// How many notices it raised.
+    pub notice_count: u64,
+    /// The first of them.
+    pub notices: Vec<String>,
+}
+
+/// A lock on a table or the like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Lock {
+    /// Of what.
+    pub object: String,
+    /// As PostgreSQL names it, such as `AccessExclusiveLock`.
+    pub mode: String,
+    /// Which statements of others would wait for it.
+    pub blocks: &'static str,
+    #[serde(skip)]
+    pub(crate) kind: String,
+}
+
+/// What waits for a lock of this mode.
+fn blocks(mode: &str) -> &'static str {
+    match mode {
+        "AccessExclusiveLock" => "everything, SELECT too",
+        "ExclusiveLock" => "everything but SELECT",
+        "ShareRowExclusiveLock" | "ShareLock" => "INSERT, UPDATE, DELETE",
+        "ShareUpdateExclusiveLock" => "VACUUM and changes of the schema",
+        _ => "changes of the schema",
+    }
+}
+
+impl Lock {
+    /// Whether it is of an index.
+    pub fn is_index(&self) -> bool {
+        matches!(self.kind.as_str(), "i" | "I")
+    }
+
+    /// Whether others who write, or read, would wait for it.
+    pub fn hurts(&self) -> bool {
+        !matches!(self.blocks, "changes of the schema" | "VACUUM and changes of the schema")
+    }
+}
+
+#[derive(Default)]
+struct Notices {
+    count: u64,
+    kept: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Relation {
+    name: String,
+    file: u32,
+}
+
+/// The connection.
+pub(crate) struct Session {
+    pub client: Client,
+    pub pid: i32,
+    notices: Arc<Mutex<Notices>>,
+    relations: BTreeMap<u32, Relation>,
+    held: BTreeSet<(u32, String)>,
+    xid: Option<String>,
+    wal: i64,
+}
+
+/// Why a statement did not run to its end.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub place: Place,
+    pub sqlstate: Option<String>,
+    pub message: String,
+}
+
+impl Session {
+    /// A connection of its own, to be discarded afterwards.
+    pub async fn connect(database: &Database) -> Result<Session> {
+        let notices = Arc::new(Mutex::new(Notices::default()));
+        let kept = notices.clone();
+        let client = database
+            .connect_hearing(move |notice| {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.count += 1;
+                if kept.kept.len() < NOTICES {
+                    kept.kept.push(notice.message().chars().take(500).collect());
+                }
+            })
+            .await?;
+        let row = client.one_row("SELECT pg_backend_pid()", &[]).await;
+        let pid = row.doing("connecting for the rehearsal")?.get(0);
+        Ok(Session {
+            client,
+            pid,
+            notices,
+            relations: BTreeMap::new(),
+            held: BTreeSet::new(),
+            xid: None,
+            wal: 0,
+        })
+    }
+
+    /// Runs a command of our own.
+    pub async fn command(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).await.doing("rehearsing")
+    }
+
+    /// Begins to watch: the relations as they are, and nothing held. A transaction that has its xid.
+    pub async fn watch_transaction(&mut self, sql: &str) -> Result<String> {
+        self.command(sql).await?;
+        let row = self.client.one_row("SELECT pg_current_xact_id()::text", &[]).await;
+        let xid: String = row.doing("beginning the rehearsal")?.get(0);
+        self.look_at_relations().await?;
+        self.xid = Some(xid.clone());
+        Ok(xid)
+    }
+
+    /// Begins to watch statements that are their own transactions.
+    pub async fn watch_single_statements(&mut self) -> Result<()> {
+        self.xid = None;
+        self.look_at_relations().await
+    }
+
+    async fn look_at_relations(&mut self) -> Result<()> {
+        let rows = self
+            .client
+            .rows(include_str!("../../sql/rehearsal/relations.sql"), &[])
+            .await
+            .doing("looking at the relations")?;
+        self.relations = rows
+            .iter()
+            .map(|row| {
+                (row.get("oid"), Relation { name: row.get("name"), file: row.get("relfilenode") })
+            })
+            .collect();
+        self.held.clear();
+        // What our own looking takes is not the statements'.
+        self.observe().await.map(drop)
+    }
+
+    /// What is held now that was not before, and what was written anew.
+    async fn observe(&mut self) -> Result<(Vec<Lock>, Vec<String>, i64, bool)> {
+        let rows = self
+            .client
+            .rows(include_str!("../../sql/rehearsal/locks.sql"), &[])
+            .await
+            .doing("looking at the locks")?;
+        let (mut locks, mut rewrites) = (Vec::new(), Vec::new());
+        let mut same = true;
+        let mut wal = 0;
+        for row in rows {
+            if let Some(xid) = &self.xid {
+                same = row.get::<_, Option<&str>>("xid") == Some(xid);
+            }
+            wal = row.get("wal");
+            let Some(oid) = row.get::<_, Option<u32>>("oid") else { continue };
+            // What is new in this transaction nobody else can wait for.
+            let Some(known) = self.relations.get_mut(&oid) else { continue };
+            let (mode, kind, file): (String, String, u32) =
+                (row.get("mode"), row.get("kind"), row.get("relfilenode"));
+            if known.file != file && file != 0 && known.file != 0 {
+                rewrites.push(known.name.clone());
+            }
+            known.file = file;
+            let object = known.name.clone();
+            if self.held.insert((oid, mode.clone())) {
+                locks.push(Lock { object, blocks: blocks(&mode), mode, kind });
+            }
+        }
+        locks.sort();
+        rewrites.sort();
+        rewrites.dedup();
+        let wal_bytes = wal - std::mem::replace(&mut self.wal, wal);
+        Ok((locks, rewrites, wal_bytes, same))
+    }
+
+    /// Runs one statement of a script; answers what it did.
+    pub async fn run(
+        &mut self,
+        script: &Script,
+        statement: &Statement,
+    ) -> Result<std::result::Result<StatementReport, Failed>> {
+        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = Notices::default();
+        let begun = Instant::now();
+        let rows = match self.execute(script.text_of(statement)).await {
+            Ok(rows) => rows,
+            Err(source) => return Ok(Err(failed(script, statement, &source))),
+        };
+        let duration = begun.elapsed();
+        let (locks, rewrites, wal_bytes, same) = match self.observe().await {
+            Ok(seen) => seen,
+            Err(Error::Database { source, .. }) => {
+                return Ok(Err(failed(script, statement, &source)));
+            }
+            Err(error) => return Err(error),
+        };
+        if !same {
+            return Ok(Err(Failed {
+                place: statement.place.clone(),
+                sqlstate: None,
+                message: LEFT_THE_TRANSACTION.to_owned(),
+            }));
+        }
+        let notices =
+            std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Ok(StatementReport {
+            place: statement.place.clone(),
+            duration_ms: milliseconds(duration),
+            rows,
+            wal_bytes,
+            locks,
+            rewrites,
+            notice_count: notices.count,
+            notices: notices.kept,
+        }))
+    }
+
+    /// Its rows are counted and dropped as they come.
+    async fn execute(&self, sql: &str) -> std::result::Result<u64, tokio_postgres::Error> {
+        let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
+        let mut stream = pin!(self.client.query_typed_raw(sql, none).await?);
+        let mut rows = 0;
+        while stream.try_next().await?.is_some() {
+            rows += 1;
+        }
+        Ok(stream.rows_affected().unwrap_or(rows))
+    }
+
+    /// Runs the deferred constraints now, and defers again those that a transaction begins with deferred.
+    pub async fn check_constraints(&self) -> Result<()> {
+        const DOING: &str = "checking the deferred constraints";
+        let row = self
+            .client
+            .optional_row(include_str!("../../sql/rehearsal/deferred.sql"), &[])
+            .await
+            .doing(DOING)?;
+        self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await.doing(DOING)?;
+        match row {
+            Some(row) => self.client.batch_execute(row.get(0)).await.doing(DOING),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Said of a statement after which the transaction is not the one that it began in.
+pub(crate) const LEFT_THE_TRANSACTION: &str = "after it, its transaction was over";
+
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// What PostgreSQL says of a statement, at the place in the file that it means.
+pub(crate) fn failed(
+    script: &Script,
+    statement: &Statement,
+    source: &tokio_postgres::Error,
+) -> Failed {
+    let Some(db) = source.as_db_error() else {
+        return Failed {
+            place: statement.place.clone(),
+            sqlstate: None,
+            message: format!("the connection was lost: {source}"),
+        };
+    };
+    let place = match db.position() {
+        Some(tokio_postgres::error::ErrorPosition::Original(character)) => {
+            // It counts characters from 1 in the string that was sent.
+            let sent = script.text_of(statement);
+            let at = sent.char_indices().nth((*character as usize).saturating_sub(1));
+            let at = statement.place.span.start + at.map_or(0, |(at, _)| at);
+            Place::of(&script.path, &script.text, at..at)
+        }
+        _ => statement.place.clone(),
+    };
+    let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    Failed {
+        place,
+        sqlstate: Some(db.code().code().to_owned()),
+        message: format!("{}{detail}", db.message()),
+    }
+}

@@ -1,0 +1,155 @@
+//! Running steps, forwards and backwards, on one connection: what live database and sandbox share.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::content::{Content, content, differing};
+use super::session::{Failed, Session, StatementReport, failed, milliseconds};
+use super::{StepReport, UndoReport};
+use crate::error::{Error, Result};
+use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::script::Script;
+use crate::unprepared::Unprepared;
+
+/// Runs the statements of a script one after the other, until one fails.
+pub(super) async fn perform(
+    session: &mut Session,
+    script: &Script,
+) -> Result<std::result::Result<Vec<StatementReport>, Failed>> {
+    let mut reports = Vec::new();
+    for statement in &script.statements {
+        match session.run(script, statement).await? {
+            Ok(report) => reports.push(report),
+            Err(failed) => return Ok(Err(failed)),
+        }
+    }
+    Ok(Ok(reports))
+}
+
+/// Fires the deferred constraints that a script has left behind.
+pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Option<Failed>> {
+    match session.check_constraints().await {
+        Ok(()) => Ok(None),
+        Err(Error::Database { source, .. }) => Ok(script.statements.last().map(|last| {
+            let mut failed = failed(script, last, &source);
+            failed.place = last.place.clone();
+            failed.message = format!("a deferred constraint does not hold: {}", failed.message);
+            failed
+        })),
+        Err(Error::Refused(refusal)) => Ok(script.statements.last().map(|last| Failed {
+            place: last.place.clone(),
+            sqlstate: Some(refusal.code.sqlstate().to_owned()),
+            message: format!("a deferred constraint does not hold: {refusal}"),
+        })),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the query of a verify returns one true.
+pub(super) async fn verify(session: &Session, script: &Script) -> Option<Failed> {
+    for statement in &script.statements {
+        let fail =
+            |message: String| Failed { place: statement.place.clone(), sqlstate: None, message };
+        match session.client.rows(script.text_of(statement), &[]).await {
+            Err(source) => return Some(failed(script, statement, &source)),
+            Ok(rows) => match &rows[..] {
+                [row]
+                    if row.try_get::<_, Option<bool>>(0).is_ok_and(|holds| holds == Some(true)) => {
+                }
+                rows => {
+                    return Some(fail(format!(
+                        "verify does not return one true, but {} rows",
+                        rows.len()
+                    )));
+                }
+            },
+        }
+    }
+    None
+}
+
+impl StepReport {
+    /// Takes over what the statements did.
+    pub(super) fn fill(&mut self, statements: Vec<StatementReport>) {
+        let mut locks = BTreeSet::new();
+        let mut rewrites = BTreeSet::new();
+        self.duration_ms = 0.0;
+        (self.rows, self.wal_bytes, self.hurting_ms) = (0, 0, 0.0);
+        let mut touched: BTreeSet<String> = self.touched.drain(..).collect();
+        for statement in &statements {
+            self.duration_ms += statement.duration_ms;
+            self.rows += statement.rows;
+            self.wal_bytes += statement.wal_bytes;
+            locks.extend(statement.locks.iter().cloned());
+            rewrites.extend(statement.rewrites.iter().cloned());
+            touched.extend(tables_touched(statement));
+            // From the first lock that hurts, everything until the step's end is waited for.
+            if self.hurting_ms > 0.0 || locks.iter().any(super::Lock::hurts) {
+                self.hurting_ms += statement.duration_ms;
+            }
+        }
+        self.touched = touched.into_iter().collect();
+        self.locks = locks.into_iter().collect();
+        self.rewrites = rewrites.into_iter().collect();
+        self.statements = statements;
+    }
+}
+
+/// Tables whose rows a statement may have changed.
+fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
+    statement
+        .locks
+        .iter()
+        .filter(|lock| {
+            matches!(lock.kind.as_str(), "r" | "m" | "")
+                && !matches!(lock.mode.as_str(), "AccessShareLock" | "RowShareLock")
+        })
+        .map(|lock| lock.object.clone())
+}
+
+/// What a database was like, to be compared with.
+pub(super) struct Before {
+    pub fingerprint: Fingerprint,
+    pub content: Content,
+}
+
+/// Runs an undo within the transaction that is open, and says what it did not bring back. What the
+/// transaction is afterwards is for the caller to end.
+pub(super) async fn undo(
+    session: &mut Session,
+    script: &Script,
+    differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
+    tables: &[String],
+) -> Result<UndoReport> {
+    let begun = Instant::now();
+    let mut report = UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new() };
+    let told = |failed: Failed| vec![format!("{}: {}", failed.place, failed.message)];
+    match perform(session, script).await? {
+        Ok(_) => {}
+        Err(failed) => {
+            report.differences = told(failed);
+            return Ok(report);
+        }
+    }
+    report.duration_ms = milliseconds(begun.elapsed());
+    if let Some(failed) = constraints(session, script).await? {
+        report.differences = told(failed);
+        return Ok(report);
+    }
+    let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
+    let content = content(&session.client, tables).await?;
+    report.differences = differs(&fingerprint, &content);
+    report.restores = report.differences.is_empty();
+    Ok(report)
+}
+
+impl Before {
+    /// What an undo did not bring back, in words.
+    pub fn differs(&self, fingerprint: &Fingerprint, content: &Content) -> Vec<String> {
+        let objects = self.fingerprint.diff(fingerprint).into_iter().map(|one| one.to_string());
+        let rows = differing(&self.content, content)
+            .into_iter()
+            .map(|table| format!("table {table} does not hold the same rows"));
+        objects.chain(rows).take(20).collect()
+    }
+}
