@@ -474,7 +474,9 @@ async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
     };
     let tables =
         from.rows(include_str!("../../sql/rehearsal/row_tables.sql"), &[]).await.doing(DOING)?;
-    to.batch_execute("SET session_replication_role = replica").await.doing(DOING)?;
+    to.batch_execute(include_str!("../../sql/rehearsal/sandbox_triggers_off.sql"))
+        .await
+        .doing(DOING)?;
     for table in tables.iter().filter(|_| rows != Rows::None) {
         let (name, columns): (&str, &str) = (table.get("name"), table.get("columns"));
         let rows = from
@@ -500,5 +502,5 @@ async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
     {
         to.batch_execute(sequence.get(0)).await.doing(DOING)?;
     }
-    to.batch_execute("RESET session_replication_role").await.doing(DOING)
+    to.batch_execute(include_str!("../../sql/rehearsal/sandbox_triggers_on.sql")).await.doing(DOING)
 }
