@@ -51,7 +51,11 @@ impl Db {
         birthgate::schema::init(&mut self.dba().await).await.unwrap();
         let incarnation: i64 = self.value("SELECT incarnation FROM birthgate.instance").await;
         let name = self.name.clone();
-        let dump = tokio::task::spawn_blocking(move || server().dump(&name)).await.unwrap();
+        let dump = tokio::task::spawn_blocking(move || {
+            server().dump(&name, &["--schema-only", "--schema=birthgate"])
+        })
+        .await
+        .unwrap();
         dump.replace(&incarnation.to_string(), "/* this database's incarnation */ 0")
             .lines()
             .filter(|line| !line.starts_with("--") && !line.starts_with('\\') && !line.is_empty())
@@ -66,6 +70,24 @@ impl Db {
     pub async fn copy_into(&self, to: &Db, arguments: &'static [&'static str]) {
         let (from, to) = (self.name.clone(), to.name.clone());
         tokio::task::spawn_blocking(move || server().copy(&from, &to, arguments)).await.unwrap();
+    }
+
+    /// Everything in this database, and what of the server belongs to it, in words that pg_dump and
+    /// psql find: to compare with, from outside.
+    pub async fn seen_from_outside(&self) -> String {
+        let name = self.name.clone();
+        let dump = tokio::task::spawn_blocking(move || server().dump(&name, &[])).await.unwrap();
+        let lines = dump.lines().filter(|line| !line.starts_with('\\') || *line == "\\.");
+        let rest: String = self
+            .value(
+                "SELECT concat((SELECT array_agg(gid) FROM pg_prepared_xacts WHERE database = current_database()),
+                   (SELECT array_agg(slot_name) FROM pg_replication_slots WHERE database = current_database() OR database IS NULL),
+                   (SELECT array_agg(rolname::text) FROM pg_roles WHERE rolname LIKE '%escaped%'),
+                   (SELECT array_agg(datname::text) FROM pg_database WHERE datname LIKE '%escaped%'),
+                   (SELECT array_agg(objid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))",
+            )
+            .await;
+        lines.chain([rest.as_str()]).flat_map(|line| [line, "\n"]).collect()
     }
 
     pub fn config(&self, role: &str) -> tokio_postgres::Config {

@@ -92,10 +92,11 @@ impl Server {
         self.server.binaries().major
     }
 
-    /// The schema birthgate of a database, as pg_dump writes it.
-    pub(crate) fn dump(&self, database: &str) -> String {
+    /// A database, as pg_dump writes it.
+    pub fn dump(&self, database: &str, arguments: &[&str]) -> String {
         let output = std::process::Command::new("pg_dump")
-            .args(["--schema-only", "--schema=birthgate", "--username=postgres", "--host"])
+            .args(arguments)
+            .args(["--username=postgres", "--host"])
             .arg(self.server.socket_folder())
             .arg(database)
             .output()

@@ -14,6 +14,7 @@ mod pooler;
 mod protocol;
 mod reconcile;
 mod refusal;
+mod rehearsal;
 mod replication;
 mod scale;
 mod schema;
