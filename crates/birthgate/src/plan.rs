@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::script::{Conduct, Problem, Script};
+use crate::script::{Conduct, Problem, Script, Statement};
 
 /// Steps in the order in which they are applied.
 #[derive(Clone, Debug)]
@@ -100,9 +100,16 @@ pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
 }
 
 impl Step {
-    /// A step of a script and perhaps its undo, which runs in a transaction unless it cannot.
+    /// A step of a script and perhaps its undo. It runs in a transaction, unless it is a single statement
+    /// that cannot, or its file says so as sqlx and dbmate have it.
     pub(crate) fn new(id: String, does: Script, undo: Option<Script>) -> Step {
-        let transaction = !does.statements.iter().any(|s| matches!(s.conduct, Conduct::Outside(_)));
+        let outside =
+            matches!(&does.statements[..], [Statement { conduct: Conduct::Outside(_), .. }]);
+        let said = does.text.trim_start().lines().next().is_some_and(|line| {
+            line.starts_with("-- no-transaction")
+                || line.starts_with("-- migrate:up") && line.contains("transaction:false")
+        });
+        let transaction = !outside && !said;
         Step {
             id,
             does,

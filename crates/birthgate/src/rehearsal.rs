@@ -9,6 +9,7 @@ mod state;
 mod steps;
 mod watcher;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -202,6 +203,9 @@ pub struct Rehearsal {
     pub blocked_ms: f64,
     /// What is worth knowing and changes no verdict.
     pub notes: Vec<String>,
+    /// Sequences that were moved by us in the live database.
+    #[serde(skip)]
+    own_sequences: BTreeSet<String>,
 }
 
 /// What the live database is.
@@ -250,6 +254,7 @@ impl Rehearsal {
             steps: plan.steps.iter().map(|step| StepReport::new(&step.id)).collect(),
             blocked_ms: 0.0,
             notes: Vec::new(),
+            own_sequences: BTreeSet::new(),
         }
     }
 
@@ -322,7 +327,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
-    live::exit(&client, &entry, options, &mut rehearsal).await?;
+    live::exit(&client, &entry, plan, options, &mut rehearsal).await?;
     let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
     for at in 0..plan.steps.len() {
         let report = &rehearsal.steps[at];

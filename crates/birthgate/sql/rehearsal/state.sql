@@ -14,6 +14,4 @@ SELECT 'prepared statement', name, md5(statement), NULL FROM pg_prepared_stateme
  UNION ALL
 SELECT 'cursor', name, md5(statement), NULL FROM pg_cursors WHERE is_holdable
  UNION ALL
-SELECT 'large object', oid::text, '', NULL FROM pg_largeobject_metadata
- UNION ALL
 SELECT 'replication origin', roname, '', NULL FROM pg_replication_origin

@@ -37,11 +37,16 @@ pub(crate) async fn content(
     Ok(content)
 }
 
-/// Which tables do not hold the same rows; one that is in only one of them is left to the fingerprint.
+/// Which tables do not hold the same rows, in words. One that is gone is left to the fingerprint.
 pub(crate) fn differing(before: &Content, after: &Content) -> Vec<String> {
-    before
+    after
         .iter()
-        .filter(|(table, rows)| after.get(*table).is_some_and(|now| now != *rows))
-        .map(|(table, _)| table.clone())
+        .filter_map(|(table, rows)| match before.get(table) {
+            Some(old) if old == rows => None,
+            Some(_) => Some(format!("table {table} does not hold the same rows")),
+            None => {
+                Some(format!("table {table} was touched, and its rows were not looked at before"))
+            }
+        })
         .collect()
 }

@@ -39,9 +39,12 @@ pub(super) async fn entry(client: &Client) -> Result<Entry> {
 pub(super) async fn exit(
     client: &Client,
     entry: &Entry,
+    plan: &Plan,
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<()> {
+    let may_burn: BTreeSet<&String> =
+        options.burns.iter().chain(plan.steps.iter().flat_map(|step| &step.burns)).collect();
     let fingerprint = fingerprint::take(client, &Scope::All).await?;
     rehearsal.exit = fingerprint.root.clone();
     let touched: BTreeSet<String> = rehearsal
@@ -68,12 +71,7 @@ pub(super) async fn exit(
     let (ours, others): (Vec<_>, Vec<_>) =
         moved.into_iter().partition(|leak| match &leak.sequence {
             // nextval and setval leave a lock until the transaction's end: without it, it was somebody else.
-            Some(sequence) => rehearsal
-                .steps
-                .iter()
-                .filter(|step| step.seen == Where::Live)
-                .flat_map(|step| &step.locks)
-                .any(|lock| &lock.object == sequence && lock.mode == "RowExclusiveLock"),
+            Some(sequence) => rehearsal.own_sequences.contains(sequence),
             None => false,
         });
     for leak in others {
@@ -87,7 +85,7 @@ pub(super) async fn exit(
         rehearsal.notes.push(format!("somebody else: {} {}", leak.object, leak.by));
     }
     for leak in ours {
-        let may = |sequence: &String| options.burns.contains(sequence);
+        let may = |sequence: &String| may_burn.contains(sequence);
         if leak.sequence.as_ref().is_some_and(may) {
             if rehearsal.mutated == Mutated::None {
                 rehearsal.mutated = Mutated::SequenceGaps;
@@ -166,7 +164,9 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome = within(&mut session, &plan.steps[..count], rehearsal).await;
+    let outcome =
+        within(&mut session, &plan.steps[..count], options.live == super::Live::First, rehearsal)
+            .await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     for who in &watched.blocked {
@@ -174,6 +174,7 @@ pub(super) async fn run(
     }
     let rolled_back = session.client.batch_execute("ROLLBACK").await;
     drop(watcher);
+    rehearsal.own_sequences.append(&mut session.sequences);
     drop(session);
     match outcome {
         Ok(Ok(())) => {}
@@ -276,11 +277,15 @@ type Stopped = (String, Failed);
 async fn within(
     session: &mut Session,
     steps: &[Step],
+    without_sandbox: bool,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
     let mut befores: Vec<Before> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        let tables = rehearsal.steps[at].touched.clone();
+        if without_sandbox {
+            rehearsal.steps[at].touched = learn(session, step).await?;
+        }
+        let mut tables = rehearsal.steps[at].touched.clone();
         let before = Before {
             fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
             content: content(&session.client, &tables).await?,
@@ -302,10 +307,12 @@ async fn within(
         }
         if let Some(script) = &step.undo {
             session.command("SAVEPOINT birthgate_undo").await?;
-            let undo = steps::undo(session, script, |f, c| before.differs(f, c), &tables).await?;
+            let undo =
+                steps::undo(session, script, |f, c| before.differs(f, c), &mut tables).await?;
             session
                 .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
                 .await?;
+            session.rolled_back().await?;
             blame(rehearsal, at, &undo.differences, "its undo, in the live database, leaves");
             rehearsal.steps[at].undo = Some(undo);
         }
@@ -317,8 +324,8 @@ async fn within(
         if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
             break;
         }
-        let tables = rehearsal.steps[at].touched.clone();
-        let undo = steps::undo(session, script, |f, c| before.differs(f, c), &tables).await?;
+        let mut tables = rehearsal.steps[at].touched.clone();
+        let undo = steps::undo(session, script, |f, c| before.differs(f, c), &mut tables).await?;
         if !undo.restores {
             blame(
                 rehearsal,
@@ -330,6 +337,24 @@ async fn within(
         }
     }
     Ok(Ok(()))
+}
+
+/// Runs a step and its undo once, and rolls back, to know whose rows are to be compared.
+async fn learn(session: &mut Session, step: &Step) -> Result<Vec<String>> {
+    let mut tables = Vec::new();
+    session.command("SAVEPOINT birthgate_learn").await?;
+    for script in [Some(&step.does), step.undo.as_ref()].into_iter().flatten() {
+        // What fails here fails again, and is told then.
+        match perform(session, script).await? {
+            Ok(statements) => steps::touch(&mut tables, &statements),
+            Err(_) => break,
+        }
+    }
+    session
+        .command("ROLLBACK TO SAVEPOINT birthgate_learn; RELEASE SAVEPOINT birthgate_learn")
+        .await?;
+    session.rolled_back().await?;
+    Ok(tables)
 }
 
 /// An undo that does not bring back what was, is a FAIL.

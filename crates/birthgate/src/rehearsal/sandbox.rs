@@ -87,35 +87,7 @@ impl Sandbox {
             "every step is run there first".clone_into(&mut rehearsal.steps[at].why);
             let forward = run.forward(step, &mut rehearsal.steps[at]).await?;
             let state = State::take(&run.session.client).await?;
-            for leak in leaks.diff(&state) {
-                let burns =
-                    |name: &String| step.burns.contains(name) || options.burns.contains(name);
-                if leak.sequence.as_ref().is_some_and(burns) {
-                    continue;
-                }
-                let tripped = leak
-                    .sequence
-                    .as_deref()
-                    .and_then(|name| name.strip_prefix("birthgate_tripwire."));
-                let (verdict, message) = match (&leak.sequence, tripped) {
-                    (_, Some(name)) => (
-                        Verdict::Fail,
-                        format!("it calls {name}, whose effect ROLLBACK does not undo"),
-                    ),
-                    (Some(_), None) => (
-                        Verdict::Incomplete,
-                        format!(
-                            "{} {}, and no ROLLBACK moves it back: declare it (burns), or leave it out",
-                            leak.object, leak.by
-                        ),
-                    ),
-                    (None, None) => (Verdict::Fail, format!("{} {}", leak.object, leak.by)),
-                };
-                rehearsal.because(verdict, Some(&step.id), message);
-                if tripped.is_none() && !rehearsal.leaks.contains(&leak) {
-                    rehearsal.leaks.push(leak);
-                }
-            }
+            note_leaks(&leaks, &state, step, options, rehearsal);
             leaks = state;
             if let Some(failed) = forward {
                 let depends_on_rows = matches!(options.rows, Rows::Some(_))
@@ -129,6 +101,9 @@ impl Sandbox {
                 return Ok(false);
             }
             run.try_undos(plan, at, rehearsal).await?;
+            let state = State::take(&run.session.client).await?;
+            note_leaks(&leaks, &state, step, options, rehearsal);
+            leaks = state;
         }
         run.way_back(plan, rehearsal).await?;
         let clean = rehearsal.reasons.len() == before;
@@ -138,6 +113,41 @@ impl Sandbox {
             }
         }
         Ok(clean)
+    }
+}
+
+/// What a step, or an undo that was tried after it, would leave behind.
+fn note_leaks(
+    before: &State,
+    after: &State,
+    step: &Step,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) {
+    for leak in before.diff(after) {
+        let may_burn = |name: &String| step.burns.contains(name) || options.burns.contains(name);
+        if leak.sequence.as_ref().is_some_and(may_burn) {
+            continue;
+        }
+        let tripped =
+            leak.sequence.as_deref().and_then(|name| name.strip_prefix("birthgate_tripwire."));
+        let (verdict, message) = match (&leak.sequence, tripped) {
+            (_, Some(name)) => {
+                (Verdict::Fail, format!("it calls {name}, whose effect ROLLBACK does not undo"))
+            }
+            (Some(_), None) => (
+                Verdict::Incomplete,
+                format!(
+                    "{} {}, and no ROLLBACK moves it back: declare it (burns), or leave it out",
+                    leak.object, leak.by
+                ),
+            ),
+            (None, None) => (Verdict::Fail, format!("{} {}", leak.object, leak.by)),
+        };
+        rehearsal.because(verdict, Some(&step.id), message);
+        if tripped.is_none() && !rehearsal.leaks.iter().any(|known| known.object == leak.object) {
+            rehearsal.leaks.push(leak);
+        }
     }
 }
 
@@ -244,7 +254,7 @@ impl Run {
             let later: BTreeSet<&String> = changed[at + 1..].iter().flatten().collect();
             let own: BTreeSet<&String> =
                 changed[at].iter().filter(|object| !later.contains(object)).collect();
-            let tables = rehearsal.steps[at].touched.clone();
+            let mut tables = rehearsal.steps[at].touched.clone();
             self.session.watch_transaction("BEGIN").await?;
             let undo = steps::undo(
                 &mut self.session,
@@ -259,11 +269,12 @@ impl Run {
                         .map(|one| one.to_string())
                         .collect(),
                 },
-                &tables,
+                &mut tables,
             )
             .await?;
             self.session.command("ROLLBACK").await?;
             let report = &mut rehearsal.steps[at];
+            report.touched = tables;
             match (undo.restores, at == done) {
                 (true, _) => report.door = Door::TwoWay,
                 (false, true) => report.door = Door::OneWay,

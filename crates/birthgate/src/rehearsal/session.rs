@@ -95,6 +95,8 @@ pub(crate) struct Session {
     notices: Arc<Mutex<Notices>>,
     relations: BTreeMap<u32, Relation>,
     held: BTreeSet<(u32, String)>,
+    /// Sequences that this session has moved. Their locks outlive a ROLLBACK TO, as their moves do.
+    pub sequences: BTreeSet<String>,
     xid: Option<String>,
     wal: i64,
 }
@@ -129,6 +131,7 @@ impl Session {
             notices,
             relations: BTreeMap::new(),
             held: BTreeSet::new(),
+            sequences: BTreeSet::new(),
             xid: None,
             wal: 0,
         })
@@ -172,6 +175,12 @@ impl Session {
         self.observe().await.map(drop)
     }
 
+    /// After a ROLLBACK TO: what is held now, and nothing more, is known.
+    pub async fn rolled_back(&mut self) -> Result<()> {
+        self.held.clear();
+        self.observe().await.map(drop)
+    }
+
     /// What is held now that was not before, and what was written anew.
     async fn observe(&mut self) -> Result<(Vec<Lock>, Vec<String>, i64, bool)> {
         let rows = self
@@ -197,6 +206,9 @@ impl Session {
             }
             known.file = file;
             let object = known.name.clone();
+            if kind == "S" && mode == "RowExclusiveLock" {
+                self.sequences.insert(object.clone());
+            }
             if self.held.insert((oid, mode.clone())) {
                 locks.push(Lock { object, blocks: blocks(&mode), mode, kind });
             }

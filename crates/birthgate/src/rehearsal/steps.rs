@@ -75,20 +75,18 @@ impl StepReport {
         let mut rewrites = BTreeSet::new();
         self.duration_ms = 0.0;
         (self.rows, self.wal_bytes, self.hurting_ms) = (0, 0, 0.0);
-        let mut touched: BTreeSet<String> = self.touched.drain(..).collect();
+        touch(&mut self.touched, &statements);
         for statement in &statements {
             self.duration_ms += statement.duration_ms;
             self.rows += statement.rows;
             self.wal_bytes += statement.wal_bytes;
             locks.extend(statement.locks.iter().cloned());
             rewrites.extend(statement.rewrites.iter().cloned());
-            touched.extend(tables_touched(statement));
             // From the first lock that hurts, everything until the step's end is waited for.
             if self.hurting_ms > 0.0 || locks.iter().any(super::Lock::hurts) {
                 self.hurting_ms += statement.duration_ms;
             }
         }
-        self.touched = touched.into_iter().collect();
         self.locks = locks.into_iter().collect();
         self.rewrites = rewrites.into_iter().collect();
         self.statements = statements;
@@ -113,19 +111,20 @@ pub(super) struct Before {
     pub content: Content,
 }
 
-/// Runs an undo within the transaction that is open, and says what it did not bring back. What the
+/// Runs an undo within the transaction that is open, and says what it did not bring back: of the objects,
+/// of the rows of these tables, and of those that it touched itself, which are added to them. What the
 /// transaction is afterwards is for the caller to end.
 pub(super) async fn undo(
     session: &mut Session,
     script: &Script,
     differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
-    tables: &[String],
+    tables: &mut Vec<String>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
     let mut report = UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new() };
     let told = |failed: Failed| vec![format!("{}: {}", failed.place, failed.message)];
     match perform(session, script).await? {
-        Ok(_) => {}
+        Ok(statements) => touch(tables, &statements),
         Err(failed) => {
             report.differences = told(failed);
             return Ok(report);
@@ -137,19 +136,23 @@ pub(super) async fn undo(
         return Ok(report);
     }
     let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let content = content(&session.client, tables).await?;
+    let content = content(&session.client, tables.iter()).await?;
     report.differences = differs(&fingerprint, &content);
     report.restores = report.differences.is_empty();
     Ok(report)
+}
+
+/// Adds the tables that statements touched.
+pub(super) fn touch(tables: &mut Vec<String>, statements: &[StatementReport]) {
+    tables.extend(statements.iter().flat_map(tables_touched));
+    tables.sort();
+    tables.dedup();
 }
 
 impl Before {
     /// What an undo did not bring back, in words.
     pub fn differs(&self, fingerprint: &Fingerprint, content: &Content) -> Vec<String> {
         let objects = self.fingerprint.diff(fingerprint).into_iter().map(|one| one.to_string());
-        let rows = differing(&self.content, content)
-            .into_iter()
-            .map(|table| format!("table {table} does not hold the same rows"));
-        objects.chain(rows).take(20).collect()
+        objects.chain(differing(&self.content, content)).take(20).collect()
     }
 }

@@ -61,7 +61,12 @@ fn cases(text: &str) -> Vec<Case> {
                 });
             }
             "unreadable" => case.verdict = None,
-            "mutated" => case.mutated = Some(Mutated::SequenceGaps),
+            "mutated" => {
+                case.mutated = Some(match rest {
+                    "yes" => Mutated::Yes,
+                    _ => Mutated::SequenceGaps,
+                });
+            }
             "says" => case.says = Some(rest.to_owned()),
             "leaks" => case.leaks = Some(rest.to_owned()),
             "burns" => case.burns.push(rest.to_owned()),
