@@ -174,3 +174,145 @@ async fn hostile_scripts_are_judged_truly_when_dumped_before_and_after() {
         .await;
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+async fn fixture() -> Db {
+    let db = Db::empty().await;
+    db.sql(include_str!("rehearsal/fixture.sql")).await;
+    db
+}
+
+/// Repeats a statement until it is told to end; answers how often, and the longest it took.
+fn writer(
+    db: &Db,
+    sql: &'static str,
+) -> (tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<(u64, Duration)>) {
+    let (end, mut ended) = tokio::sync::oneshot::channel();
+    let config = db.config("postgres");
+    let task = tokio::spawn(async move {
+        let client = testkit::connect(config).await;
+        let (mut times, mut longest) = (0, Duration::ZERO);
+        while ended.try_recv().is_err() {
+            let begun = std::time::Instant::now();
+            client.batch_execute(sql).await.unwrap();
+            longest = longest.max(begun.elapsed());
+            times += 1;
+        }
+        (times, longest)
+    });
+    (end, task)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_commit_meanwhile_disturbs_no_proof_when_dumped() {
+    let db = fixture().await;
+    let rows = writer(
+        &db,
+        "INSERT INTO numbered (note) VALUES ('w'); INSERT INTO holes VALUES (7, 7); UPDATE parent SET name = name || 'x' WHERE id = 2; UPDATE parent SET name = 'two' WHERE id = 2",
+    );
+    let schema =
+        writer(&db, "CREATE TABLE other (a int); DROP TABLE other; SELECT nextval('loose')");
+    // On rows that others add to, on a table that they change, and on one of its own.
+    let does = "UPDATE holes SET b = 5 WHERE a = 1; ALTER TABLE child ADD COLUMN note text; CREATE TABLE x (a int)";
+    let undo =
+        "UPDATE holes SET b = 1 WHERE a = 1; ALTER TABLE child DROP COLUMN note; DROP TABLE x";
+    for live in [Live::AfterSandbox, Live::First] {
+        let rehearsal =
+            rehearse(&db, does, Some(undo), &Options { live, ..options() }).await.unwrap();
+        assert_eq!(rehearsal.verdict, Verdict::Pass, "{rehearsal:#?}");
+        assert_eq!(rehearsal.mutated, Mutated::None);
+        let others = rehearsal
+            .notes
+            .iter()
+            .any(|note| note.starts_with("somebody else: sequence public.loose"));
+        assert!(others, "{:?}", rehearsal.notes);
+    }
+    // A table of the plan itself, changed by somebody else: that is no PASS.
+    let options = Options { live: Live::First, ..options() };
+    let does = "SELECT pg_sleep(0.5); ALTER TABLE child ADD COLUMN note text";
+    let (changed, _) = tokio::join!(rehearse(&db, does, None, &options), async {
+        db.sql("DO $$ BEGIN FOR v_try IN 1..2000 LOOP
+                      PERFORM pg_stat_clear_snapshot();
+                      EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.5)%' AND pid <> pg_backend_pid() AND datname = current_database());
+                      PERFORM pg_sleep(0.005);
+                    END LOOP; END $$;
+                    ALTER TABLE child ADD COLUMN theirs text").await;
+    });
+    let changed = changed.unwrap();
+    assert_eq!(changed.verdict, Verdict::Incomplete, "{changed:#?}");
+    assert!(
+        format!("{:?}", changed.reasons).contains("somebody else changed what the plan touches"),
+        "{changed:#?}"
+    );
+    for (end, task) in [rows, schema] {
+        end.send(()).unwrap();
+        assert!(task.await.unwrap().0 > 10);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_ends_the_rehearsal() {
+    let db = fixture().await;
+    let (end, waits) = writer(&db, "INSERT INTO spender VALUES (1)");
+    let does = "LOCK TABLE spender IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(30)";
+    let options = Options {
+        live: Live::First,
+        max_block: Duration::from_millis(200),
+        max_time: Duration::from_secs(60),
+        ..options()
+    };
+    let rehearsal = rehearse(&db, does, None, &options).await.unwrap();
+    end.send(()).unwrap();
+    let (_, longest) = waits.await.unwrap();
+    assert_eq!(rehearsal.verdict, Verdict::Incomplete, "{rehearsal:#?}");
+    assert!(rehearsal.reasons[0].message.contains("it blocked"), "{rehearsal:#?}");
+    assert!(rehearsal.blocked_ms >= 200.0);
+    // Far from the thirty seconds that it would have waited.
+    assert!(longest < Duration::from_secs(10), "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_it_leaves_the_database_as_it_was_when_dumped() {
+    let db = fixture().await;
+    let before = db.seen_from_outside().await;
+    let does = "DELETE FROM parent WHERE id = 77; CREATE TABLE x (a int); SELECT pg_sleep(20)";
+    let options = Options { live: Live::First, max_time: Duration::from_secs(60), ..options() };
+    let asleep = "DO $$ BEGIN FOR v_try IN 1..2000 LOOP
+                    PERFORM pg_stat_clear_snapshot();
+                    EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid() AND datname = current_database());
+                    PERFORM pg_sleep(0.005);
+                  END LOOP; END $$";
+    // Its backend is killed.
+    let (rehearsal, ()) = tokio::join!(rehearse(&db, does, None, &options), async {
+        db.sql(asleep).await;
+        db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND pid <> pg_backend_pid() AND datname = current_database()").await;
+    });
+    let rehearsal = rehearsal.unwrap();
+    assert_eq!(
+        (rehearsal.verdict, rehearsal.mutated),
+        (Verdict::Incomplete, Mutated::None),
+        "{rehearsal:#?}"
+    );
+    assert_eq!(before, db.seen_from_outside().await);
+    // Its watcher is killed.
+    let (rehearsal, ()) = tokio::join!(rehearse(&db, does, None, &options), async {
+        db.sql(asleep).await;
+        db.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_blocking_pids%' AND pid <> pg_backend_pid() AND datname = current_database()").await;
+    });
+    let rehearsal = rehearsal.unwrap();
+    assert_eq!(
+        (rehearsal.verdict, rehearsal.mutated),
+        (Verdict::Incomplete, Mutated::None),
+        "{rehearsal:#?}"
+    );
+    assert!(
+        format!("{:?}", rehearsal.reasons).contains("the watcher lost its connection"),
+        "{rehearsal:#?}"
+    );
+    assert_eq!(before, db.seen_from_outside().await);
+    // The client goes away.
+    tokio::select! {
+        _ = rehearse(&db, does, None, &options) => panic!("it slept for less than twenty seconds"),
+        () = async { db.sql(asleep).await } => {}
+    }
+    assert_eq!(before, db.seen_from_outside().await);
+}
