@@ -99,6 +99,13 @@ pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
         .map_err(Error::Unreadable)
 }
 
+impl Plan {
+    /// What of it no rehearsal can bear, with the places.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.steps.iter().flat_map(Step::obstacles).collect()
+    }
+}
+
 impl Step {
     /// A step of a script and perhaps its undo. It runs in a transaction, unless it is a single statement
     /// that cannot, or its file says so as sqlx and dbmate have it.

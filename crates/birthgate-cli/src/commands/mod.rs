@@ -8,6 +8,7 @@ mod entity;
 mod fingerprint;
 mod init;
 mod man;
+mod packet;
 mod permit;
 mod promote;
 mod registry;
@@ -39,6 +40,8 @@ pub enum Command {
     Block(block::Command),
     Rehearse(rehearse::Args),
     #[command(subcommand)]
+    Packet(packet::Command),
+    #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     Completions(completions::Args),
     Man(man::Args),
@@ -58,6 +61,7 @@ impl Command {
             Command::Entity(command) => entity::run(command, connection, output).await,
             Command::Block(command) => block::run(command, connection, output).await,
             Command::Rehearse(args) => rehearse::run(args, connection, output).await,
+            Command::Packet(command) => packet::run(command, connection, output).await,
             Command::Fingerprint(command) => fingerprint::run(command, connection, output).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -182,6 +182,83 @@ pub fn read(path: &Path) -> Result<Packet> {
     })
 }
 
+/// Makes a folder with a packet of one step, to be filled in.
+pub fn new(folder: &Path, name: &str) -> Result<()> {
+    let text = include_str!("new_packet.toml").replace("{name}", name);
+    write(
+        folder,
+        &text,
+        &[
+            ("010_first.do.sql".to_owned(), "-- What the step does.\n".to_owned()),
+            ("010_first.undo.sql".to_owned(), "-- What brings everything back.\n".to_owned()),
+            ("010_first.verify.sql".to_owned(), "SELECT true;\n".to_owned()),
+        ],
+    )
+}
+
+/// Makes a folder with a packet of a plan, such as a migration tool's files.
+pub fn import(plan: &Plan, folder: &Path, name: &str) -> Result<()> {
+    let mut files = Vec::new();
+    let mut steps = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let stem = format!("{:03}_{}", (at + 1) * 10, slug(&step.id));
+        let mut file = |kind: &str, script: Option<&Script>| {
+            let script = script?;
+            let named = format!("{stem}.{kind}.sql");
+            // Only the statements: a transaction around them is the packet's business.
+            let statements: Vec<&str> =
+                script.statements.iter().map(|statement| script.text_of(statement)).collect();
+            let text = statements.iter().map(|text| format!("{text};\n")).collect();
+            files.push((named.clone(), text));
+            Some(named)
+        };
+        let (does, undo) = (file("do", Some(&step.does)), file("undo", step.undo.as_ref()));
+        let mut table = toml::Table::new();
+        table.insert("id".to_owned(), slug(&step.id).into());
+        for (key, value) in [("do", does), ("undo", undo)] {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value.into());
+            }
+        }
+        if !step.transaction {
+            table.insert("transaction".to_owned(), false.into());
+        }
+        steps.push(toml::Value::Table(table));
+    }
+    let mut packet = toml::Table::new();
+    packet.insert("macro".to_owned(), name.into());
+    packet.insert("step".to_owned(), steps.into());
+    write(folder, &packet.to_string(), &files)
+}
+
+/// Small letters, digits and dashes.
+fn slug(id: &str) -> String {
+    let stem = id.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".do");
+    let text: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    text.trim_matches('-').to_owned()
+}
+
+/// Writes a packet into a folder that holds none yet.
+fn write(folder: &Path, packet: &str, files: &[(String, String)]) -> Result<()> {
+    let named = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| Error::File { path, source }
+    };
+    let path = folder.join("packet.toml");
+    if path.exists() {
+        return Err(Error::BadInput(format!("{} is there already", path.display())));
+    }
+    std::fs::create_dir_all(folder).map_err(named(folder))?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(named(&path))?;
+    }
+    std::fs::write(&path, packet).map_err(named(&path))
+}
+
 /// SHA-256 over everything that the packet says and the text of each file that it names, in one order.
 fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
     let hash = |script: &Script| format!("{:x}", Sha256::digest(&script.text));

@@ -10,6 +10,7 @@ mod govern;
 mod hostile;
 mod life;
 mod permit;
+mod plan;
 mod pooler;
 mod protocol;
 mod reconcile;

@@ -9,7 +9,7 @@ use birthgate::rehearsal::{self, Live, Mutated, Options, Rehearsal, Rows, Verdic
 use futures_util::StreamExt;
 use testkit::Db;
 
-fn options() -> Options {
+pub fn options() -> Options {
     Options {
         rows: Rows::None,
         live: Live::AfterSandbox,
