@@ -25,14 +25,23 @@ pub struct Place {
 impl Place {
     /// Where these bytes of the text are.
     pub fn of(path: &str, text: &str, span: Range<usize>) -> Place {
-        let before = text.get(..span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place {
-            path: path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            span,
-        }
+        Lines::of(text).place(path, text, span)
+    }
+}
+
+/// Where the lines of a text begin, so that many places in it are found in one pass.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Lines {
+        let after = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Lines(std::iter::once(0).chain(after).collect())
+    }
+
+    fn place(&self, path: &str, text: &str, span: Range<usize>) -> Place {
+        let line = self.0.partition_point(|start| *start <= span.start).max(1);
+        let before = text.get(self.0[line - 1]..span.start).unwrap_or_default();
+        Place { path: path.to_owned(), line, column: before.chars().count() + 1, span }
     }
 }
 
@@ -106,8 +115,9 @@ impl Script {
         };
         // An editor's byte order mark is no SQL.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let lines = Lines::of(text);
         let problem = |span: Range<usize>, message: String| Problem {
-            place: Place::of(path, text, span),
+            place: lines.place(path, text, span),
             message,
         };
         if let Some(at) = too_deep(text) {
@@ -143,7 +153,7 @@ impl Script {
         }
         let statements = statements
             .into_iter()
-            .map(|(span, conduct)| Statement { place: Place::of(path, text, span), conduct })
+            .map(|(span, conduct)| Statement { place: lines.place(path, text, span), conduct })
             .collect();
         Ok(Script { path: path.to_owned(), text: text.to_owned(), statements })
     }
@@ -321,7 +331,8 @@ fn conduct(statement: &ast::Stmt) -> Conduct {
         }
         _ => {}
     }
-    let text = node.text().to_string().to_ascii_lowercase();
+    let mut text = node.text().to_string();
+    text.make_ascii_lowercase();
     if let Some(name) = ESCAPING_FUNCTIONS.iter().find(|name| calls(&text, name)) {
         return Conduct::Escapes(format!("{name} is not undone by ROLLBACK"));
     }

@@ -1,5 +1,5 @@
 -- What this transaction holds now, and whether it is still the same one.
-SELECT l.relation AS oid, l.mode, coalesce(c.relkind::text, '') AS kind, coalesce(c.relfilenode, 0) AS relfilenode,
+SELECT l.relation AS oid, l.mode, coalesce(c.relfilenode, 0) AS relfilenode,
        pg_current_xact_id_if_assigned()::text AS xid, (pg_current_wal_insert_lsn() - '0/0')::bigint AS wal
   FROM (SELECT 1) AS one
   LEFT JOIN pg_locks l ON l.pid = pg_backend_pid() AND l.locktype = 'relation' AND (l.relation >= 16384 OR l.relation IN (2613, 2995)) AND l.granted

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 use super::content::content;
-use super::session::{Failed, LEFT_THE_TRANSACTION, Session};
+use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
@@ -179,20 +179,19 @@ pub(super) async fn run(
     match outcome {
         Ok(Ok(())) => {}
         Ok(Err((step, failed))) => {
-            let verdict = match (&watched.cancelled, failed.sqlstate.as_deref()) {
-                (Some(_), _)
-                | (_, Some("55P03" | "57014" | "55P04" | "40001" | "40P01") | None) => {
-                    Verdict::Incomplete
-                }
-                _ => Verdict::Fail,
+            // Locks, time, and what one transaction alone cannot do: nothing that is wrong with the plan.
+            let circumstances = matches!(
+                failed.sqlstate.as_deref(),
+                Some("55P03" | "57014" | "57P01" | "55P04" | "40001" | "40P01")
+            );
+            let verdict = if failed.lost || watched.cancelled.is_some() || circumstances {
+                Verdict::Incomplete
+            } else {
+                Verdict::Fail
             };
             let why = watched.cancelled.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             rehearsal.reasons.push(Reason {
-                verdict: if failed.message == LEFT_THE_TRANSACTION {
-                    Verdict::Fail
-                } else {
-                    verdict
-                },
+                verdict,
                 step: Some(step),
                 place: Some(failed.place),
                 message: format!("in the live database: {}{why}", failed.message),

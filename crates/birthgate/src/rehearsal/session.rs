@@ -85,6 +85,7 @@ struct Notices {
 #[derive(Clone)]
 struct Relation {
     name: String,
+    kind: String,
     file: u32,
 }
 
@@ -107,6 +108,8 @@ pub(crate) struct Failed {
     pub place: Place,
     pub sqlstate: Option<String>,
     pub message: String,
+    /// Whether it was the connection that failed.
+    pub lost: bool,
 }
 
 impl Session {
@@ -167,7 +170,14 @@ impl Session {
         self.relations = rows
             .iter()
             .map(|row| {
-                (row.get("oid"), Relation { name: row.get("name"), file: row.get("relfilenode") })
+                (
+                    row.get("oid"),
+                    Relation {
+                        name: row.get("name"),
+                        kind: row.get("kind"),
+                        file: row.get("relfilenode"),
+                    },
+                )
             })
             .collect();
         self.held.clear();
@@ -199,13 +209,12 @@ impl Session {
             let Some(oid) = row.get::<_, Option<u32>>("oid") else { continue };
             // What is new in this transaction nobody else can wait for.
             let Some(known) = self.relations.get_mut(&oid) else { continue };
-            let (mode, kind, file): (String, String, u32) =
-                (row.get("mode"), row.get("kind"), row.get("relfilenode"));
+            let (mode, file): (String, u32) = (row.get("mode"), row.get("relfilenode"));
             if known.file != file && file != 0 && known.file != 0 {
                 rewrites.push(known.name.clone());
             }
             known.file = file;
-            let object = known.name.clone();
+            let (object, kind) = (known.name.clone(), known.kind.clone());
             if kind == "S" && mode == "RowExclusiveLock" {
                 self.sequences.insert(object.clone());
             }
@@ -244,7 +253,8 @@ impl Session {
             return Ok(Err(Failed {
                 place: statement.place.clone(),
                 sqlstate: None,
-                message: LEFT_THE_TRANSACTION.to_owned(),
+                message: "after it, its transaction was over".to_owned(),
+                lost: false,
             }));
         }
         let notices =
@@ -288,9 +298,6 @@ impl Session {
     }
 }
 
-/// Said of a statement after which the transaction is not the one that it began in.
-pub(crate) const LEFT_THE_TRANSACTION: &str = "after it, its transaction was over";
-
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -306,6 +313,7 @@ pub(crate) fn failed(
             place: statement.place.clone(),
             sqlstate: None,
             message: format!("the connection was lost: {source}"),
+            lost: true,
         };
     };
     let place = match db.position() {
@@ -323,5 +331,6 @@ pub(crate) fn failed(
         place,
         sqlstate: Some(db.code().code().to_owned()),
         message: format!("{}{detail}", db.message()),
+        lost: false,
     }
 }

@@ -40,6 +40,7 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
             place: last.place.clone(),
             sqlstate: Some(refusal.code.sqlstate().to_owned()),
             message: format!("a deferred constraint does not hold: {refusal}"),
+            lost: false,
         })),
         Err(error) => Err(error),
     }
@@ -48,8 +49,12 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
 /// Whether the query of a verify returns one true.
 pub(super) async fn verify(session: &Session, script: &Script) -> Option<Failed> {
     for statement in &script.statements {
-        let fail =
-            |message: String| Failed { place: statement.place.clone(), sqlstate: None, message };
+        let fail = |message: String| Failed {
+            place: statement.place.clone(),
+            sqlstate: None,
+            message,
+            lost: false,
+        };
         match session.client.rows(script.text_of(statement), &[]).await {
             Err(source) => return Some(failed(script, statement, &source)),
             Ok(rows) => match &rows[..] {
@@ -99,7 +104,7 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
         .locks
         .iter()
         .filter(|lock| {
-            matches!(lock.kind.as_str(), "r" | "m" | "")
+            matches!(lock.kind.as_str(), "r" | "m")
                 && !matches!(lock.mode.as_str(), "AccessShareLock" | "RowShareLock")
         })
         .map(|lock| lock.object.clone())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use birthgate::plan;
 use birthgate::private_server::Search;
-use birthgate::rehearsal::{self, Live, Mutated, Options, Rehearsal, Rows, Verdict};
+use birthgate::rehearsal::{self, Door, Live, Mutated, Options, Rehearsal, Rows, Verdict, Where};
 use futures_util::StreamExt;
 use testkit::Db;
 
@@ -315,4 +315,99 @@ async fn killed_at_any_moment_it_leaves_the_database_as_it_was_when_dumped() {
         () = async { db.sql(asleep).await } => {}
     }
     assert_eq!(before, db.seen_from_outside().await);
+}
+
+async fn rehearse_packet(
+    db: &Db,
+    packet: &str,
+    files: &[(&str, &str)],
+    options: &Options,
+) -> Rehearsal {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("packet.toml"), format!("macro = \"M\"\n{packet}")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let plan = plan::read(&[folder.path().to_owned()]).unwrap();
+    rehearsal::rehearse(&db.database("postgres"), &plan, options).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_step_that_shuts_a_door_is_found_when_dumped() {
+    let db = fixture().await;
+    db.sql("CREATE TABLE registry (code text, collection text, UNIQUE (code))").await;
+    let packet = "
+        [[step]]
+        id = 'composite'
+        do = 'composite.sql'
+        undo = 'composite.undo.sql'
+        [[step]]
+        id = 'drop-key'
+        do = 'drop.sql'
+        undo = 'drop.undo.sql'
+        [[step]]
+        id = 'harmless'
+        do = 'harmless.sql'
+        undo = 'harmless.undo.sql'
+        [[step]]
+        id = 'pivots'
+        do = 'pivots.sql'";
+    let files = [
+        (
+            "composite.sql",
+            "ALTER TABLE registry ADD CONSTRAINT registry_both UNIQUE (code, collection)",
+        ),
+        ("composite.undo.sql", "ALTER TABLE registry DROP CONSTRAINT registry_both"),
+        ("drop.sql", "ALTER TABLE registry DROP CONSTRAINT registry_code_key"),
+        ("drop.undo.sql", "ALTER TABLE registry ADD CONSTRAINT registry_code_key UNIQUE (code)"),
+        ("harmless.sql", "COMMENT ON TABLE registry IS 'of everything'"),
+        ("harmless.undo.sql", "COMMENT ON TABLE registry IS NULL"),
+        ("pivots.sql", "INSERT INTO registry VALUES ('P', 'a'), ('P', 'b')"),
+    ];
+    let before = db.seen_from_outside().await;
+    let rehearsal = rehearse_packet(&db, packet, &files, &options()).await;
+    assert_eq!(before, db.seen_from_outside().await);
+    assert_eq!(rehearsal.verdict, Verdict::Pass, "{rehearsal:#?}");
+    let doors: Vec<&Door> = rehearsal.steps.iter().map(|step| &step.door).collect();
+    let shut = Door::ShutBy { step: "pivots".to_owned() };
+    assert_eq!(doors, [&Door::TwoWay, &shut, &Door::TwoWay, &Door::OneWay]);
+    assert!(rehearsal.steps.iter().all(|step| step.seen == Where::Live), "{rehearsal:#?}");
+    assert!(
+        rehearsal.notes[0].contains("no way back was seen for pivots"),
+        "{:?}",
+        rehearsal.notes
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_does_not_verify_is_a_fail_when_dumped() {
+    let db = fixture().await;
+    let packet = "[[step]]\nid = 'a'\ndo = 'a.sql'\nverify = 'v.sql'";
+    for (verify, verdict) in [
+        ("SELECT count(*) = 1 FROM pg_class WHERE relname = 'x'", Verdict::Pass),
+        ("SELECT count(*) = 2 FROM pg_class WHERE relname = 'x'", Verdict::Fail),
+        ("SELECT true FROM pg_class WHERE relname = 'y'", Verdict::Fail),
+        ("SELECT NULL::boolean", Verdict::Fail),
+        ("SELECT 1", Verdict::Fail),
+    ] {
+        for live in [Live::AfterSandbox, Live::First] {
+            let files = [("a.sql", "CREATE TABLE x (a int)"), ("v.sql", verify)];
+            let said = rehearse_packet(&db, packet, &files, &Options { live, ..options() }).await;
+            assert_eq!(said.verdict, verdict, "{verify}: {said:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_label_used_by_a_later_step_is_seen_in_the_sandbox_only_when_dumped() {
+    let db = fixture().await;
+    let packet = "[[step]]\nid = 'add'\ndo = 'add.sql'\n[[step]]\nid = 'use'\ndo = 'use.sql'";
+    let files = [
+        ("add.sql", "ALTER TYPE mood ADD VALUE 'calm'"),
+        ("use.sql", "INSERT INTO child VALUES (3, 1, 'calm')"),
+    ];
+    let options = Options { rows: Rows::All, ..options() };
+    let said = rehearse_packet(&db, packet, &files, &options).await;
+    assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::None), "{said:#?}");
+    assert!(said.reasons[0].message.contains("unsafe use of new value"), "{said:#?}");
 }
