@@ -2,6 +2,7 @@
 
 mod births;
 mod permits;
+mod rehearse;
 mod report;
 mod server;
 mod side;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use births::Births;
 use permits::Permits;
+use rehearse::Rehearse;
 use report::Format;
 
 #[derive(Parser)]
@@ -39,6 +41,14 @@ enum Command {
         #[command(flatten)]
         permits: Permits,
     },
+    /// Rehearsals: what they cost above their bare steps, and fingerprints beside pg_dump
+    Rehearse {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        rehearse: Rehearse,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,6 +56,9 @@ async fn main() -> ExitCode {
     let (command, measured, format) = match Args::parse().command {
         Command::Births { format, births } => ("bench births", births.measure().await, format),
         Command::Permits { format, permits } => ("bench permits", permits.measure().await, format),
+        Command::Rehearse { format, rehearse } => {
+            ("bench rehearse", rehearse.measure().await, format)
+        }
     };
     match measured.and_then(|report| report.print(command, format)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,11 @@ impl Server {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let search = Search { path: std::env::split_paths(&path).collect(), ..Search::default() };
         // Autovacuum would come in the middle of somebody's run; each run begins with a VACUUM.
-        let settings = [("autovacuum", "off"), ("max_connections", "50")];
+        let settings = [
+            ("autovacuum", "off"),
+            ("max_connections", "50"),
+            ("max_locks_per_transaction", "1024"),
+        ];
         let options = Options {
             binaries: Binaries::find(&search).map_err(Error::from)?,
             folder: Folder::Temporary(std::env::temp_dir()),
@@ -31,9 +35,24 @@ impl Server {
         Ok(Server { server, root })
     }
 
+    /// A new database.
+    pub async fn empty_database(&self, name: &str) -> Result<()> {
+        run(&self.root, "making a database", &format!("CREATE DATABASE {name}")).await
+    }
+
+    /// How a database is reached, as its superuser.
+    pub fn reach(&self, database: &str) -> Result<Database> {
+        Ok(Database::new(self.server.config(database))?)
+    }
+
+    /// Where its socket is.
+    pub fn socket_folder(&self) -> &std::path::Path {
+        self.server.socket_folder()
+    }
+
     /// A new database with Birthgate and the governed table public.item.
     pub async fn database(&self, name: &str) -> Result<()> {
-        run(&self.root, "making a database", &format!("CREATE DATABASE {name}")).await?;
+        self.empty_database(name).await?;
         let mut root = self.connect(name, "postgres").await?;
         schema::init(&mut root).await?;
         run(&root, "making the table", include_str!("../sql/item.sql")).await?;

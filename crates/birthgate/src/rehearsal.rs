@@ -206,6 +206,8 @@ pub struct Rehearsal {
     /// Sequences that were moved by us in the live database.
     #[serde(skip)]
     own_sequences: BTreeSet<String>,
+    #[serde(skip)]
+    logs: content::Logs,
 }
 
 /// What the live database is.
@@ -255,6 +257,7 @@ impl Rehearsal {
             blocked_ms: 0.0,
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
+            logs: content::Logs::new(),
         }
     }
 
@@ -345,6 +348,11 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         if plan.steps[at].undo.is_none() {
             rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
         }
+    }
+    for table in &rehearsal.logs {
+        rehearsal.notes.push(format!(
+            "{table} gains rows by every change of the schema; no undo takes those back"
+        ));
     }
     rehearsal.judge();
     Ok(rehearsal)

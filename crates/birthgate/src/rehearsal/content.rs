@@ -1,6 +1,6 @@
 //! The rows of tables as one value each, by which an undo is shown to have brought them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
@@ -10,11 +10,23 @@ use crate::unprepared::Unprepared;
 /// The rows of each table, as a value that does not depend on their order.
 pub(crate) type Content = BTreeMap<String, String>;
 
+/// Tables in which changes of the schema leave a row each, as an audit's event trigger does. No undo takes
+/// these back, nor should it: of them only the rows are compared that were there before.
+pub(crate) type Logs = BTreeSet<String>;
+
+/// The logs, and the first transaction whose rows in them do not count.
+#[derive(Clone, Copy)]
+pub(crate) struct Since<'a> {
+    pub logs: &'a Logs,
+    pub xid: &'a str,
+}
+
 /// Reads the tables, with the settings that the text of a row depends on, and leaves these as they were.
 /// Within a transaction. A table that is not there has no content.
 pub(crate) async fn content(
     client: &Client,
-    tables: impl IntoIterator<Item = &String>,
+    tables: &[String],
+    since: Option<Since<'_>>,
 ) -> Result<Content> {
     const DOING: &str = "hashing the rows of touched tables";
     client.batch_execute("SAVEPOINT birthgate_content").await.doing(DOING)?;
@@ -23,7 +35,12 @@ pub(crate) async fn content(
     for table in tables {
         let there = client.one_row("SELECT to_regclass($1) IS NOT NULL", &[table]).await;
         if there.doing(DOING)?.get(0) {
-            let sql = include_str!("../../sql/rehearsal/content.sql").replace("{table}", table);
+            let sql = match since.filter(|since| since.logs.contains(table)) {
+                Some(since) => include_str!("../../sql/rehearsal/content_of_log.sql")
+                    .replace("{since}", since.xid),
+                None => include_str!("../../sql/rehearsal/content.sql").to_owned(),
+            };
+            let sql = sql.replace("{table}", table);
             let row = client.one_row(&sql, &[]).await.doing(DOING)?;
             content.insert(table.clone(), row.get(0));
         }

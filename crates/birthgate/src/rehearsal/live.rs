@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
 
-use super::content::content;
+use super::content::{Since, content};
 use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
@@ -164,9 +164,14 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome =
-        within(&mut session, &plan.steps[..count], options.live == super::Live::First, rehearsal)
-            .await;
+    let outcome = within(
+        &mut session,
+        &plan.steps[..count],
+        &xid,
+        options.live == super::Live::First,
+        rehearsal,
+    )
+    .await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     for who in &watched.blocked {
@@ -276,9 +281,15 @@ type Stopped = (String, Failed);
 async fn within(
     session: &mut Session,
     steps: &[Step],
+    xid: &str,
     without_sandbox: bool,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
+    if without_sandbox {
+        rehearsal.logs = steps::find_logs(session).await?;
+    }
+    let logs = rehearsal.logs.clone();
+    let since = Since { logs: &logs, xid };
     let mut befores: Vec<Before> = Vec::new();
     for (at, step) in steps.iter().enumerate() {
         if without_sandbox {
@@ -287,7 +298,7 @@ async fn within(
         let mut tables = rehearsal.steps[at].touched.clone();
         let before = Before {
             fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
-            content: content(&session.client, &tables).await?,
+            content: content(&session.client, &tables, Some(since)).await?,
         };
         let report = &mut rehearsal.steps[at];
         report.seen = Where::Live;
@@ -307,7 +318,8 @@ async fn within(
         if let Some(script) = &step.undo {
             session.command("SAVEPOINT birthgate_undo").await?;
             let undo =
-                steps::undo(session, script, |f, c| before.differs(f, c), &mut tables).await?;
+                steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since)
+                    .await?;
             session
                 .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
                 .await?;
@@ -324,7 +336,8 @@ async fn within(
             break;
         }
         let mut tables = rehearsal.steps[at].touched.clone();
-        let undo = steps::undo(session, script, |f, c| before.differs(f, c), &mut tables).await?;
+        let undo =
+            steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since).await?;
         if !undo.restores {
             blame(
                 rehearsal,

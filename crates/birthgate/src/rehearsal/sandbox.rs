@@ -8,7 +8,7 @@ use std::process::Command;
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
 
-use super::content::{Content, content};
+use super::content::{Content, Logs, Since, content};
 use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
@@ -78,9 +78,15 @@ impl Sandbox {
             session: Session::connect(&self.database).await?,
             befores: Vec::new(),
             content: Content::new(),
+            logs: Logs::new(),
+            xids: Vec::new(),
         };
         run.session.command("SET standard_conforming_strings = on").await?;
-        run.content = run.contents(None).await?;
+        run.session.watch_transaction("BEGIN").await?;
+        run.logs = steps::find_logs(&mut run.session).await?;
+        run.session.command("ROLLBACK").await?;
+        rehearsal.logs.clone_from(&run.logs);
+        run.content = run.contents(None, None).await?;
         let mut leaks = State::take(&run.session.client).await?;
         for (at, step) in plan.steps.iter().enumerate() {
             rehearsal.steps[at].seen = Where::Sandbox;
@@ -158,11 +164,18 @@ struct Run {
     befores: Vec<Before>,
     /// The rows of every table now.
     content: Content,
+    logs: Logs,
+    /// The first transaction that is not older than each step.
+    xids: Vec<String>,
 }
 
 impl Run {
     /// The rows of these tables, or of all.
-    async fn contents(&self, tables: Option<&[String]>) -> Result<Content> {
+    async fn contents(
+        &self,
+        tables: Option<&[String]>,
+        since: Option<Since<'_>>,
+    ) -> Result<Content> {
         let all: Vec<String>;
         let tables = match tables {
             Some(tables) => tables,
@@ -178,7 +191,7 @@ impl Run {
             }
         };
         self.session.command("BEGIN").await?;
-        let content = content(&self.session.client, tables).await?;
+        let content = content(&self.session.client, tables, since).await?;
         self.session.command("COMMIT").await?;
         Ok(content)
     }
@@ -191,6 +204,9 @@ impl Run {
     async fn forward(&mut self, step: &Step, report: &mut StepReport) -> Result<Option<Failed>> {
         let fingerprint = self.fingerprint().await?;
         self.befores.push(Before { fingerprint, content: self.content.clone() });
+        let row =
+            self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
+        self.xids.push(row.await.doing("beginning a step")?.get(0));
         if step.transaction {
             self.session.watch_transaction("BEGIN").await?;
         } else {
@@ -217,7 +233,7 @@ impl Run {
         if step.transaction {
             self.session.command("COMMIT").await?;
         }
-        let touched = self.contents(Some(&report.touched)).await?;
+        let touched = self.contents(Some(&report.touched), None).await?;
         self.content.extend(touched);
         Ok(None)
     }
@@ -270,6 +286,7 @@ impl Run {
                         .collect(),
                 },
                 &mut tables,
+                Since { logs: &self.logs, xid: &self.xids[at] },
             )
             .await?;
             self.session.command("ROLLBACK").await?;
@@ -305,6 +322,7 @@ impl Run {
                 self.session.watch_transaction("BEGIN").await?;
             }
             let done = perform(&mut self.session, script).await?;
+            let since = Since { logs: &self.logs, xid: &self.xids[at] };
             let differences = match done {
                 Ok(_) => {
                     if !alone {
@@ -312,7 +330,7 @@ impl Run {
                     }
                     let (fingerprint, content) = (
                         self.fingerprint().await?,
-                        self.contents(Some(&rehearsal.steps[at].touched)).await?,
+                        self.contents(Some(&rehearsal.steps[at].touched), Some(since)).await?,
                     );
                     self.befores[at].differs(&fingerprint, &content)
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::content::{Content, content, differing};
+use super::content::{Content, Logs, Since, content, differing};
 use super::session::{Failed, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
@@ -124,6 +124,7 @@ pub(super) async fn undo(
     script: &Script,
     differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
     tables: &mut Vec<String>,
+    since: Since<'_>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
     let mut report = UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new() };
@@ -141,10 +142,27 @@ pub(super) async fn undo(
         return Ok(report);
     }
     let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let content = content(&session.client, tables.iter()).await?;
+    let content = content(&session.client, tables, Some(since)).await?;
     report.differences = differs(&fingerprint, &content);
     report.restores = report.differences.is_empty();
     Ok(report)
+}
+
+/// Finds the logs of schema changes, within the transaction that is open. A role that may not make a schema
+/// finds none.
+pub(super) async fn find_logs(session: &mut Session) -> Result<Logs> {
+    let probe = include_str!("../../sql/rehearsal/probe.sql");
+    let script = Script::parse("probe.sql", probe.as_bytes()).map_err(Error::Unreadable)?;
+    session.command("SAVEPOINT birthgate_probe").await?;
+    let mut tables = Vec::new();
+    if let Ok(statements) = perform(session, &script).await? {
+        touch(&mut tables, &statements);
+    }
+    session
+        .command("ROLLBACK TO SAVEPOINT birthgate_probe; RELEASE SAVEPOINT birthgate_probe")
+        .await?;
+    session.rolled_back().await?;
+    Ok(tables.into_iter().collect())
 }
 
 /// Adds the tables that statements touched.

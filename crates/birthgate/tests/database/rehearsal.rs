@@ -411,3 +411,29 @@ async fn a_label_used_by_a_later_step_is_seen_in_the_sandbox_only_when_dumped() 
     assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::None), "{said:#?}");
     assert!(said.reasons[0].message.contains("unsafe use of new value"), "{said:#?}");
 }
+
+#[tokio::test]
+async fn a_log_of_schema_changes_is_no_undo_s_business_when_dumped() {
+    let db = fixture().await;
+    db.sql(
+        "CREATE TABLE audit (what text); INSERT INTO audit VALUES ('old');
+         CREATE FUNCTION audits() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES (tg_tag); END $$;
+         CREATE EVENT TRIGGER audits ON ddl_command_end EXECUTE FUNCTION audits()",
+    )
+    .await;
+    let does = "CREATE TABLE x (a int)";
+    for live in [Live::AfterSandbox, Live::First] {
+        let options = Options { live, ..options() };
+        let said = rehearse(&db, does, Some("DROP TABLE x"), &options).await.unwrap();
+        assert_eq!(said.verdict, Verdict::Pass, "{said:#?}");
+        assert!(
+            said.notes.iter().any(|note| note.starts_with("public.audit gains rows")),
+            "{said:#?}"
+        );
+        // The rows that were there before are.
+        let undo = "DROP TABLE x; UPDATE audit SET what = 'x' WHERE what = 'old'";
+        let options = Options { rows: Rows::All, ..options };
+        let said = rehearse(&db, does, Some(undo), &options).await.unwrap();
+        assert_eq!(said.verdict, Verdict::Fail, "{said:#?}");
+    }
+}

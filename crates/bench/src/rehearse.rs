@@ -1,0 +1,161 @@
+//! What a rehearsal costs above its bare steps, and a fingerprint beside `pg_dump --schema-only`.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use birthgate::fingerprint::{self, Scope};
+use birthgate::plan;
+use birthgate::private_server::Search;
+use birthgate::rehearsal::{self, Live, Options, Rows, Verdict};
+use clap::Args;
+use estate_kb_3a66 as estate;
+
+use crate::births::Result;
+use crate::report::{Bar, Report, Settings};
+use crate::server::{Server, run};
+
+/// The steps that are rehearsed on the estate, and what undoes each.
+const STEPS: [(&str, &str); 4] = [
+    ("CREATE TABLE bench_new (id bigint PRIMARY KEY, note text)", "DROP TABLE bench_new"),
+    (
+        "ALTER TABLE dot_tools ADD COLUMN bench_note text",
+        "ALTER TABLE dot_tools DROP COLUMN bench_note",
+    ),
+    ("CREATE FUNCTION bench_f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "DROP FUNCTION bench_f()"),
+    ("CREATE INDEX bench_i ON dot_tools (bench_note)", "DROP INDEX bench_i"),
+];
+
+/// What to measure.
+#[derive(Args)]
+pub struct Rehearse {
+    /// Runs that count, after one that does not
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Objects beside which the fingerprint is taken, in thousands
+    #[arg(long, default_value_t = 40)]
+    thousands: usize,
+    /// The part of the estate's rows
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+}
+
+impl Rehearse {
+    /// Measures everything.
+    pub async fn measure(&self) -> Result<Report> {
+        let server = Server::start().await?;
+        let mut report = Report::new(Settings {
+            fsync: server.setting("fsync").await?,
+            version: server.setting("server_version").await?,
+            runs: self.runs,
+            births: 0,
+            growth: 0,
+        });
+        self.fingerprints(&server, &mut report).await?;
+        self.overhead(&server, &mut report).await?;
+        server.stop().await?;
+        Ok(report)
+    }
+
+    async fn fingerprints(&self, server: &Server, report: &mut Report) -> Result<()> {
+        server.database("objects").await?;
+        let root = server.connect("objects", "postgres").await?;
+        eprintln!("making {} thousand objects", self.thousands);
+        for batch in 0..self.thousands * 125 / 500 {
+            let sql =
+                include_str!("../sql/objects.sql").replace("{from}", &(batch * 500).to_string());
+            run(&root, "making objects", &sql).await?;
+        }
+        run(&root, "analysing", "VACUUM ANALYZE").await?;
+        let (mut full, mut gate, mut count) = (Vec::new(), Vec::new(), 0);
+        let mut figures = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..=self.runs {
+            let dump = pg_dump(server, "objects")?;
+            let begun = Instant::now();
+            count = fingerprint::take(&root, &Scope::All).await?.objects.len();
+            let all = begun.elapsed().as_secs_f64();
+            let begun = Instant::now();
+            fingerprint::take(&root, &Scope::Gate).await?;
+            let gated = begun.elapsed().as_secs_f64();
+            eprintln!("run {number}: pg_dump {dump:.2} s, full {all:.2} s, gate {gated:.3} s");
+            if number > 0 {
+                full.push(dump / all);
+                gate.push(dump / gated);
+                figures.0.push(dump);
+                figures.1.push(all);
+                figures.2.push(gated);
+            }
+        }
+        let note = format!(
+            "{count} objects: pg_dump {:.2} s, full {:.2} s, gate {:.3} s",
+            crate::report::median(&figures.0),
+            crate::report::median(&figures.1),
+            crate::report::median(&figures.2)
+        );
+        report.add("pg_dump_vs_full_fingerprint", Bar::AtLeast(2.0), &full, note.clone());
+        report.add("pg_dump_vs_gate_fingerprint", Bar::AtLeast(20.0), &gate, note);
+        Ok(())
+    }
+
+    async fn overhead(&self, server: &Server, report: &mut Report) -> Result<()> {
+        server.empty_database("estate").await?;
+        let root = server.connect("estate", "postgres").await?;
+        eprintln!("building the estate");
+        estate::build(&root, self.scale, &mut |_, _, _| {}).await?;
+        let folder = tempfile::tempdir()?;
+        for (number, (does, undo)) in STEPS.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{number}_step.up.sql")), does)?;
+            std::fs::write(folder.path().join(format!("{number}_step.down.sql")), undo)?;
+        }
+        let plan = plan::read(&[folder.path().to_owned()])?;
+        let options = Options {
+            rows: Rows::None,
+            live: Live::First,
+            max_block: Duration::from_millis(500),
+            max_time: Duration::from_secs(60),
+            burns: Vec::new(),
+            search: Search::default(),
+            folder: std::env::temp_dir(),
+        };
+        let database = server.reach("estate")?;
+        let mut above = Vec::new();
+        for number in 0..=self.runs {
+            let begun = Instant::now();
+            run(&root, "running the bare steps", "BEGIN").await?;
+            for (does, _) in STEPS {
+                run(&root, "running the bare steps", does).await?;
+            }
+            run(&root, "running the bare steps", "ROLLBACK").await?;
+            let bare = begun.elapsed().as_secs_f64();
+            let begun = Instant::now();
+            let said = rehearsal::rehearse(&database, &plan, &options).await?;
+            let total = begun.elapsed().as_secs_f64();
+            if said.verdict != Verdict::Pass {
+                return Err(
+                    format!("the rehearsal says {:?}: {:?}", said.verdict, said.reasons).into()
+                );
+            }
+            eprintln!("run {number}: bare {bare:.3} s, rehearsed {total:.3} s");
+            if number > 0 {
+                above.push(total - bare);
+            }
+        }
+        let note = format!("seconds above {} bare steps, live, each with its undo", STEPS.len());
+        report.add("seconds_above_the_bare_steps", Bar::AtMost(0.5), &above, note);
+        Ok(())
+    }
+}
+
+/// How long pg_dump takes for the schema.
+fn pg_dump(server: &Server, database: &str) -> Result<f64> {
+    let begun = Instant::now();
+    let status = Command::new("pg_dump")
+        .args(["--schema-only", "--username=postgres", "--host"])
+        .arg(server.socket_folder())
+        .arg(database)
+        .stdout(Stdio::null())
+        .status()?;
+    match status.success() {
+        true => Ok(begun.elapsed().as_secs_f64()),
+        false => Err("pg_dump failed".into()),
+    }
+}
