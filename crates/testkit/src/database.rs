@@ -72,22 +72,71 @@ impl Db {
         tokio::task::spawn_blocking(move || server().copy(&from, &to, arguments)).await.unwrap();
     }
 
-    /// Everything in this database, and what of the server belongs to it, in words that pg_dump and
-    /// psql find: to compare with, from outside.
+    /// Everything in this database, and what of the server belongs to it, to be compared: the rows of the
+    /// catalogs as they are stored, the rows of every table, and where every sequence stands.
     pub async fn seen_from_outside(&self) -> String {
-        let name = self.name.clone();
-        let dump = tokio::task::spawn_blocking(move || server().dump(&name, &[])).await.unwrap();
-        let lines = dump.lines().filter(|line| !line.starts_with('\\') || *line == "\\.");
-        let rest: String = self
+        let dba = self.dba().await;
+        let mut seen = String::new();
+        for catalog in [
+            "pg_proc",
+            "pg_trigger",
+            "pg_constraint",
+            "pg_attribute",
+            "pg_attrdef",
+            "pg_policy",
+            "pg_description",
+            "pg_namespace",
+            "pg_type",
+            "pg_enum",
+            "pg_rewrite",
+            "pg_event_trigger",
+            "pg_extension",
+            "pg_index",
+            "pg_sequence",
+            "pg_depend",
+            "pg_default_acl",
+            "pg_largeobject",
+            "pg_publication",
+            "pg_cast",
+        ] {
+            let rows = format!(
+                "SELECT coalesce(md5(string_agg(c::text, E'\n' ORDER BY c::text)), '') FROM {catalog} AS c"
+            );
+            seen.push_str(&format!(
+                "{catalog} {}\n",
+                dba.query_one(&rows, &[]).await.unwrap().get::<_, &str>(0)
+            ));
+        }
+        // Of pg_class not what VACUUM, ANALYZE and the like write.
+        let relations = "SELECT relname::text, relkind::text, quote_ident(relnamespace::regnamespace::text) || '.' || quote_ident(relname),
+              concat_ws(' ', oid, relname, relnamespace, relowner, relkind, relpersistence, relrowsecurity, relreplident, relacl, reloptions, relfilenode)
+            FROM pg_class WHERE oid >= 16384 AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%' ORDER BY oid";
+        for row in dba.query(relations, &[]).await.unwrap() {
+            let (kind, name): (&str, &str) = (row.get(1), row.get(2));
+            let rows = match kind {
+                "r" => format!(
+                    "SELECT coalesce(md5(string_agg(t::text, E'\n' ORDER BY t::text)), '') FROM ONLY {name} AS t"
+                ),
+                "S" => format!("SELECT concat(last_value, is_called) FROM {name}"),
+                _ => "SELECT ''".to_owned(),
+            };
+            let rows: String = dba.query_one(&rows, &[]).await.unwrap().get(0);
+            seen.push_str(&format!(
+                "{} {} {rows}\n",
+                if kind == "S" { "SEQUENCE" } else { "relation" },
+                row.get::<_, &str>(3)
+            ));
+        }
+        let of_the_server: String = self
             .value(
                 "SELECT concat((SELECT array_agg(gid) FROM pg_prepared_xacts WHERE database = current_database()),
-                   (SELECT array_agg(slot_name) FROM pg_replication_slots WHERE database = current_database() OR database IS NULL),
+                   (SELECT array_agg(slot_name) FROM pg_replication_slots WHERE database = current_database()),
                    (SELECT array_agg(rolname::text) FROM pg_roles WHERE rolname LIKE '%escaped%'),
                    (SELECT array_agg(datname::text) FROM pg_database WHERE datname LIKE '%escaped%'),
                    (SELECT array_agg(objid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))",
             )
             .await;
-        lines.chain([rest.as_str()]).flat_map(|line| [line, "\n"]).collect()
+        seen + &of_the_server
     }
 
     pub fn config(&self, role: &str) -> tokio_postgres::Config {

@@ -39,13 +39,7 @@ impl Server {
             .enable_all()
             .build()
             .unwrap();
-        let search = Search {
-            major: std::env::var("BIRTHGATE_TEST_PG").ok().map(|major| major.parse().unwrap()),
-            cache: std::env::var_os("BIRTHGATE_TEST_CACHE")
-                .map_or("/var/cache/birthgate".into(), Into::into),
-            path: std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect(),
-            bin_dir: None,
-        };
+        let search = search();
         let options = Options {
             binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
             folder: Folder::Temporary(std::env::temp_dir()),
@@ -156,6 +150,17 @@ impl Server {
             outcome.unwrap();
         });
         name
+    }
+}
+
+/// Where programs of PostgreSQL are looked for, and of which version.
+pub fn search() -> Search {
+    Search {
+        major: std::env::var("BIRTHGATE_TEST_PG").ok().map(|major| major.parse().unwrap()),
+        cache: std::env::var_os("BIRTHGATE_TEST_CACHE")
+            .map_or("/var/cache/birthgate".into(), Into::into),
+        path: std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect(),
+        bin_dir: None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use birthgate::Error;
 use birthgate::plan::{self, Source, migrations, packet};
-use birthgate::{Error, rehearsal};
+use birthgate::rehearsal::{self, Live, Options};
 use testkit::Db;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -194,7 +195,7 @@ async fn a_place_in_a_file_of_dbmate_is_the_place_in_the_file() {
     )]);
     let db = Db::empty().await;
     let plan = plan::read(&[folder.path().to_owned()]).unwrap();
-    let options = crate::rehearsal::options();
+    let options = Options { live: Live::First, ..crate::rehearsal::options() };
     let said = rehearsal::rehearse(&db.database("postgres"), &plan, &options).await.unwrap();
     let place = said.reasons[0].place.clone().unwrap();
     assert_eq!(
