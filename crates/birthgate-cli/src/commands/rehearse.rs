@@ -1,10 +1,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use birthgate::Error;
 use birthgate::plan::{self, migrations};
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, Rows, StepReport, Verdict, Where,
 };
+
+use serde_json::{Value, json};
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
@@ -64,7 +67,21 @@ fn rows(text: &str) -> std::result::Result<Rows, String> {
 }
 
 pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Result {
-    let mut plan = plan::read(&args.paths)?;
+    let mut plan = match plan::read(&args.paths) {
+        Err(Error::Unreadable(problems)) => {
+            // Nothing was run, and the reader of a JSON document is to know that as well.
+            let reasons: Vec<Value> = problems
+                .iter()
+                .map(|problem| json!({ "verdict": "INCOMPLETE", "place": problem.place, "message": problem.message }))
+                .collect();
+            output.result(
+                "rehearse",
+                json!({ "verdict": "INCOMPLETE", "mutated": "none", "reasons": reasons, "steps": [] }),
+            )?;
+            return Err(Error::Unreadable(problems).into());
+        }
+        plan => plan?,
+    };
     let database = connection.database()?;
     if !args.applied_too {
         let client = database.connect().await?;

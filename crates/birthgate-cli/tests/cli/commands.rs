@@ -219,3 +219,67 @@ fn usage_errors_say_what_is_wrong() {
     birthgate(&["entity", "admit", "thing"]).expect(2);
     birthgate(&["no-such-command"]).expect(2);
 }
+
+#[test]
+fn a_change_is_rehearsed_and_a_difference_named() {
+    let user = User::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| -> String {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (before, after) = (path("before.json"), path("after.json"));
+    user.run_as("postgres", &["fingerprint", "take", "--out", &before]).expect(0);
+
+    let good = file("1.up.sql", "ALTER TABLE thing ADD COLUMN note text");
+    file("1.down.sql", "ALTER TABLE thing DROP COLUMN note");
+    let said = user.json_as("postgres", &["rehearse", &good]);
+    assert_eq!((&said["verdict"], &said["mutated"]), (&Value::from("PASS"), &Value::from("none")));
+    assert_eq!(said["entry"], said["exit"]);
+    let step = &said["steps"][0];
+    assert_eq!(
+        (&step["where"], &step["door"]["kind"]),
+        (&Value::from("live"), &Value::from("two-way"))
+    );
+    assert_eq!(step["locks"][0]["mode"], "AccessExclusiveLock");
+    for field in ["id", "why", "duration_ms", "rewrites", "undo", "statements"] {
+        assert!(!step[field].is_null(), "{field}: {step}");
+    }
+    assert!(said["leaks"].is_array() && said["blocked_ms"].is_number(), "{said}");
+
+    let bad = file("2.sql", "CREATE TABLE x (a int);\nCOMMIT;");
+    let ended = user.run_as("postgres", &["rehearse", &bad]).expect(3);
+    assert!(ended.stdout.contains("2.sql:2:1: COMMIT would end"), "{}", ended.stdout);
+    let part = file("3.sql", "CREATE INDEX CONCURRENTLY thing_name ON thing (name)");
+    user.run_as("postgres", &["rehearse", &part]).expect(4);
+    let markdown =
+        user.run_as("postgres", &["rehearse", &part, "--rows", "all", "--markdown"]).expect(0);
+    assert!(markdown.stdout.starts_with("### Rehearsal: PASS"), "{}", markdown.stdout);
+    let unreadable = file("4.sql", "\\i 3.sql");
+    let ended = user.run_as("postgres", &["--format", "json", "rehearse", &unreadable]).expect(4);
+    assert_eq!(ended.json()["result"]["verdict"], "INCOMPLETE");
+
+    user.run_as("postgres", &["fingerprint", "take", "--out", &after]).expect(0);
+    user.run_as("postgres", &["fingerprint", "diff", &before, &after]).expect(0);
+    user.sql("ALTER TABLE thing ALTER name SET DEFAULT 'n'");
+    user.run_as("postgres", &["fingerprint", "take", "--out", &after]).expect(0);
+    let ended = user.run_as("postgres", &["fingerprint", "diff", &before, &after]).expect(3);
+    assert!(
+        ended
+            .stdout
+            .contains("table public.thing: column name was 3 text, is 3 text DEFAULT 'n'::text"),
+        "{}",
+        ended.stdout
+    );
+
+    let packet = path("packet");
+    user.run_as("postgres", &["packet", "import", &good, &packet, "NOTE"]).expect(0);
+    let shown = user.json_as("postgres", &["packet", "show", &packet]);
+    assert_eq!(shown["macro"], "NOTE");
+    user.run_as("postgres", &["packet", "check", &packet]).expect(0);
+    assert_eq!(user.json_as("postgres", &["rehearse", &packet])["verdict"], "PASS");
+    let ended = user.run_as("postgres", &["packet", "check", &path("nowhere")]).expect(2);
+    assert!(ended.stderr.contains("nowhere"), "{}", ended.stderr);
+}

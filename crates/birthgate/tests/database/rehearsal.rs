@@ -184,7 +184,7 @@ async fn try_case(case: Case) -> Option<String> {
 }
 
 #[tokio::test]
-async fn hostile_scripts_are_judged_truly_when_dumped_before_and_after() {
+async fn hostile_scripts_are_judged_truly() {
     let only = std::env::var("BIRTHGATE_TEST_CASE").unwrap_or_default();
     let cases = cases(include_str!("rehearsal/hostile.txt"));
     assert!(cases.len() >= 100);
