@@ -232,6 +232,11 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
         for sql in OF_THE_REST {
             read(client, sql, &[], &mut objects).await?;
         }
+        let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;
+        if row.doing(DOING)?.get(0) {
+            read(client, include_str!("../sql/fingerprint/superuser.sql"), &[], &mut objects)
+                .await?;
+        }
     }
     Ok(Fingerprint::of(objects, absent))
 }

@@ -27,3 +27,8 @@ SELECT 'tablespace', quote_ident(t.spcname), jsonb_strip_nulls(jsonb_build_objec
 SELECT 'setting', s.name, jsonb_build_object('value', coalesce(s.reset_val, ''))
   FROM pg_settings s WHERE s.name IN ('session_replication_role', 'event_triggers', 'row_security', 'shared_preload_libraries', 'wal_level',
                                       'fsync', 'full_page_writes', 'allow_system_table_mods', 'max_prepared_transactions')
+ UNION ALL
+SELECT 'database', quote_ident(d.datname), jsonb_build_object('owner', pg_get_userbyid(d.datdba)) FROM pg_database d WHERE d.datname <> current_database()
+ UNION ALL
+SELECT 'comment', concat('on a shared object ', pg_describe_object(d.classoid, d.objoid, 0)), jsonb_build_object('text', d.description)
+  FROM pg_shdescription d WHERE d.objoid >= 16384

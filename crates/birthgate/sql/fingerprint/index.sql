@@ -5,6 +5,7 @@ SELECT 'index' AS kind, format('%I.%I', n.nspname, c.relname) AS identity,
          'unique', i.indisunique, 'immediate', i.indimmediate, 'primary', i.indisprimary,
          'clustered', CASE WHEN i.indisclustered THEN true END, 'replica identity', CASE WHEN i.indisreplident THEN true END,
          'owner', pg_get_userbyid(c.relowner),
+         'statistics', (SELECT string_agg(concat(a.attnum, ' ', a.attstattarget), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attstattarget >= 0),
          'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
          'partition of', (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid),
          'comment', obj_description(c.oid, 'pg_class'))) AS attributes

@@ -61,3 +61,27 @@ SELECT 'user mapping', format('%I on %I', coalesce(m.usename, 'public'), m.srvna
 SELECT 'default privileges', format('of %I in %s on %s', pg_get_userbyid(d.defaclrole), CASE d.defaclnamespace WHEN 0 THEN 'every schema' ELSE d.defaclnamespace::regnamespace::text END, d.defaclobjtype),
        jsonb_build_object('acl', d.defaclacl::text)
   FROM pg_default_acl d
+ UNION ALL
+-- Comments of what is not looked at as an object with attributes of its own.
+SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid), jsonb_build_object('text', d.description)
+  FROM pg_description d
+ WHERE d.classoid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass, 'pg_trigger'::regclass)
+   AND (d.objoid >= 16384 OR d.classoid = 'pg_namespace'::regclass)
+ UNION ALL
+SELECT 'security label', concat(pg_describe_object(l.classoid, l.objoid, l.objsubid), ' of ', l.provider), jsonb_build_object('label', l.label)
+  FROM pg_seclabel l
+ UNION ALL
+SELECT 'text search dictionary', d.oid::regdictionary::text, jsonb_strip_nulls(jsonb_build_object('owner', pg_get_userbyid(d.dictowner), 'options', d.dictinitoption,
+         'template', (SELECT tmplname FROM pg_ts_template WHERE oid = d.dicttemplate)))
+  FROM pg_ts_dict d WHERE d.oid >= 16384
+ UNION ALL
+SELECT 'conversion', format('%I.%I', n.nspname, c.conname), jsonb_build_object('function', c.conproc::text, 'default', c.condefault, 'owner', pg_get_userbyid(c.conowner))
+  FROM pg_conversion c JOIN pg_namespace n ON n.oid = c.connamespace WHERE c.oid >= 16384
+ UNION ALL
+SELECT 'access method', quote_ident(a.amname), jsonb_build_object('handler', a.amhandler::text, 'type', a.amtype) FROM pg_am a WHERE a.oid >= 16384
+ UNION ALL
+SELECT 'transform', concat(format_type(t.trftype, NULL), ' for ', l.lanname), jsonb_build_object('from', t.trffromsql::regprocedure::text, 'to', t.trftosql::regprocedure::text)
+  FROM pg_transform t JOIN pg_language l ON l.oid = t.trflang
+ UNION ALL
+SELECT 'operator family', format('%I.%I using %I', n.nspname, f.opfname, m.amname), jsonb_build_object('owner', pg_get_userbyid(f.opfowner))
+  FROM pg_opfamily f JOIN pg_namespace n ON n.oid = f.opfnamespace JOIN pg_am m ON m.oid = f.opfmethod WHERE f.oid >= 16384

@@ -1,5 +1,5 @@
--- Every table that has rows of its own, large objects among them.
+-- Every table that has rows of its own, large objects among them, and every sequence.
 SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind IN ('r', 'm') AND (c.oid >= 16384 OR c.oid IN (2613, 2995)) AND has_table_privilege(c.oid, 'SELECT')
+ WHERE c.relkind IN ('r', 'm', 'S') AND (c.oid >= 16384 OR c.oid IN (2613, 2995)) AND has_table_privilege(c.oid, 'SELECT')
    AND n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)' AND n.nspname <> 'birthgate_tripwire'
  ORDER BY 1

@@ -33,9 +33,13 @@ pub(crate) async fn content(
     client.batch_execute(include_str!("../../sql/fingerprint/pin.sql")).await.doing(DOING)?;
     let mut content = Content::new();
     for table in tables {
-        let there = client.one_row("SELECT to_regclass($1) IS NOT NULL", &[table]).await;
-        if there.doing(DOING)?.get(0) {
+        let kind = include_str!("../../sql/rehearsal/relkind.sql");
+        if let Some(row) = client.optional_row(kind, &[table]).await.doing(DOING)? {
+            let is_sequence = row.get::<_, &str>(0) == "S";
             let sql = match since.filter(|since| since.logs.contains(table)) {
+                _ if is_sequence => {
+                    include_str!("../../sql/rehearsal/content_of_sequence.sql").to_owned()
+                }
                 Some(since) => include_str!("../../sql/rehearsal/content_of_log.sql")
                     .replace("{since}", since.xid),
                 None => include_str!("../../sql/rehearsal/content.sql").to_owned(),

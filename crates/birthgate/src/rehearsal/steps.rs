@@ -104,8 +104,13 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
         .locks
         .iter()
         .filter(|lock| {
-            matches!(lock.kind.as_str(), "r" | "m")
-                && !matches!(lock.mode.as_str(), "AccessShareLock" | "RowShareLock")
+            let reads = matches!(lock.mode.as_str(), "AccessShareLock" | "RowShareLock");
+            match lock.kind.as_str() {
+                "r" | "m" => !reads,
+                // nextval and setval are no business of an undo: no ROLLBACK takes them back.
+                "S" => !reads && lock.mode != "RowExclusiveLock",
+                _ => false,
+            }
         })
         .map(|lock| lock.object.clone())
 }
