@@ -208,6 +208,9 @@ pub struct Rehearsal {
     own_sequences: BTreeSet<String>,
     #[serde(skip)]
     logs: content::Logs,
+    /// The objects that the plan changes, as the live database has shown.
+    #[serde(skip)]
+    changes: BTreeSet<String>,
 }
 
 /// What the live database is.
@@ -258,6 +261,7 @@ impl Rehearsal {
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
             logs: content::Logs::new(),
+            changes: BTreeSet::new(),
         }
     }
 

@@ -57,7 +57,9 @@ pub(super) async fn exit(
     // Our transaction is known to be aborted, and there is no other way from us into the catalogs: what
     // differs was committed by somebody else.
     for difference in &changed {
-        if touched.iter().any(|object| difference.object.ends_with(object.as_str())) {
+        let is_ours = rehearsal.changes.contains(&difference.object)
+            || touched.iter().any(|object| difference.object.ends_with(object.as_str()));
+        if is_ours {
             rehearsal.because(
                 Verdict::Incomplete,
                 None,
@@ -328,6 +330,12 @@ async fn within(
             rehearsal.steps[at].undo = Some(undo);
         }
         befores.push(before);
+    }
+    // What the plan changes is not to be changed by others meanwhile.
+    let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
+    let fingerprints = befores.iter().map(|before| &before.fingerprint);
+    for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
+        rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
     }
     // The whole way back.
     for (at, (step, before)) in steps.iter().zip(&befores).enumerate().rev() {

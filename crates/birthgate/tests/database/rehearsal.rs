@@ -252,21 +252,29 @@ async fn what_others_commit_meanwhile_disturbs_no_proof() {
     }
     // A table of the plan itself, changed by somebody else: that is no PASS.
     let options = Options { live: Live::First, ..options() };
-    let does = "SELECT pg_sleep(0.5); ALTER TABLE child ADD COLUMN note text";
-    let (changed, _) = tokio::join!(rehearse(&db, does, None, &options), async {
-        db.sql("DO $$ BEGIN FOR v_try IN 1..2000 LOOP
+    for (does, theirs) in [
+        (
+            "SELECT pg_sleep(0.5); ALTER TABLE child ADD COLUMN note text",
+            "ALTER TABLE child ADD COLUMN theirs text",
+        ),
+        (
+            "SELECT pg_sleep(0.5); ALTER FUNCTION secret() COST 7",
+            "ALTER FUNCTION secret() SECURITY INVOKER",
+        ),
+    ] {
+        let (changed, ()) = tokio::join!(rehearse(&db, does, None, &options), async {
+            db.sql("DO $$ BEGIN FOR v_try IN 1..2000 LOOP
                       PERFORM pg_stat_clear_snapshot();
                       EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.5)%' AND pid <> pg_backend_pid() AND datname = current_database());
                       PERFORM pg_sleep(0.005);
-                    END LOOP; END $$;
-                    ALTER TABLE child ADD COLUMN theirs text").await;
-    });
-    let changed = changed.unwrap();
-    assert_eq!(changed.verdict, Verdict::Incomplete, "{changed:#?}");
-    assert!(
-        format!("{:?}", changed.reasons).contains("somebody else changed what the plan touches"),
-        "{changed:#?}"
-    );
+                    END LOOP; END $$").await;
+            db.sql(theirs).await;
+        });
+        let changed = changed.unwrap();
+        assert_eq!(changed.verdict, Verdict::Incomplete, "{changed:#?}");
+        let said = format!("{:?}", changed.reasons);
+        assert!(said.contains("somebody else changed what the plan touches"), "{changed:#?}");
+    }
     for (end, task) in [rows, schema] {
         end.send(()).unwrap();
         assert!(task.await.unwrap().0 > 10);
