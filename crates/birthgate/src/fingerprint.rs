@@ -1,6 +1,6 @@
 //! The fingerprint of a database's objects: a Merkle hash with one root, one hash for each kind and one
 //! for each object. Equal objects have equal hashes on PostgreSQL 14 to 18. What a ROLLBACK does not
-//! bring back is not in it: see [`crate::state`].
+//! bring back is not in it: a rehearsal compares that apart.
 
 use std::collections::BTreeMap;
 use std::fmt;

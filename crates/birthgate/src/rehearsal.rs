@@ -7,6 +7,7 @@ mod sandbox;
 mod session;
 mod state;
 mod steps;
+mod trial;
 mod watcher;
 
 use std::collections::BTreeSet;
@@ -320,7 +321,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let mut clean = options.live == Live::First;
     if !refused && options.live != Live::First {
         clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
-            Ok(sandbox) => sandbox.run(plan, options, &mut rehearsal).await?,
+            Ok(sandbox) => trial::run(&sandbox, plan, options, &mut rehearsal).await?,
             Err(why) => {
                 rehearsal.because(
                     Verdict::Incomplete,

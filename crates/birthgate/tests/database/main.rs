@@ -5,6 +5,7 @@ mod admission;
 mod admit_many;
 mod bypass;
 mod estate;
+mod fingerprint;
 mod gate;
 mod govern;
 mod hostile;

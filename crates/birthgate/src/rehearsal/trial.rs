@@ -1,0 +1,323 @@
+//! A plan on its way through the sandbox: each step committed, each undo tried after it and after every later
+//! step, and at the end the whole way back.
+
+use std::collections::BTreeSet;
+
+use super::content::{Content, Logs, Since, content};
+use super::sandbox::Sandbox;
+use super::session::{Failed, Session};
+use super::state::State;
+use super::steps::{self, Before, constraints, perform, verify};
+use super::{Door, Lock, Options, Reason, Rehearsal, Rows, StepReport, Verdict, Where, live};
+use crate::error::{Doing, Result};
+use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::plan::{Plan, Step};
+use crate::script::Conduct;
+use crate::unprepared::Unprepared;
+
+/// Runs the whole plan; answers whether it was clean, so that the live database may be used.
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    plan: &Plan,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<bool> {
+    let before = rehearsal.reasons.len();
+    let mut run = Run {
+        session: Session::connect(&sandbox.database).await?,
+        befores: Vec::new(),
+        content: Content::new(),
+        logs: Logs::new(),
+        xids: Vec::new(),
+    };
+    run.session.command("SET standard_conforming_strings = on").await?;
+    run.session.watch_transaction("BEGIN").await?;
+    run.logs = steps::find_logs(&mut run.session).await?;
+    run.session.command("ROLLBACK").await?;
+    rehearsal.logs.clone_from(&run.logs);
+    run.content = run.contents(None, None).await?;
+    let mut leaks = State::take(&run.session.client).await?;
+    for (at, step) in plan.steps.iter().enumerate() {
+        rehearsal.steps[at].seen = Where::Sandbox;
+        "every step is run there first".clone_into(&mut rehearsal.steps[at].why);
+        let forward = run.forward(step, &mut rehearsal.steps[at]).await?;
+        let state = State::take(&run.session.client).await?;
+        note_leaks(&leaks, &state, step, options, rehearsal);
+        leaks = state;
+        if let Some(failed) = forward {
+            let depends_on_rows = matches!(options.rows, Rows::Some(_))
+                && failed.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"));
+            rehearsal.reasons.push(Reason {
+                verdict: if depends_on_rows { Verdict::Incomplete } else { Verdict::Fail },
+                step: Some(step.id.clone()),
+                place: Some(failed.place),
+                message: format!("in the sandbox: {}", failed.message),
+            });
+            return Ok(false);
+        }
+        run.try_undos(plan, at, rehearsal).await?;
+        let state = State::take(&run.session.client).await?;
+        note_leaks(&leaks, &state, step, options, rehearsal);
+        leaks = state;
+    }
+    run.way_back(plan, rehearsal).await?;
+    let clean = rehearsal.reasons.len() == before;
+    if !clean {
+        for step in &mut rehearsal.steps {
+            "the sandbox has something against the plan".clone_into(&mut step.why);
+        }
+    }
+    Ok(clean)
+}
+
+/// What a step, or an undo that was tried after it, would leave behind.
+fn note_leaks(
+    before: &State,
+    after: &State,
+    step: &Step,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) {
+    // ALTER SEQUENCE RESTART and TRUNCATE RESTART IDENTITY are undone by ROLLBACK.
+    let locks: Vec<Lock> = rehearsal.steps.iter().flat_map(|step| step.locks.clone()).collect();
+    let rewritten = |name: &String| {
+        let strong = |lock: &&Lock| {
+            matches!(lock.mode.as_str(), "ShareRowExclusiveLock" | "AccessExclusiveLock")
+        };
+        locks.iter().filter(strong).any(|lock| &lock.object == name)
+    };
+    for leak in before.diff(after) {
+        let may_burn = |name: &String| step.burns.contains(name) || options.burns.contains(name);
+        if leak.sequence.as_ref().is_some_and(|name| may_burn(name) || rewritten(name)) {
+            continue;
+        }
+        let tripped =
+            leak.sequence.as_deref().and_then(|name| name.strip_prefix("birthgate_tripwire."));
+        let (verdict, message) = match (&leak.sequence, tripped) {
+            (_, Some(name)) => {
+                (Verdict::Fail, format!("it calls {name}, whose effect ROLLBACK does not undo"))
+            }
+            (Some(_), None) => (
+                Verdict::Incomplete,
+                format!(
+                    "{} {}, and no ROLLBACK moves it back: declare it (burns), or leave it out",
+                    leak.object, leak.by
+                ),
+            ),
+            (None, None) => (Verdict::Fail, format!("{} {}", leak.object, leak.by)),
+        };
+        rehearsal.because(verdict, Some(&step.id), message);
+        if tripped.is_none() && !rehearsal.leaks.iter().any(|known| known.object == leak.object) {
+            rehearsal.leaks.push(leak);
+        }
+    }
+}
+
+/// The plan on its way through the sandbox.
+struct Run {
+    session: Session,
+    /// What the database was like before each step.
+    befores: Vec<Before>,
+    /// The rows of every table now.
+    content: Content,
+    logs: Logs,
+    /// The first transaction that is not older than each step.
+    xids: Vec<String>,
+}
+
+impl Run {
+    /// The rows of these tables, or of all.
+    async fn contents(
+        &self,
+        tables: Option<&[String]>,
+        since: Option<Since<'_>>,
+    ) -> Result<Content> {
+        let all: Vec<String>;
+        let tables = match tables {
+            Some(tables) => tables,
+            None => {
+                let rows = self
+                    .session
+                    .client
+                    .rows(include_str!("../../sql/rehearsal/tables.sql"), &[])
+                    .await
+                    .doing("listing the tables")?;
+                all = rows.iter().map(|row| row.get(0)).collect();
+                &all
+            }
+        };
+        self.session.command("BEGIN").await?;
+        let content = content(&self.session.client, tables, since).await?;
+        self.session.command("COMMIT").await?;
+        Ok(content)
+    }
+
+    async fn fingerprint(&self) -> Result<Fingerprint> {
+        fingerprint::take(&self.session.client, &Scope::All).await
+    }
+
+    /// Runs a step and commits it; answers what went wrong.
+    async fn forward(&mut self, step: &Step, report: &mut StepReport) -> Result<Option<Failed>> {
+        let fingerprint = self.fingerprint().await?;
+        self.befores.push(Before { fingerprint, content: self.content.clone() });
+        let row =
+            self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
+        self.xids.push(row.await.doing("beginning a step")?.get(0));
+        if step.transaction {
+            self.session.watch_transaction("BEGIN").await?;
+        } else {
+            self.session.watch_single_statements().await?;
+        }
+        let done = perform(&mut self.session, &step.does).await?;
+        let mut failed = match done {
+            Ok(statements) => {
+                report.fill(statements);
+                None
+            }
+            Err(failed) => Some(failed),
+        };
+        if step.transaction && failed.is_none() {
+            failed = constraints(&self.session, &step.does).await?;
+        }
+        if let (None, Some(script)) = (&failed, &step.verify) {
+            failed = verify(&self.session, script).await;
+        }
+        if failed.is_some() {
+            self.session.command("ROLLBACK").await?;
+            return Ok(failed);
+        }
+        if step.transaction {
+            self.session.command("COMMIT").await?;
+        }
+        if step.transaction {
+            let touched = self.contents(Some(&report.touched), None).await?;
+            self.content.extend(touched);
+        } else {
+            // Its locks are gone already: every table is looked at, and what differs was touched.
+            let now = self.contents(None, None).await?;
+            let changed = now.iter().filter(|(table, rows)| self.content.get(*table) != Some(rows));
+            report.touched = changed.map(|(table, _)| table.clone()).collect();
+            self.content = now;
+        }
+        Ok(None)
+    }
+
+    /// Tries the undo of each step that is done, in a transaction that is rolled back.
+    async fn try_undos(
+        &mut self,
+        plan: &Plan,
+        done: usize,
+        rehearsal: &mut Rehearsal,
+    ) -> Result<()> {
+        let mut fingerprints: Vec<&Fingerprint> =
+            self.befores.iter().map(|before| &before.fingerprint).collect();
+        let now = self.fingerprint().await?;
+        fingerprints.push(&now);
+        let changed: Vec<BTreeSet<String>> = fingerprints
+            .windows(2)
+            .map(|pair| pair[0].diff(pair[1]).into_iter().map(|one| one.object).collect())
+            .collect();
+        drop(fingerprints);
+        for at in (0..=done).rev() {
+            let Some(script) = &plan.steps[at].undo else {
+                rehearsal.steps[at].door = Door::OneWay;
+                continue;
+            };
+            if !matches!(rehearsal.steps[at].door, Door::Unknown | Door::TwoWay) {
+                continue;
+            }
+            if script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_))) {
+                continue;
+            }
+            let before = &self.befores[at];
+            // What later steps changed as well is not this undo's to bring back.
+            let later: BTreeSet<&String> = changed[at + 1..].iter().flatten().collect();
+            let own: BTreeSet<&String> =
+                changed[at].iter().filter(|object| !later.contains(object)).collect();
+            let mut tables = rehearsal.steps[at].touched.clone();
+            self.session.watch_transaction("BEGIN").await?;
+            let undo = steps::undo(
+                &mut self.session,
+                script,
+                |fingerprint, content| match at == done {
+                    true => before.differs(fingerprint, content),
+                    false => before
+                        .fingerprint
+                        .diff(fingerprint)
+                        .into_iter()
+                        .filter(|one| own.contains(&one.object))
+                        .map(|one| one.to_string())
+                        .collect(),
+                },
+                &mut tables,
+                Since { logs: &self.logs, xid: &self.xids[at] },
+            )
+            .await?;
+            self.session.command("ROLLBACK").await?;
+            let report = &mut rehearsal.steps[at];
+            report.touched = tables;
+            match (undo.restores, at == done) {
+                (true, _) => report.door = Door::TwoWay,
+                (false, true) => report.door = Door::OneWay,
+                (false, false) => {
+                    report.door = Door::ShutBy { step: plan.steps[done].id.clone() };
+                }
+            }
+            if at == done {
+                live::blame(rehearsal, at, &undo.differences, "its undo, in the sandbox, leaves");
+                rehearsal.steps[at].undo = Some(undo);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes everything from the end, for good, as far as there is a way.
+    async fn way_back(&mut self, plan: &Plan, rehearsal: &mut Rehearsal) -> Result<()> {
+        for (at, step) in plan.steps.iter().enumerate().rev() {
+            let Some(script) = &step.undo else { return Ok(()) };
+            if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
+                return Ok(());
+            }
+            let alone =
+                script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)));
+            if alone {
+                self.session.watch_single_statements().await?;
+            } else {
+                self.session.watch_transaction("BEGIN").await?;
+            }
+            let done = perform(&mut self.session, script).await?;
+            let since = Since { logs: &self.logs, xid: &self.xids[at] };
+            let differences = match done {
+                Ok(_) => {
+                    if !alone {
+                        self.session.command("COMMIT").await?;
+                    }
+                    let tables = (!alone).then_some(&rehearsal.steps[at].touched[..]);
+                    let fingerprint = self.fingerprint().await?;
+                    let content = self.contents(tables, Some(since)).await?;
+                    self.befores[at].differs(&fingerprint, &content)
+                }
+                Err(failed) => {
+                    self.session.command("ROLLBACK").await?;
+                    vec![format!("{}: {}", failed.place, failed.message)]
+                }
+            };
+            let restores = differences.is_empty();
+            live::blame(
+                rehearsal,
+                at,
+                &differences,
+                "on the way back in the sandbox, its undo leaves",
+            );
+            let report = &mut rehearsal.steps[at];
+            if report.undo.is_none() {
+                report.door = if restores { Door::TwoWay } else { Door::OneWay };
+                report.undo = Some(super::UndoReport { restores, duration_ms: 0.0, differences });
+            }
+            if !restores {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
