@@ -128,6 +128,9 @@ pub struct UndoReport {
     pub duration_ms: f64,
     /// What it did not bring back, or why it did not run.
     pub differences: Vec<String>,
+    /// Whether it did not run because of locks or the like: then nothing is known against it.
+    #[serde(skip)]
+    unseen: bool,
 }
 
 /// The way back through a step.

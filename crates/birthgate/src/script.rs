@@ -163,6 +163,11 @@ impl Script {
         &self.text[statement.place.span.clone()]
     }
 
+    /// Whether a statement of it runs only outside of a transaction.
+    pub fn leaves_the_transaction(&self) -> bool {
+        self.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)))
+    }
+
     /// Without a BEGIN at its beginning and the COMMIT at its end: many tools' files carry their own
     /// transaction, which is then the rehearsal's.
     pub fn unwrapped(mut self) -> Script {

@@ -9,11 +9,12 @@ use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
-use super::{Facts, Mutated, Options, Reason, Rehearsal, Verdict, Where};
+use super::{Facts, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where};
 use crate::database::Database;
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::{Plan, Rehearse, Step};
+use crate::script::Script;
 use crate::unprepared::Unprepared;
 
 /// The live database before the rehearsal.
@@ -69,7 +70,16 @@ pub(super) async fn exit(
     }
     rehearsal.concurrent = changed;
 
-    let moved = entry.state.diff(&State::take(client).await?);
+    let state = State::take(client).await?;
+    for sequence in &rehearsal.own_sequences.clone() {
+        if !state.sees(sequence) {
+            rehearsal.mutated = Mutated::Unknown;
+            let message =
+                format!("it moves the sequence {sequence}, whose position this role may not see");
+            rehearsal.because(Verdict::Incomplete, None, message);
+        }
+    }
+    let moved = entry.state.diff(&state);
     let (ours, others): (Vec<_>, Vec<_>) =
         moved.into_iter().partition(|leak| match &leak.sequence {
             // nextval and setval leave a lock until the transaction's end: without it, it was somebody else.
@@ -184,17 +194,20 @@ pub(super) async fn run(
     rehearsal.own_sequences.append(&mut session.sequences);
     drop(session);
     match outcome {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => {
+            // The cancel may have come too late to end anything; unwatched it was all the same.
+            if let Some(why) = watched.cancelled {
+                rehearsal.because(
+                    Verdict::Incomplete,
+                    None,
+                    format!("in the live database: {why}"),
+                );
+            }
+        }
         Ok(Err((step, failed))) => {
-            // Locks, time, and what one transaction alone cannot do: nothing that is wrong with the plan.
-            let circumstances = matches!(
-                failed.sqlstate.as_deref(),
-                Some("55P03" | "57014" | "57P01" | "55P04" | "40001" | "40P01")
-            );
-            let verdict = if failed.lost || watched.cancelled.is_some() || circumstances {
-                Verdict::Incomplete
-            } else {
-                Verdict::Fail
+            let verdict = match watched.cancelled.is_some() || failed.is_circumstance() {
+                true => Verdict::Incomplete,
+                false => Verdict::Fail,
             };
             let why = watched.cancelled.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             rehearsal.reasons.push(Reason {
@@ -269,6 +282,8 @@ fn stays(step: &Step, hurting_ms: f64, options: &Options) -> Option<String> {
     let budget = options.max_block.as_secs_f64() * 1e3;
     if !step.transaction {
         Some("it runs outside of a transaction".to_owned())
+    } else if step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
+        Some("its undo runs outside of a transaction".to_owned())
     } else if step.rehearse == Rehearse::Sandbox {
         Some("the packet says so".to_owned())
     } else if step.rehearse == Rehearse::Auto && hurting_ms > budget {
@@ -326,7 +341,7 @@ async fn within(
                 .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
                 .await?;
             session.rolled_back().await?;
-            blame(rehearsal, at, &undo.differences, "its undo, in the live database, leaves");
+            blame(rehearsal, at, &undo, "its undo, in the live database, leaves");
             rehearsal.steps[at].undo = Some(undo);
         }
         befores.push(before);
@@ -347,12 +362,7 @@ async fn within(
         let undo =
             steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since).await?;
         if !undo.restores {
-            blame(
-                rehearsal,
-                at,
-                &undo.differences,
-                "on the way back from the end, its undo leaves",
-            );
+            blame(rehearsal, at, &undo, "on the way back from the end, its undo leaves");
             break;
         }
     }
@@ -377,16 +387,17 @@ async fn learn(session: &mut Session, step: &Step) -> Result<Vec<String>> {
     Ok(tables)
 }
 
-/// An undo that does not bring back what was, is a FAIL.
-pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, differences: &[String], what: &str) {
-    if differences.is_empty() {
+/// An undo that does not bring back what was, is a FAIL; one that could not run says nothing.
+pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, undo: &UndoReport, what: &str) {
+    if undo.restores {
         return;
     }
     let id = rehearsal.steps[at].id.clone();
-    let more = match differences.len() {
+    let told = undo.differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    let more = match undo.differences.len() {
         0..=3 => String::new(),
         count => format!("; and {} more", count - 3),
     };
-    let told = differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-    rehearsal.because(Verdict::Fail, Some(&id), format!("{what}: {told}{more}"));
+    let verdict = if undo.unseen { Verdict::Incomplete } else { Verdict::Fail };
+    rehearsal.because(verdict, Some(&id), format!("{what}: {told}{more}"));
 }

@@ -176,7 +176,7 @@ async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) ->
 
 /// How libpq reaches the same server. A password goes by the environment, where no other user sees it.
 fn environment(live: &Database) -> BTreeMap<&'static str, String> {
-    use tokio_postgres::config::Host;
+    use tokio_postgres::config::{Host, SslMode};
     let config = live.config();
     let mut variables = BTreeMap::new();
     let host = config.get_hosts().first().map(|host| match host {
@@ -184,6 +184,12 @@ fn environment(live: &Database) -> BTreeMap<&'static str, String> {
         Host::Unix(path) => path.display().to_string(),
     });
     variables.extend(host.map(|host| ("PGHOST", host)));
+    let tls = match config.get_ssl_mode() {
+        SslMode::Disable => "disable",
+        SslMode::Require => "require",
+        _ => "prefer",
+    };
+    variables.insert("PGSSLMODE", tls.to_owned());
     let address = config.get_hostaddrs().first().map(ToString::to_string);
     variables.extend(address.map(|address| ("PGHOSTADDR", address)));
     variables.extend(config.get_ports().first().map(|port| ("PGPORT", port.to_string())));

@@ -112,6 +112,15 @@ pub(crate) struct Failed {
     pub lost: bool,
 }
 
+impl Failed {
+    /// Whether locks, time, the connection, or what one transaction alone cannot do were in the way: nothing
+    /// that is wrong with the plan.
+    pub fn is_circumstance(&self) -> bool {
+        let circumstances = ["55P03", "57014", "57P01", "55P04", "40001", "40P01"];
+        self.lost || self.sqlstate.as_deref().is_some_and(|code| circumstances.contains(&code))
+    }
+}
+
 impl Session {
     /// A connection of its own, to be discarded afterwards.
     pub async fn connect(database: &Database) -> Result<Session> {

@@ -35,6 +35,11 @@ impl State {
         ))
     }
 
+    /// Whether the position of a sequence is known.
+    pub fn sees(&self, sequence: &str) -> bool {
+        self.0.contains_key(&("sequence".to_owned(), sequence.to_owned()))
+    }
+
     /// What differs afterwards. A sequence that is new or gone is in the fingerprint.
     pub fn diff(&self, after: &State) -> Vec<Leak> {
         let keys: BTreeSet<&(String, String)> = self.0.keys().chain(after.0.keys()).collect();

@@ -132,17 +132,20 @@ pub(super) async fn undo(
     since: Since<'_>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
-    let mut report = UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new() };
+    let mut report =
+        UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
     let told = |failed: Failed| vec![format!("{}: {}", failed.place, failed.message)];
     match perform(session, script).await? {
         Ok(statements) => touch(tables, &statements),
         Err(failed) => {
+            report.unseen = failed.is_circumstance();
             report.differences = told(failed);
             return Ok(report);
         }
     }
     report.duration_ms = milliseconds(begun.elapsed());
     if let Some(failed) = constraints(session, script).await? {
+        report.unseen = failed.is_circumstance();
         report.differences = told(failed);
         return Ok(report);
     }

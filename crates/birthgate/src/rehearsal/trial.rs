@@ -8,11 +8,12 @@ use super::sandbox::Sandbox;
 use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
-use super::{Door, Lock, Options, Reason, Rehearsal, Rows, StepReport, Verdict, Where, live};
+use super::{
+    Door, Lock, Options, Reason, Rehearsal, Rows, StepReport, UndoReport, Verdict, Where, live,
+};
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::{Plan, Step};
-use crate::script::Conduct;
 use crate::unprepared::Unprepared;
 
 /// Runs the whole plan; answers whether it was clean, so that the live database may be used.
@@ -61,6 +62,9 @@ pub(super) async fn run(
         leaks = state;
     }
     run.way_back(plan, rehearsal).await?;
+    if let Some(step) = plan.steps.last() {
+        note_leaks(&leaks, &State::take(&run.session.client).await?, step, options, rehearsal);
+    }
     let clean = rehearsal.reasons.len() == before;
     if !clean {
         for step in &mut rehearsal.steps {
@@ -188,8 +192,6 @@ impl Run {
         }
         if step.transaction {
             self.session.command("COMMIT").await?;
-        }
-        if step.transaction {
             let touched = self.contents(Some(&report.touched), None).await?;
             self.content.extend(touched);
         } else {
@@ -226,7 +228,7 @@ impl Run {
             if !matches!(rehearsal.steps[at].door, Door::Unknown | Door::TwoWay) {
                 continue;
             }
-            if script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_))) {
+            if script.leaves_the_transaction() {
                 continue;
             }
             let before = &self.befores[at];
@@ -264,7 +266,7 @@ impl Run {
                 }
             }
             if at == done {
-                live::blame(rehearsal, at, &undo.differences, "its undo, in the sandbox, leaves");
+                live::blame(rehearsal, at, &undo, "its undo, in the sandbox, leaves");
                 rehearsal.steps[at].undo = Some(undo);
             }
         }
@@ -278,8 +280,7 @@ impl Run {
             if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
                 return Ok(());
             }
-            let alone =
-                script.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)));
+            let alone = script.leaves_the_transaction();
             if alone {
                 self.session.watch_single_statements().await?;
             } else {
@@ -303,16 +304,12 @@ impl Run {
                 }
             };
             let restores = differences.is_empty();
-            live::blame(
-                rehearsal,
-                at,
-                &differences,
-                "on the way back in the sandbox, its undo leaves",
-            );
+            let undo = UndoReport { restores, duration_ms: 0.0, differences, unseen: false };
+            live::blame(rehearsal, at, &undo, "on the way back in the sandbox, its undo leaves");
             let report = &mut rehearsal.steps[at];
             if report.undo.is_none() {
                 report.door = if restores { Door::TwoWay } else { Door::OneWay };
-                report.undo = Some(super::UndoReport { restores, duration_ms: 0.0, differences });
+                report.undo = Some(undo);
             }
             if !restores {
                 return Ok(());

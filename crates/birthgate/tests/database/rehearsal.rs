@@ -469,3 +469,30 @@ async fn a_log_of_schema_changes_is_no_undo_s_business() {
         assert_eq!(said.verdict, Verdict::Fail, "{said:#?}");
     }
 }
+
+#[tokio::test]
+async fn an_undo_that_finds_no_lock_is_not_blamed() {
+    let db = fixture().await;
+    let holder = db.dba().await;
+    holder.batch_execute("BEGIN; SELECT FROM late").await.unwrap();
+    let undo = "LOCK TABLE late IN ACCESS EXCLUSIVE MODE; DROP TABLE x";
+    let options = Options { live: Live::First, ..options() };
+    let said = rehearse(&db, "CREATE TABLE x (a int)", Some(undo), &options).await.unwrap();
+    assert_eq!(said.verdict, Verdict::Incomplete, "{said:#?}");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let said = rehearse(&db, "CREATE TABLE x (a int)", Some(undo), &options).await.unwrap();
+    assert_eq!(said.verdict, Verdict::Pass, "{said:#?}");
+}
+
+#[tokio::test]
+async fn a_sequence_that_the_role_may_not_see_is_no_pass() {
+    let db = fixture().await;
+    db.sql("CREATE FUNCTION hidden() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$ SELECT nextval('public.loose') $$").await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.sql");
+    std::fs::write(&path, "SELECT hidden()").unwrap();
+    let plan = plan::read(&[path]).unwrap();
+    let options = Options { live: Live::First, ..options() };
+    let said = rehearsal::rehearse(&db.database("app"), &plan, &options).await.unwrap();
+    assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::Unknown), "{said:#?}");
+}
