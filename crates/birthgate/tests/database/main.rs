@@ -4,6 +4,7 @@
 mod admission;
 mod admit_many;
 mod bypass;
+mod dice;
 mod estate;
 mod fingerprint;
 mod gate;

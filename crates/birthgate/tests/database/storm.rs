@@ -8,26 +8,17 @@ use birthgate::registry;
 use testkit::{Db, Server, connect};
 use tokio_postgres::{Client, Config};
 
+use crate::dice::Dice;
+
 const CLIENTS: u64 = 6;
 
-/// A small generator of our own, so that a storm is known by its number.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % most
-    }
-
-    fn code(&mut self) -> String {
-        format!("S-{}", self.below(transactions()))
-    }
+fn code(dice: &mut Dice) -> String {
+    format!("S-{}", dice.below(transactions()))
 }
 
 /// One statement of a transaction.
 fn statement(dice: &mut Dice) -> String {
-    let (code, other) = (dice.code(), dice.code());
+    let (code, other) = (code(dice), code(dice));
     match dice.below(16) {
         0..=4 => format!(
             "INSERT INTO thing (code) SELECT '{code}' FROM birthgate.permit_hold('thing', '{code}')"

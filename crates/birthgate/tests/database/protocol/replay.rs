@@ -4,20 +4,11 @@
 use testkit::Db;
 use tokio_postgres::Client;
 
+use crate::dice::Dice;
+
 use super::model::{Action, CLIENTS, ENTITIES, Outcome, Protocol, State, World};
 
 const STEPS: usize = 40;
-
-/// A small generator of our own: a walk is known by its number, and is the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % most
-    }
-}
 
 struct Real {
     db: Db,
