@@ -2,6 +2,7 @@
 //! that only its user (and root) can open, and gone when we are.
 
 mod binaries;
+mod cluster;
 mod error;
 mod leftovers;
 mod npm;

@@ -324,7 +324,11 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let mut clean = options.live == Live::First;
     if !refused && options.live != Live::First {
         clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
-            Ok(sandbox) => trial::run(&sandbox, plan, options, &mut rehearsal).await?,
+            Ok(sandbox) => {
+                let clean = trial::run(&sandbox, plan, options, &mut rehearsal).await;
+                sandbox.end().await;
+                clean?
+            }
             Err(why) => {
                 rehearsal.because(
                     Verdict::Incomplete,

@@ -44,6 +44,7 @@ impl Server {
             binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable,
+            cache: Some(search.cache),
             settings: settings
                 .iter()
                 .chain(&[("max_connections", "250")])
@@ -157,10 +158,17 @@ impl Server {
 pub fn search() -> Search {
     Search {
         major: std::env::var("BIRTHGATE_TEST_PG").ok().map(|major| major.parse().unwrap()),
-        cache: std::env::var_os("BIRTHGATE_TEST_CACHE")
-            .map_or("/var/cache/birthgate".into(), Into::into),
+        cache: std::env::var_os("BIRTHGATE_TEST_CACHE").map_or_else(cache, Into::into),
         path: std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect(),
         bin_dir: None,
+    }
+}
+
+/// Root's own folders are shut to the user who runs its servers.
+fn cache() -> std::path::PathBuf {
+    match std::env::var_os("HOME").filter(|home| home != "/root") {
+        Some(home) => std::path::Path::new(&home).join(".cache/birthgate"),
+        None => "/var/cache/birthgate".into(),
     }
 }
 

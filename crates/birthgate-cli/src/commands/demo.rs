@@ -90,7 +90,8 @@ fn start_server(args: &Args) -> Result<impl Future<Output = Result<PrivateServer
         Some(folder) => Folder::Kept(folder.clone()),
         None => Folder::Temporary(std::env::temp_dir()),
     };
-    let options = Options { binaries, folder, disposable: false, settings: Vec::new() };
+    let options =
+        Options { binaries, folder, disposable: false, cache: None, settings: Vec::new() };
     Ok(async move {
         let server = PrivateServer::start(options).await?;
         step.end();

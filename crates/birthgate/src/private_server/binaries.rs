@@ -40,6 +40,8 @@ pub struct Binaries {
     pub bin_dir: PathBuf,
     /// The major version.
     pub major: u32,
+    /// The whole version, such as `15.18`.
+    pub version: String,
     /// How they were found.
     pub source: Source,
 }
@@ -101,15 +103,15 @@ pub(super) fn inspect(bin_dir: &Path, source: Source) -> Option<Binaries> {
         return None;
     }
     let output = Command::new(bin_dir.join("postgres")).arg("--version").output().ok()?;
-    let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
-    Some(Binaries { bin_dir: bin_dir.to_owned(), major, source })
+    let (version, major) = parse_version(&String::from_utf8_lossy(&output.stdout))?;
+    Some(Binaries { bin_dir: bin_dir.to_owned(), major, version, source })
 }
 
 /// Reads `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`; betas say `18beta1`.
-fn parse_major(version: &str) -> Option<u32> {
-    let number = version.split_whitespace().nth(2)?;
-    let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
+fn parse_version(said: &str) -> Option<(String, u32)> {
+    let version = said.split_whitespace().nth(2)?;
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    Some((version.replace('/', "-"), digits.parse().ok()?))
 }
 
 fn installed(path: &[PathBuf]) -> Vec<Binaries> {
@@ -142,7 +144,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{Binaries, Error, Search, parse_major};
+    use super::{Binaries, Error, Search, parse_version};
 
     fn fake(folder: &std::path::Path, version: &str) {
         std::fs::create_dir_all(folder).unwrap();
@@ -156,9 +158,13 @@ mod tests {
 
     #[test]
     fn reads_versions() {
-        assert_eq!(parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
-        assert_eq!(parse_major("postgres (PostgreSQL) 18beta1"), Some(18));
-        assert_eq!(parse_major("postgres"), None);
+        let debian = "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)";
+        assert_eq!(parse_version(debian), Some(("15.18".to_owned(), 15)));
+        assert_eq!(
+            parse_version("postgres (PostgreSQL) 18beta1"),
+            Some(("18beta1".to_owned(), 18))
+        );
+        assert_eq!(parse_version("postgres"), None);
     }
 
     #[test]

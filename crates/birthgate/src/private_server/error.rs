@@ -86,3 +86,9 @@ impl Error {
         move |source| Error::File { path, source }
     }
 }
+
+/// What a program said last.
+pub(super) fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}

@@ -13,8 +13,9 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio_postgres::{Config, NoTls};
 
+use super::error::last_lines;
 use super::user::ServerUser;
-use super::{Binaries, Error, leftovers};
+use super::{Binaries, Error, cluster, leftovers};
 
 /// Paths of unix sockets are short: 107 bytes on Linux, 103 on macOS, with `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 85;
@@ -54,6 +55,9 @@ pub struct Options {
     pub folder: Folder,
     /// Whether a crash of the machine may lose data: no fsync, for what is thrown away anyway.
     pub disposable: bool,
+    /// Where a new cluster is kept, so that the next server in a temporary folder begins with a copy of it;
+    /// `None`: initdb makes each.
+    pub cache: Option<PathBuf>,
     /// More settings, name and value.
     pub settings: Vec<(String, String)>,
 }
@@ -77,6 +81,17 @@ pub struct PrivateServer {
 impl PrivateServer {
     /// Starts a server: a new one, or the one that a kept folder holds.
     pub async fn start(options: Options) -> Result<PrivateServer, Error> {
+        // Minutes of other programs' work, now and then: not for the threads that serve connections.
+        let spawned = tokio::task::spawn_blocking(move || PrivateServer::spawn(options));
+        let mut started = match spawned.await {
+            Ok(started) => started?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        started.wait_until_ready().await?;
+        Ok(started)
+    }
+
+    fn spawn(options: Options) -> Result<PrivateServer, Error> {
         let user = ServerUser::choose()?;
         let (folder, temporary) = match &options.folder {
             Folder::Temporary(root) => {
@@ -105,8 +120,12 @@ impl PrivateServer {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
             .map_err(Error::file(&folder))?;
         check_readable(&user, &options.binaries)?;
-        if is_new {
-            init(&user, &options.binaries, &data)?;
+        match &options.cache {
+            Some(cache) if temporary.is_some() => {
+                cluster::copy(&user, &options.binaries, &data, cache)?;
+            }
+            _ if is_new => cluster::init(&user, &options.binaries, &data)?,
+            _ => {}
         }
         let found = fs::read_to_string(data.join("PG_VERSION")).map_err(Error::file(&data))?;
         if found.trim() != options.binaries.major.to_string() {
@@ -141,7 +160,7 @@ impl PrivateServer {
             .process_group(0)
             .spawn()
             .map_err(Error::file("sh"))?;
-        let mut started = PrivateServer {
+        Ok(PrivateServer {
             binaries: options.binaries,
             user,
             folder,
@@ -152,9 +171,7 @@ impl PrivateServer {
             _lock: lock,
             _socket_folder: socket_folder,
             temporary,
-        };
-        started.wait_until_ready().await?;
-        Ok(started)
+        })
     }
 
     /// How to connect to one of its databases, as its superuser.
@@ -203,12 +220,17 @@ impl PrivateServer {
 
     /// Stops the server; a temporary folder is removed.
     pub async fn stop(mut self) -> Result<(), Error> {
-        self.end(Signal::SIGINT).await;
+        self.end(self.last_signal()).await;
         self.end_watchdog();
         match self.temporary.take() {
             Some(folder) => folder.close().map_err(Error::file(&self.folder)),
             None => Ok(()),
         }
+    }
+
+    /// What goes with its folder needs no checkpoint.
+    fn last_signal(&self) -> Signal {
+        if self.temporary.is_some() { Signal::SIGQUIT } else { Signal::SIGINT }
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Error> {
@@ -256,9 +278,18 @@ impl PrivateServer {
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
-        self.signal(Signal::SIGINT);
+        self.signal(self.last_signal());
         let _ = self.server.wait();
         self.end_watchdog();
+    }
+}
+
+fn check_readable(user: &ServerUser, binaries: &Binaries) -> Result<(), Error> {
+    let Some(name) = user.name() else { return Ok(()) };
+    let ran = user.command(&binaries.program("postgres")).arg("--version").output();
+    match ran {
+        Ok(output) if output.status.success() => Ok(()),
+        _ => Err(Error::NotReadable { programs: binaries.bin_dir.clone(), user: name.to_owned() }),
     }
 }
 
@@ -275,31 +306,6 @@ fn take_lock(folder: &Path) -> Result<File, Error> {
         Err(fs::TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
         Err(fs::TryLockError::Error(source)) => Err(Error::File { path, source }),
     }
-}
-
-fn check_readable(user: &ServerUser, binaries: &Binaries) -> Result<(), Error> {
-    let Some(name) = user.name() else { return Ok(()) };
-    let ran = user.command(&binaries.program("postgres")).arg("--version").output();
-    match ran {
-        Ok(output) if output.status.success() => Ok(()),
-        _ => Err(Error::NotReadable { programs: binaries.bin_dir.clone(), user: name.to_owned() }),
-    }
-}
-
-fn init(user: &ServerUser, binaries: &Binaries, data: &Path) -> Result<(), Error> {
-    let program = binaries.program("initdb");
-    let output = user
-        .command(&program)
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"])
-        .args(["--no-instructions", "--no-sync", "-D"])
-        .arg(data)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::file(&program))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::Program { program, problem: last_lines(&String::from_utf8_lossy(&output.stderr)) })
 }
 
 /// Everything that makes the server private, and what the caller wants, in a file of its own.
@@ -367,9 +373,4 @@ fn spawn(
 
 fn tail(log: &Path) -> String {
     fs::read_to_string(log).map_or_else(|error| error.to_string(), |text| last_lines(&text))
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(15)..].join("\n")
 }

@@ -1,6 +1,7 @@
 //! The rehearsal in the live database: one transaction that is rolled back, and the proof of that.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
@@ -161,10 +162,13 @@ pub(super) async fn run(
     let mut session = Session::connect(database).await?;
     session
         .command(&format!(
-            "SET lock_timeout = {0}; SET statement_timeout = {1}; SET idle_in_transaction_session_timeout = {1};
+            "SET lock_timeout = {}; SET statement_timeout = {};
+             SET idle_in_transaction_session_timeout = {};
              SET standard_conforming_strings = on",
             options.max_block.as_millis(),
-            options.max_time.as_millis()
+            options.max_time.as_millis(),
+            // The watcher ends what takes too long; this is for when we are gone.
+            (options.max_time + Duration::from_secs(30)).as_millis()
         ))
         .await?;
     let watcher = Watcher::start(

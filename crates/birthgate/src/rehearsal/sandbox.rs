@@ -15,9 +15,9 @@ use crate::private_server::{Binaries, Folder, Options as ServerOptions, PrivateS
 use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
 
-/// A copy of a database on a server of our own. It ends with this value.
+/// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
-    _server: PrivateServer,
+    server: PrivateServer,
     pub database: Database,
 }
 
@@ -40,6 +40,7 @@ impl Sandbox {
             binaries,
             folder: Folder::Temporary(options.folder.clone()),
             disposable: true,
+            cache: Some(options.search.cache.clone()).filter(|cache| cache.is_absolute()),
             settings: [
                 ("wal_level", "logical"),
                 ("max_prepared_transactions", "10"),
@@ -57,7 +58,13 @@ impl Sandbox {
         let mut config = server.config(&facts.name);
         config.user(&facts.login);
         let database = Database::new(config).map_err(|error| error.to_string())?;
-        Ok(Sandbox { _server: server, database })
+        Ok(Sandbox { server, database })
+    }
+
+    /// Ends it without keeping a thread waiting.
+    pub async fn end(self) {
+        // What is left of it the next start clears away.
+        let _ = self.server.stop().await;
     }
 }
 
