@@ -1,4 +1,5 @@
-//! What a rehearsal costs above its bare steps, and a fingerprint beside `pg_dump --schema-only`.
+//! What a rehearsal costs above its bare steps, and a fingerprint beside `pg_dump --schema-only`; and the
+//! memory that scripts take that are made to take much.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ impl Rehearse {
         });
         self.fingerprints(&server, &mut report).await?;
         self.overhead(&server, &mut report).await?;
+        memory(&server, &mut report).await?;
         server.stop().await?;
         Ok(report)
     }
@@ -107,15 +109,7 @@ impl Rehearse {
             std::fs::write(folder.path().join(format!("{number}_step.down.sql")), undo)?;
         }
         let plan = plan::read(&[folder.path().to_owned()])?;
-        let options = Options {
-            rows: Rows::None,
-            live: Live::First,
-            max_block: Duration::from_millis(500),
-            max_time: Duration::from_secs(60),
-            burns: Vec::new(),
-            search: Search::default(),
-            folder: std::env::temp_dir(),
-        };
+        let options = options();
         let database = server.reach("estate")?;
         let mut above = Vec::new();
         for number in 0..=self.runs {
@@ -142,6 +136,63 @@ impl Rehearse {
         let note = format!("seconds above {} bare steps, live, each with its undo", STEPS.len());
         report.add("seconds_above_the_bare_steps", Bar::AtMost(0.5), &above, note);
         Ok(())
+    }
+}
+
+/// The most memory that the rehearsal of a large script takes beyond what was taken before, in MB.
+async fn memory(server: &Server, report: &mut Report) -> Result<()> {
+    const LITERAL: usize = 100;
+    server.empty_database("memory").await?;
+    let literal = || format!("SELECT length('{}')", "x".repeat(LITERAL * 1_000_000));
+    let notices = "DO $$ BEGIN FOR i IN 1..1000000 LOOP RAISE NOTICE '%', i; END LOOP; END $$";
+    let scripts: [(&'static str, f64, String); 4] = [
+        ("mb_for_50_000_statements", 200.0, "SELECT 1;\n".repeat(50_000)),
+        ("mb_for_a_million_notices", 50.0, notices.to_owned()),
+        ("mb_for_ten_million_rows", 50.0, "SELECT generate_series(1, 10000000)".to_owned()),
+        ("mb_for_100_mb_in_a_literal", 10.0 * LITERAL as f64, literal()),
+    ];
+    let database = server.reach("memory")?;
+    for (name, bar, script) in scripts {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("1.up.sql");
+        std::fs::write(&file, &script)?;
+        drop(script);
+        let before = resident_mb("VmRSS")?;
+        // What VmHWM says from here on is the most since now.
+        std::fs::write("/proc/self/clear_refs", "5")?;
+        let begun = Instant::now();
+        let options = Options { max_time: Duration::from_secs(600), ..options() };
+        let said = rehearsal::rehearse(&database, &plan::read(&[file])?, &options).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        if said.verdict != Verdict::Pass {
+            return Err(format!("{name}: {:?}: {:?}", said.verdict, said.reasons).into());
+        }
+        let most = (resident_mb("VmHWM")? - before).max(0.0);
+        eprintln!("{name}: {most:.0} MB, {seconds:.1} s");
+        report.add(name, Bar::AtMost(bar), &[most], format!("{seconds:.1} s; one run, live"));
+    }
+    Ok(())
+}
+
+/// A line of this process's status, in MB.
+fn resident_mb(name: &str) -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("memory is measured on Linux only: {error}"))?;
+    let line = status.lines().find(|line| line.starts_with(name)).ok_or("no such line")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
+    Ok(kilobytes / 1e3)
+}
+
+/// How the steps are rehearsed here.
+fn options() -> Options {
+    Options {
+        rows: Rows::None,
+        live: Live::First,
+        max_block: Duration::from_millis(500),
+        max_time: Duration::from_secs(60),
+        burns: Vec::new(),
+        search: Search::default(),
+        folder: std::env::temp_dir(),
     }
 }
 

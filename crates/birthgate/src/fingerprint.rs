@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ const OF_THE_REST: &[&str] = &[
     include_str!("../sql/fingerprint/cluster.sql"),
 ];
 
+const OF_SUPERUSERS: &str = include_str!("../sql/fingerprint/superuser.sql");
+
 /// Which objects a fingerprint is taken of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -42,7 +45,7 @@ pub enum Scope {
 }
 
 /// What was found of each object: its attributes, by `kind identity`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fingerprint {
     /// The hash of everything below.
     pub root: String,
@@ -55,7 +58,7 @@ pub struct Fingerprint {
 }
 
 /// One object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Object {
     /// Its kind, such as `table`.
     pub kind: String,
@@ -66,7 +69,7 @@ pub struct Object {
 }
 
 /// One attribute of one object that two fingerprints do not agree on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The object, as `kind identity`.
     pub object: String,
@@ -232,13 +235,24 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
         for sql in OF_THE_REST {
             read(client, sql, &[], &mut objects).await?;
         }
+        let sql = "SELECT current_setting('server_version_num')::int >= 150000";
+        if client.one_row(sql, &[]).await.doing(DOING)?.get(0) {
+            let sql = include_str!("../sql/fingerprint/since_15.sql");
+            read(client, sql, &[], &mut objects).await?;
+        }
         let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;
         if row.doing(DOING)?.get(0) {
-            read(client, include_str!("../sql/fingerprint/superuser.sql"), &[], &mut objects)
-                .await?;
+            read(client, OF_SUPERUSERS, &[], &mut objects).await?;
         }
     }
     Ok(Fingerprint::of(objects, absent))
+}
+
+/// The fingerprint of what a superuser alone may look at.
+pub(crate) async fn take_secrets(client: &Client) -> Result<Fingerprint> {
+    let mut objects = BTreeMap::new();
+    read(client, OF_SUPERUSERS, &[], &mut objects).await?;
+    Ok(Fingerprint::of(objects, Vec::new()))
 }
 
 async fn read(

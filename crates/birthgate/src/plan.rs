@@ -6,6 +6,7 @@ pub mod packet;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -21,6 +22,26 @@ pub struct Plan {
     pub source: Source,
     /// The steps.
     pub steps: Vec<Step>,
+    /// What the proof names at entry and exit.
+    pub watch: Vec<Watch>,
+}
+
+/// Something that the proof names at entry and exit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Watch {
+    /// An object: its hash, or ABSENT.
+    Object(String),
+    /// A query that returns one value.
+    Query(String),
+}
+
+impl std::fmt::Display for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Watch::Object(text) | Watch::Query(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Whose files they are.
@@ -54,6 +75,12 @@ pub struct Step {
     pub verify: Option<Script>,
     /// Whether it runs in a transaction.
     pub transaction: bool,
+    /// What a transaction may run instead of a step that runs outside of one.
+    pub stand_in: Option<Script>,
+    /// How long it may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// How long a statement of it may take.
+    pub statement_timeout: Option<Duration>,
     /// Where it is to be rehearsed.
     pub rehearse: Rehearse,
     /// Sequences that it may move for good.
@@ -123,6 +150,9 @@ impl Step {
             undo,
             verify: None,
             transaction,
+            stand_in: None,
+            lock_timeout: None,
+            statement_timeout: None,
             rehearse: Rehearse::Auto,
             burns: Vec::new(),
         }
@@ -131,7 +161,8 @@ impl Step {
     /// What of it no rehearsal can bear, with the places.
     pub(crate) fn obstacles(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        let scripts = [Some(&self.does), self.undo.as_ref(), self.verify.as_ref()];
+        let stand_in = self.stand_in.as_ref();
+        let scripts = [Some(&self.does), self.undo.as_ref(), self.verify.as_ref(), stand_in];
         for script in scripts.into_iter().flatten() {
             let alone = script.statements.len() == 1;
             for statement in &script.statements {

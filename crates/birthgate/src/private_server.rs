@@ -6,9 +6,11 @@ mod cluster;
 mod error;
 mod leftovers;
 mod npm;
+mod pg_dump;
 mod server;
 mod user;
 
 pub use binaries::{Binaries, Search, Source};
 pub use error::Error;
+pub use pg_dump::find_pg_dump;
 pub use server::{Folder, Options, PrivateServer};

@@ -8,24 +8,27 @@ mod session;
 mod state;
 mod steps;
 mod trial;
+mod watched;
 mod watcher;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::database::Database;
 use crate::error::{Doing, Result};
 use crate::fingerprint::Difference;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::private_server::Search;
-use crate::script::Place;
+use crate::script::{Place, Problem};
 use crate::unprepared::Unprepared;
 
 pub use session::{Lock, StatementReport};
 pub use state::Leak;
+pub use watched::Watched;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ pub enum Live {
 }
 
 /// What is said of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Every step and every undo was seen, on all the rows, and nothing was mutated.
@@ -81,7 +84,7 @@ pub enum Verdict {
 }
 
 /// Whether the live database is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mutated {
     /// It is.
@@ -95,7 +98,7 @@ pub enum Mutated {
 }
 
 /// Why the verdict is no PASS.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Reason {
     /// What it makes of the verdict.
     pub verdict: Verdict,
@@ -108,7 +111,7 @@ pub struct Reason {
 }
 
 /// Where a step was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Where {
     /// In the live database, on its own rows.
@@ -120,7 +123,7 @@ pub enum Where {
 }
 
 /// What was seen of an undo.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UndoReport {
     /// Whether it brought everything back that can be compared.
     pub restores: bool,
@@ -134,7 +137,7 @@ pub struct UndoReport {
 }
 
 /// The way back through a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Door {
     /// The undo worked after the step and after each later one.
@@ -151,7 +154,7 @@ pub enum Door {
 }
 
 /// What was seen of a step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StepReport {
     /// Its id.
     pub id: String,
@@ -170,6 +173,10 @@ pub struct StepReport {
     pub rows: u64,
     /// The WAL that the server wrote meanwhile, in bytes.
     pub wal_bytes: i64,
+    /// Temporary files that its statements wrote, in bytes; `None` where the server did not tell.
+    pub temp_bytes: Option<u64>,
+    /// Whether a stand-in for it was run in the live database.
+    pub stand_in: bool,
     /// Its statements, one by one.
     pub statements: Vec<StatementReport>,
     /// The way back through it, as the sandbox shows it.
@@ -183,10 +190,18 @@ pub struct StepReport {
 }
 
 /// What a rehearsal says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Rehearsal {
     /// What was rehearsed.
     pub plan: String,
+    /// The live database.
+    pub database: String,
+    /// As whom it was reached.
+    pub role: String,
+    /// Whether that role may do everything.
+    pub superuser: bool,
+    /// Its server's version.
+    pub server: String,
     /// PASS, FAIL or INCOMPLETE.
     pub verdict: Verdict,
     /// Why it is no PASS.
@@ -197,6 +212,8 @@ pub struct Rehearsal {
     pub entry: String,
     /// And after.
     pub exit: String,
+    /// What the packet watches, before and after.
+    pub watch: Vec<Watched>,
     /// What others changed in the live database meanwhile.
     pub concurrent: Vec<Difference>,
     /// What it would leave behind.
@@ -240,6 +257,8 @@ impl StepReport {
             rewrites: Vec::new(),
             rows: 0,
             wal_bytes: 0,
+            temp_bytes: None,
+            stand_in: false,
             statements: Vec::new(),
             door: Door::Unknown,
             undo: None,
@@ -250,17 +269,37 @@ impl StepReport {
 }
 
 impl Rehearsal {
-    fn new(plan: &Plan) -> Rehearsal {
+    /// What is said of a plan that cannot be read: nothing was run.
+    pub fn of_unreadable(name: &str, problems: &[Problem]) -> Rehearsal {
+        let mut rehearsal = Rehearsal::new(name, &[]);
+        rehearsal.reasons = problems
+            .iter()
+            .map(|problem| Reason {
+                verdict: Verdict::Incomplete,
+                step: None,
+                place: Some(problem.place.clone()),
+                message: problem.message.clone(),
+            })
+            .collect();
+        rehearsal
+    }
+
+    fn new(name: &str, steps: &[plan::Step]) -> Rehearsal {
         Rehearsal {
-            plan: plan.name.clone(),
+            plan: name.to_owned(),
+            database: String::new(),
+            role: String::new(),
+            superuser: false,
+            server: String::new(),
             verdict: Verdict::Incomplete,
             reasons: Vec::new(),
             mutated: Mutated::None,
             entry: String::new(),
             exit: String::new(),
+            watch: Vec::new(),
             concurrent: Vec::new(),
             leaks: Vec::new(),
-            steps: plan.steps.iter().map(|step| StepReport::new(&step.id)).collect(),
+            steps: steps.iter().map(|step| StepReport::new(&step.id)).collect(),
             blocked_ms: 0.0,
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
@@ -293,7 +332,7 @@ impl Rehearsal {
 /// Rehearses a plan on a database. Everything that is found is in the answer; an error is what kept it from
 /// being looked for.
 pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Result<Rehearsal> {
-    let mut rehearsal = Rehearsal::new(plan);
+    let mut rehearsal = Rehearsal::new(&plan.name, &plan.steps);
     for step in &plan.steps {
         for problem in step.obstacles() {
             rehearsal.reasons.push(Reason {
@@ -318,7 +357,11 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         lc_ctype: row.get("lc_ctype"),
         in_recovery: row.get("in_recovery"),
     };
-    let entry = live::entry(&client).await?;
+    rehearsal.database.clone_from(&facts.name);
+    rehearsal.role = row.get("role");
+    rehearsal.superuser = row.get("superuser");
+    rehearsal.server = row.get("server");
+    let entry = live::entry(&client, plan).await?;
     rehearsal.entry = entry.root().to_owned();
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
@@ -360,6 +403,12 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         if plan.steps[at].undo.is_none() {
             rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
         }
+    }
+    if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
+        rehearsal.notes.push(format!(
+            "{} may do everything in the live database; a role that owns the tables, and no more, is enough",
+            rehearsal.role
+        ));
     }
     for table in &rehearsal.logs {
         rehearsal.notes.push(format!(

@@ -117,7 +117,7 @@ fn show(output: &Output, read: &Packet) -> Result {
         "packet show",
         json!({
             "macro": read.macro_name, "next": read.next, "quorum": read.quorum, "digest": read.digest,
-            "watch": read.watch, "steps": read.doors,
+            "watch": read.plan.watch, "steps": read.doors,
         }),
     )
 }

@@ -7,8 +7,6 @@ use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, Rows, StepReport, Verdict, Where,
 };
 
-use serde_json::{Value, json};
-
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
@@ -70,14 +68,8 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let mut plan = match plan::read(&args.paths) {
         Err(Error::Unreadable(problems)) => {
             // Nothing was run, and the reader of a JSON document is to know that as well.
-            let reasons: Vec<Value> = problems
-                .iter()
-                .map(|problem| json!({ "verdict": "INCOMPLETE", "place": problem.place, "message": problem.message }))
-                .collect();
-            output.result(
-                "rehearse",
-                json!({ "verdict": "INCOMPLETE", "mutated": "none", "reasons": reasons, "steps": [] }),
-            )?;
+            let name = args.paths[0].display().to_string();
+            output.result("rehearse", Rehearsal::of_unreadable(&name, &problems))?;
             return Err(Error::Unreadable(problems).into());
         }
         plan => plan?,
@@ -183,6 +175,7 @@ fn row(step: &StepReport) -> Vec<String> {
     }
     let seen = match step.seen {
         Where::Live => "live".to_owned(),
+        Where::Sandbox if step.stand_in => "sandbox; its stand-in live".to_owned(),
         Where::Sandbox => format!("sandbox: {}", step.why),
         Where::Nowhere => "nowhere".to_owned(),
     };

@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod help;
 mod run;
+mod schemas;
 
 #[test]
 fn every_file_is_a_module() {

@@ -14,7 +14,12 @@ use crate::unprepared::Unprepared;
 pub fn read(folder: &Path) -> Result<Plan> {
     let name = folder.display().to_string();
     if folder.join("sqitch.plan").is_file() {
-        return Ok(Plan { name, source: Source::Sqitch, steps: sqitch(folder)? });
+        return Ok(Plan {
+            name,
+            source: Source::Sqitch,
+            steps: sqitch(folder)?,
+            watch: Vec::new(),
+        });
     }
     let failed = |source| Error::File { path: name.clone(), source };
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
@@ -63,7 +68,7 @@ pub fn read_files(files: &[PathBuf]) -> Result<Plan> {
         steps.push(Step::new(name, does, undo));
     }
     let name = files.iter().map(|path| file_name(path)).collect::<Vec<_>>().join(", ");
-    Ok(Plan { name, source, steps })
+    Ok(Plan { name, source, steps, watch: Vec::new() })
 }
 
 fn file_name(path: &Path) -> String {

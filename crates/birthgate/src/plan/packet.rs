@@ -3,13 +3,14 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::{Plan, Rehearse, Source, Step, read_file, script};
+use super::{Plan, Rehearse, Source, Step, Watch, read_file, script};
 use crate::error::{Error, Result};
 use crate::script::{Conduct, Place, Problem, Script};
 
@@ -22,8 +23,6 @@ pub struct Packet {
     pub next: Option<String>,
     /// How many owners must sign.
     pub quorum: u32,
-    /// What the proof names: objects and scalar queries.
-    pub watch: Vec<Watch>,
     /// The doors and stops, by step.
     pub doors: Vec<Door>,
     /// Its steps.
@@ -41,20 +40,6 @@ pub struct Door {
     pub one_way: bool,
     /// Whether the apply stops before it.
     pub stop_before: bool,
-    /// How long it may wait for a lock.
-    pub lock_timeout: Option<String>,
-    /// How long a statement of it may take.
-    pub statement_timeout: Option<String>,
-}
-
-/// Something that the proof names at entry and exit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Watch {
-    /// An object: its hash, or ABSENT.
-    Object(String),
-    /// A query that returns one value.
-    Query(String),
 }
 
 #[derive(Deserialize)]
@@ -65,7 +50,7 @@ struct File {
     #[serde(default)]
     owners: Owners,
     #[serde(default)]
-    watch: Vec<Watch>,
+    watch: Vec<Spanned<Watch>>,
     #[serde(default)]
     step: Vec<Spanned<FileStep>>,
 }
@@ -96,10 +81,25 @@ struct FileStep {
     #[serde(default)]
     door: FileDoor,
     stop: Option<Spanned<String>>,
-    lock_timeout: Option<String>,
-    statement_timeout: Option<String>,
+    stand_in: Option<Spanned<String>>,
+    lock_timeout: Option<Spanned<String>>,
+    statement_timeout: Option<Spanned<String>>,
     #[serde(default)]
     burns: Vec<String>,
+}
+
+/// A time as PostgreSQL writes it: `200ms`, `5s`, `2min`; without a unit, milliseconds.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let count: u64 = text[..text.len() - digits.len()].parse().ok()?;
+    let unit = match digits.trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(count.checked_mul(unit)?)).filter(|time| !time.is_zero())
 }
 
 fn yes() -> bool {
@@ -133,6 +133,22 @@ pub fn read(path: &Path) -> Result<Packet> {
     if file.step.is_empty() {
         return Err(problem(0..0, "a packet has at least one [[step]]".to_owned()));
     }
+    let time = |said: &Option<Spanned<String>>| {
+        let Some(said) = said else { return Ok(None) };
+        duration(said.get_ref()).map(Some).ok_or_else(|| {
+            problem(said.span(), "this is no time such as \"200ms\", \"5s\" or \"2min\"".to_owned())
+        })
+    };
+    for watch in &file.watch {
+        if let Watch::Query(query) = watch.get_ref() {
+            let read = Script::parse(&name, query.as_bytes()).ok();
+            let one = read.as_ref().and_then(|script| match &script.statements[..] {
+                [one] if matches!(one.conduct, Conduct::Inside) => Some(()),
+                _ => None,
+            });
+            one.ok_or_else(|| problem(watch.span(), "this is not one query".to_owned()))?;
+        }
+    }
     let (mut steps, mut doors): (Vec<Step>, Vec<Door>) = Default::default();
     for step in &file.step {
         let (span, step) = (step.span(), step.get_ref());
@@ -159,6 +175,9 @@ pub fn read(path: &Path) -> Result<Packet> {
             undo: step.undo.as_ref().map(named).transpose()?,
             verify: step.verify.as_ref().map(named).transpose()?,
             transaction: step.transaction,
+            stand_in: step.stand_in.as_ref().map(named).transpose()?,
+            lock_timeout: time(&step.lock_timeout)?,
+            statement_timeout: time(&step.statement_timeout)?,
             rehearse: step.rehearse,
             burns: step.burns.clone(),
         });
@@ -166,8 +185,6 @@ pub fn read(path: &Path) -> Result<Packet> {
             step: step.id.get_ref().clone(),
             one_way: step.door == FileDoor::OneWay,
             stop_before: step.stop.is_some(),
-            lock_timeout: step.lock_timeout.clone(),
-            statement_timeout: step.statement_timeout.clone(),
         });
     }
     let digest = digest(&file, &steps, &doors);
@@ -175,9 +192,13 @@ pub fn read(path: &Path) -> Result<Packet> {
         macro_name: file.r#macro.clone(),
         next: file.next,
         quorum: file.owners.quorum,
-        watch: file.watch,
         doors,
-        plan: Plan { name: file.r#macro, source: Source::Packet, steps },
+        plan: Plan {
+            name: file.r#macro,
+            source: Source::Packet,
+            steps,
+            watch: file.watch.into_iter().map(Spanned::into_inner).collect(),
+        },
         digest,
     })
 }
@@ -270,6 +291,9 @@ fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
                 "do": hash(&step.does),
                 "undo": step.undo.as_ref().map(hash),
                 "verify": step.verify.as_ref().map(hash),
+                "stand_in": step.stand_in.as_ref().map(hash),
+                "lock_timeout_ms": step.lock_timeout.map(|time| time.as_millis()),
+                "statement_timeout_ms": step.statement_timeout.map(|time| time.as_millis()),
                 "transaction": step.transaction,
                 "rehearse": step.rehearse,
                 "burns": step.burns,
@@ -278,7 +302,7 @@ fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
         .collect();
     let said = json!({
         "macro": file.r#macro, "next": file.next, "quorum": file.owners.quorum,
-        "watch": file.watch, "steps": steps, "doors": doors,
+        "watch": file.watch.iter().map(Spanned::get_ref).collect::<Vec<_>>(), "steps": steps, "doors": doors,
     });
     format!("{:x}", Sha256::digest(said.to_string()))
 }

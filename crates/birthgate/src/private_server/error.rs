@@ -26,6 +26,16 @@ pub enum Error {
         /// What npm, or the file system, said.
         problem: String,
     },
+    /// There is no pg_dump that could read the server.
+    #[error(
+        "no pg_dump of version {major} or newer ({problem}); install one: `apt-get install postgresql-client-{major}` (Debian, Ubuntu), `brew install libpq` (macOS), or install Python with pip and run this again"
+    )]
+    NoPgDump {
+        /// The version of the server.
+        major: u32,
+        /// What stood in the way.
+        problem: String,
+    },
     /// A program could not be run, or failed.
     #[error("{program} failed: {problem}")]
     Program {

@@ -9,6 +9,7 @@ use super::content::{Since, content};
 use super::session::{Failed, Session};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
+use super::watched::{self, Watched};
 use super::watcher::Watcher;
 use super::{Facts, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where};
 use crate::database::Database;
@@ -22,6 +23,7 @@ use crate::unprepared::Unprepared;
 pub(super) struct Entry {
     fingerprint: Fingerprint,
     state: State,
+    watch: Vec<Option<String>>,
 }
 
 impl Entry {
@@ -30,8 +32,9 @@ impl Entry {
     }
 }
 
-pub(super) async fn entry(client: &Client) -> Result<Entry> {
+pub(super) async fn entry(client: &Client, plan: &Plan) -> Result<Entry> {
     Ok(Entry {
+        watch: watched::values(client, &plan.watch).await?,
         fingerprint: fingerprint::take(client, &Scope::All).await?,
         state: State::take(client).await?,
     })
@@ -70,6 +73,21 @@ pub(super) async fn exit(
         }
     }
     rehearsal.concurrent = changed;
+
+    let values = watched::values(client, &plan.watch).await?;
+    for ((watch, entry), exit) in plan.watch.iter().zip(&entry.watch).zip(values) {
+        let one = Watched { name: watch.to_string(), entry: entry.clone(), exit };
+        let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        if one.entry.is_none() || one.entry != one.exit {
+            let message = format!("{} was {}, is {}", one.name, said(&one.entry), said(&one.exit));
+            rehearsal.because(
+                Verdict::Incomplete,
+                None,
+                format!("what the packet watches: {message}"),
+            );
+        }
+        rehearsal.watch.push(one);
+    }
 
     let state = State::take(client).await?;
     for sequence in &rehearsal.own_sequences.clone() {
@@ -162,11 +180,8 @@ pub(super) async fn run(
     let mut session = Session::connect(database).await?;
     session
         .command(&format!(
-            "SET lock_timeout = {}; SET statement_timeout = {};
-             SET idle_in_transaction_session_timeout = {};
+            "SET idle_in_transaction_session_timeout = {};
              SET standard_conforming_strings = on",
-            options.max_block.as_millis(),
-            options.max_time.as_millis(),
             // The watcher ends what takes too long; this is for when we are gone.
             (options.max_time + Duration::from_secs(30)).as_millis()
         ))
@@ -180,14 +195,7 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome = within(
-        &mut session,
-        &plan.steps[..count],
-        &xid,
-        options.live == super::Live::First,
-        rehearsal,
-    )
-    .await;
+    let outcome = within(&mut session, &plan.steps[..count], &xid, options, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     for who in &watched.blocked {
@@ -284,9 +292,9 @@ async fn way_out(client: &Client) -> Result<Option<String>> {
 /// Why a step is not run in the live database.
 fn stays(step: &Step, hurting_ms: f64, options: &Options) -> Option<String> {
     let budget = options.max_block.as_secs_f64() * 1e3;
-    if !step.transaction {
+    if !step.transaction && step.stand_in.is_none() {
         Some("it runs outside of a transaction".to_owned())
-    } else if step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
+    } else if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
         Some("its undo runs outside of a transaction".to_owned())
     } else if step.rehearse == Rehearse::Sandbox {
         Some("the packet says so".to_owned())
@@ -303,15 +311,18 @@ async fn within(
     session: &mut Session,
     steps: &[Step],
     xid: &str,
-    without_sandbox: bool,
+    options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
+    let without_sandbox = options.live == super::Live::First;
+    let longest = Some((options.max_block, options.max_time));
     if without_sandbox {
         rehearsal.logs = steps::find_logs(session).await?;
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
     let mut befores: Vec<Before> = Vec::new();
+    session.limit(None, longest).await?;
     for (at, step) in steps.iter().enumerate() {
         if without_sandbox {
             rehearsal.steps[at].touched = learn(session, step).await?;
@@ -322,12 +333,26 @@ async fn within(
             content: content(&session.client, &tables, Some(since)).await?,
         };
         let report = &mut rehearsal.steps[at];
-        report.seen = Where::Live;
-        report.why = "its locks are short".to_owned();
-        match perform(session, &step.does).await? {
+        let does = match &step.stand_in {
+            Some(stand_in) if !step.transaction => {
+                report.stand_in = true;
+                "it runs outside of a transaction; in the live database its stand-in was run"
+                    .clone_into(&mut report.why);
+                stand_in
+            }
+            _ => {
+                report.seen = Where::Live;
+                "its locks are short".clone_into(&mut report.why);
+                &step.does
+            }
+        };
+        session.limit(Some(step), longest).await?;
+        match perform(session, does).await? {
+            Ok(_) if report.stand_in => {}
             Ok(statements) => report.fill(statements),
             Err(failed) => return Ok(Err((step.id.clone(), failed))),
         }
+        session.limit(None, longest).await?;
         if let Some(failed) = constraints(session, &step.does).await? {
             return Ok(Err((step.id.clone(), failed)));
         }
@@ -336,7 +361,8 @@ async fn within(
         {
             return Ok(Err((step.id.clone(), failed)));
         }
-        if let Some(script) = &step.undo {
+        let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());
+        if let Some(script) = undo {
             session.command("SAVEPOINT birthgate_undo").await?;
             let undo =
                 steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since)
@@ -358,7 +384,8 @@ async fn within(
     }
     // The whole way back.
     for (at, (step, before)) in steps.iter().zip(&befores).enumerate().rev() {
-        let Some(script) = &step.undo else { break };
+        let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());
+        let Some(script) = undo else { break };
         if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
             break;
         }

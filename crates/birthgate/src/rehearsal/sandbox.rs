@@ -2,8 +2,7 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
@@ -11,14 +10,19 @@ use tokio_postgres::Client;
 use super::{Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
-use crate::private_server::{Binaries, Folder, Options as ServerOptions, PrivateServer, Search};
+use crate::private_server::{
+    Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
+};
 use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
 
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
     server: PrivateServer,
+    /// Reached as the role that rehearses.
     pub database: Database,
+    /// Reached as its superuser.
+    pub root: Database,
 }
 
 impl Sandbox {
@@ -32,7 +36,7 @@ impl Sandbox {
         let search = Search { major: Some(facts.major), ..options.search.clone() };
         let find = tokio::task::spawn_blocking(move || {
             let binaries = Binaries::find(&search).map_err(|error| error.to_string())?;
-            let pg_dump = find_pg_dump(&binaries, &search)?;
+            let pg_dump = find_pg_dump(&binaries, &search).map_err(|error| error.to_string())?;
             Ok::<_, String>((binaries, pg_dump))
         });
         let (binaries, pg_dump) = find.await.map_err(|error| error.to_string())??;
@@ -46,6 +50,7 @@ impl Sandbox {
                 ("max_prepared_transactions", "10"),
                 ("track_functions", "all"),
                 ("autovacuum", "off"),
+                ("log_temp_files", "0"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
@@ -58,7 +63,8 @@ impl Sandbox {
         let mut config = server.config(&facts.name);
         config.user(&facts.login);
         let database = Database::new(config).map_err(|error| error.to_string())?;
-        Ok(Sandbox { server, database })
+        let root = Database::new(server.config(&facts.name)).map_err(|error| error.to_string())?;
+        Ok(Sandbox { server, database, root })
     }
 
     /// Ends it without keeping a thread waiting.
@@ -66,35 +72,6 @@ impl Sandbox {
         // What is left of it the next start clears away.
         let _ = self.server.stop().await;
     }
-}
-
-/// The newest pg_dump that is not older than the server.
-fn find_pg_dump(binaries: &Binaries, search: &Search) -> std::result::Result<PathBuf, String> {
-    let mut found: Vec<PathBuf> = vec![binaries.program("pg_dump")];
-    found.extend(search.path.iter().map(|folder| folder.join("pg_dump")));
-    if let Ok(folders) = std::fs::read_dir("/usr/lib/postgresql") {
-        found.extend(folders.flatten().map(|folder| folder.path().join("bin/pg_dump")));
-    }
-    found
-        .into_iter()
-        .filter(|program| {
-            program.is_file() && major_of(program).is_some_and(|major| major >= binaries.major)
-        })
-        .min_by_key(|program| major_of(program))
-        .ok_or_else(|| {
-            format!(
-                "no pg_dump of version {0} or newer; install postgresql-client-{0}",
-                binaries.major
-            )
-        })
-}
-
-fn major_of(program: &Path) -> Option<u32> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number =
-        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
-    number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
 /// Copies roles, schema and rows, all of one snapshot.
@@ -142,12 +119,15 @@ async fn copy(
         .doing(DOING)?;
     let row = snapshot_holder.one_row("SELECT pg_export_snapshot()", &[]).await.doing(DOING)?;
     let dump = dump(live, facts, pg_dump, row.get(0)).await?;
-    // Dumps are scripts for psql, which alone knows these two lines.
-    let schema: String = dump
-        .lines()
-        .filter(|line| !line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "))
-        .flat_map(|line| [line, "\n"])
-        .collect();
+    // Dumps are scripts for psql, which alone knows two of these lines; and a newer pg_dump sets what an
+    // older server does not know.
+    let foreign = |line: &str| {
+        line.starts_with("\\restrict ")
+            || line.starts_with("\\unrestrict ")
+            || line == "SET transaction_timeout = 0;" && facts.major < 17
+    };
+    let schema: String =
+        dump.lines().filter(|line| !foreign(line)).flat_map(|line| [line, "\n"]).collect();
     there.batch_execute(&schema).await.doing("restoring the schema in the sandbox")?;
     there
         .batch_execute(&format!(

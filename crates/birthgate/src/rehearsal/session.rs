@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::Type;
 
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
+use crate::plan::Step;
 use crate::script::{Place, Script, Statement};
 use crate::unprepared::Unprepared;
 
@@ -19,7 +22,7 @@ use crate::unprepared::Unprepared;
 const NOTICES: usize = 20;
 
 /// What a statement did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatementReport {
     /// Where it stands.
     #[serde(flatten)]
@@ -30,6 +33,8 @@ pub struct StatementReport {
     pub rows: u64,
     /// WAL that the server wrote meanwhile, in bytes; of all sessions.
     pub wal_bytes: i64,
+    /// Temporary files that it wrote, in bytes; `None` where the server does not tell.
+    pub temp_bytes: Option<u64>,
     /// Locks that it took and that its transaction did not hold before.
     pub locks: Vec<Lock>,
     /// Tables and indexes that it wrote anew.
@@ -41,7 +46,7 @@ pub struct StatementReport {
 }
 
 /// A lock on a table or the like.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Lock {
     /// Of what.
     pub object: String,
@@ -80,6 +85,35 @@ impl Lock {
 struct Notices {
     count: u64,
     kept: Vec<String>,
+    temp_bytes: u64,
+}
+
+impl Notices {
+    /// A message of the server: one of its log tells of a temporary file, the others are notices.
+    fn hear(&mut self, message: &DbError) {
+        if message.parsed_severity() == Some(Severity::Log) || message.severity() == "LOG" {
+            // "temporary file: path "base/pgsql_tmp/pgsql_tmp23.0", size 1400000", in whatever language.
+            if message.message().contains("pgsql_tmp") {
+                let size = message.message().rsplit(|c: char| !c.is_ascii_digit()).next();
+                self.temp_bytes += size.and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
+            }
+            return;
+        }
+        self.count += 1;
+        if self.kept.len() < NOTICES {
+            self.kept.push(message.message().chars().take(500).collect());
+        }
+    }
+}
+
+/// What was seen after a statement.
+struct Observed {
+    locks: Vec<Lock>,
+    rewrites: Vec<String>,
+    wal_bytes: i64,
+    /// Whether the transaction is still the one that it was.
+    same: bool,
+    hears_temporary_files: bool,
 }
 
 #[derive(Clone)]
@@ -127,16 +161,18 @@ impl Session {
         let notices = Arc::new(Mutex::new(Notices::default()));
         let kept = notices.clone();
         let client = database
-            .connect_hearing(move |notice| {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.count += 1;
-                if kept.kept.len() < NOTICES {
-                    kept.kept.push(notice.message().chars().take(500).collect());
-                }
+            .connect_hearing(move |message| {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).hear(message);
             })
             .await?;
-        let row = client.one_row("SELECT pg_backend_pid()", &[]).await;
-        let pid = row.doing("connecting for the rehearsal")?.get(0);
+        const DOING: &str = "connecting for the rehearsal";
+        let sql = "SELECT pg_backend_pid(), current_setting('is_superuser')::boolean";
+        let row = client.one_row(sql, &[]).await.doing(DOING)?;
+        let pid = row.get(0);
+        if row.get(1) {
+            client.batch_execute("SET log_temp_files = 0").await.doing(DOING)?;
+        }
+        client.batch_execute("SET client_min_messages = log").await.doing(DOING)?;
         Ok(Session {
             client,
             pid,
@@ -152,6 +188,22 @@ impl Session {
     /// Runs a command of our own.
     pub async fn command(&self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).await.doing("rehearsing")
+    }
+
+    /// How long statements may wait and take: as the step says that they are of, but no longer than this;
+    /// `None`: as long as they like.
+    pub async fn limit(
+        &self,
+        step: Option<&Step>,
+        longest: Option<(Duration, Duration)>,
+    ) -> Result<()> {
+        let (wait, time) = longest.unzip();
+        let least = |said: Option<Duration>, most: Option<Duration>| {
+            said.into_iter().chain(most).min().unwrap_or_default().as_millis()
+        };
+        let wait = least(step.and_then(|step| step.lock_timeout), wait);
+        let time = least(step.and_then(|step| step.statement_timeout), time);
+        self.command(&format!("SET lock_timeout = {wait}; SET statement_timeout = {time}")).await
     }
 
     /// Begins to watch: the relations as they are, and nothing held. A transaction that has its xid.
@@ -201,20 +253,21 @@ impl Session {
     }
 
     /// What is held now that was not before, and what was written anew.
-    async fn observe(&mut self) -> Result<(Vec<Lock>, Vec<String>, i64, bool)> {
+    async fn observe(&mut self) -> Result<Observed> {
         let rows = self
             .client
             .rows(include_str!("../../sql/rehearsal/locks.sql"), &[])
             .await
             .doing("looking at the locks")?;
         let (mut locks, mut rewrites) = (Vec::new(), Vec::new());
-        let mut same = true;
+        let (mut same, mut hears_temporary_files) = (true, false);
         let mut wal = 0;
         for row in rows {
             if let Some(xid) = &self.xid {
                 same = row.get::<_, Option<&str>>("xid") == Some(xid);
             }
             wal = row.get("wal");
+            hears_temporary_files = row.get("hears_temporary_files");
             let Some(oid) = row.get::<_, Option<u32>>("oid") else { continue };
             // What is new in this transaction nobody else can wait for.
             let Some(known) = self.relations.get_mut(&oid) else { continue };
@@ -235,7 +288,7 @@ impl Session {
         rewrites.sort();
         rewrites.dedup();
         let wal_bytes = wal - std::mem::replace(&mut self.wal, wal);
-        Ok((locks, rewrites, wal_bytes, same))
+        Ok(Observed { locks, rewrites, wal_bytes, same, hears_temporary_files })
     }
 
     /// Runs one statement of a script; answers what it did.
@@ -251,14 +304,14 @@ impl Session {
             Err(source) => return Ok(Err(failed(script, statement, &source))),
         };
         let duration = begun.elapsed();
-        let (locks, rewrites, wal_bytes, same) = match self.observe().await {
+        let seen = match self.observe().await {
             Ok(seen) => seen,
             Err(Error::Database { source, .. }) => {
                 return Ok(Err(failed(script, statement, &source)));
             }
             Err(error) => return Err(error),
         };
-        if !same {
+        if !seen.same {
             return Ok(Err(Failed {
                 place: statement.place.clone(),
                 sqlstate: None,
@@ -272,9 +325,10 @@ impl Session {
             place: statement.place.clone(),
             duration_ms: milliseconds(duration),
             rows,
-            wal_bytes,
-            locks,
-            rewrites,
+            wal_bytes: seen.wal_bytes,
+            temp_bytes: seen.hears_temporary_files.then_some(notices.temp_bytes),
+            locks: seen.locks,
+            rewrites: seen.rewrites,
             notice_count: notices.count,
             notices: notices.kept,
         }))

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -14,7 +15,7 @@ use crate::unprepared::Unprepared;
 pub(crate) struct State(BTreeMap<(String, String), String>);
 
 /// Something that the rehearsal would leave behind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Leak {
     /// What, such as `sequence public.thing_id_seq`.
     pub object: String,

@@ -80,6 +80,7 @@ impl StepReport {
         let mut rewrites = BTreeSet::new();
         self.duration_ms = 0.0;
         (self.rows, self.wal_bytes, self.hurting_ms) = (0, 0, 0.0);
+        self.temp_bytes = statements.iter().map(|statement| statement.temp_bytes).sum();
         touch(&mut self.touched, &statements);
         for statement in &statements {
             self.duration_ms += statement.duration_ms;

@@ -15,6 +15,7 @@ use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::{Plan, Step};
 use crate::unprepared::Unprepared;
+use tokio_postgres::Client;
 
 /// Runs the whole plan; answers whether it was clean, so that the live database may be used.
 pub(super) async fn run(
@@ -30,6 +31,8 @@ pub(super) async fn run(
         content: Content::new(),
         logs: Logs::new(),
         xids: Vec::new(),
+        root: sandbox.root.connect().await?,
+        secrets: Vec::new(),
     };
     run.session.command("SET standard_conforming_strings = on").await?;
     run.session.watch_transaction("BEGIN").await?;
@@ -48,8 +51,14 @@ pub(super) async fn run(
         if let Some(failed) = forward {
             let depends_on_rows = matches!(options.rows, Rows::Some(_))
                 && failed.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"));
+            // Here, on this machine; there it may be fast enough.
+            let out_of_time =
+                step.statement_timeout.is_some() && failed.sqlstate.as_deref() == Some("57014");
             rehearsal.reasons.push(Reason {
-                verdict: if depends_on_rows { Verdict::Incomplete } else { Verdict::Fail },
+                verdict: match depends_on_rows || out_of_time {
+                    true => Verdict::Incomplete,
+                    false => Verdict::Fail,
+                },
                 step: Some(step.id.clone()),
                 place: Some(failed.place),
                 message: format!("in the sandbox: {}", failed.message),
@@ -61,7 +70,11 @@ pub(super) async fn run(
         note_leaks(&leaks, &state, step, options, rehearsal);
         leaks = state;
     }
-    run.way_back(plan, rehearsal).await?;
+    let unseen = run.way_back(plan, rehearsal).await?;
+    for at in unseen {
+        let message = "it changes a password or a setting of the server, and its undo was not seen to bring that back";
+        rehearsal.because(Verdict::Incomplete, Some(&plan.steps[at].id), message);
+    }
     if let Some(step) = plan.steps.last() {
         note_leaks(&leaks, &State::take(&run.session.client).await?, step, options, rehearsal);
     }
@@ -127,6 +140,9 @@ struct Run {
     logs: Logs,
     /// The first transaction that is not older than each step.
     xids: Vec<String>,
+    root: Client,
+    /// What a superuser alone may look at, before each step.
+    secrets: Vec<Fingerprint>,
 }
 
 impl Run {
@@ -164,6 +180,7 @@ impl Run {
     async fn forward(&mut self, step: &Step, report: &mut StepReport) -> Result<Option<Failed>> {
         let fingerprint = self.fingerprint().await?;
         self.befores.push(Before { fingerprint, content: self.content.clone() });
+        self.secrets.push(fingerprint::take_secrets(&self.root).await?);
         let row =
             self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
         self.xids.push(row.await.doing("beginning a step")?.get(0));
@@ -172,6 +189,7 @@ impl Run {
         } else {
             self.session.watch_single_statements().await?;
         }
+        self.session.limit(Some(step), None).await?;
         let done = perform(&mut self.session, &step.does).await?;
         let mut failed = match done {
             Ok(statements) => {
@@ -180,6 +198,9 @@ impl Run {
             }
             Err(failed) => Some(failed),
         };
+        if failed.is_none() {
+            self.session.limit(None, None).await?;
+        }
         if step.transaction && failed.is_none() {
             failed = constraints(&self.session, &step.does).await?;
         }
@@ -188,6 +209,7 @@ impl Run {
         }
         if failed.is_some() {
             self.session.command("ROLLBACK").await?;
+            self.session.limit(None, None).await?;
             return Ok(failed);
         }
         if step.transaction {
@@ -273,12 +295,19 @@ impl Run {
         Ok(())
     }
 
-    /// Undoes everything from the end, for good, as far as there is a way.
-    async fn way_back(&mut self, plan: &Plan, rehearsal: &mut Rehearsal) -> Result<()> {
+    /// Undoes everything from the end, for good, as far as there is a way. Answers the steps whose undo it
+    /// did not come to although they changed what only a superuser sees.
+    async fn way_back(&mut self, plan: &Plan, rehearsal: &mut Rehearsal) -> Result<Vec<usize>> {
+        self.secrets.push(fingerprint::take_secrets(&self.root).await?);
+        let changed = |at: usize| self.secrets[at].root != self.secrets[at + 1].root;
+        let secret: Vec<usize> = (0..plan.steps.len())
+            .filter(|at| changed(*at) && plan.steps[*at].undo.is_some())
+            .collect();
+        let above = |at: usize| secret.iter().copied().filter(|one| *one <= at).collect();
         for (at, step) in plan.steps.iter().enumerate().rev() {
-            let Some(script) = &step.undo else { return Ok(()) };
+            let Some(script) = &step.undo else { return Ok(above(at)) };
             if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
-                return Ok(());
+                return Ok(above(at));
             }
             let alone = script.leaves_the_transaction();
             if alone {
@@ -296,7 +325,15 @@ impl Run {
                     let tables = (!alone).then_some(&rehearsal.steps[at].touched[..]);
                     let fingerprint = self.fingerprint().await?;
                     let content = self.contents(tables, Some(since)).await?;
-                    self.befores[at].differs(&fingerprint, &content)
+                    let secrets = fingerprint::take_secrets(&self.root).await?;
+                    let mut differences = self.befores[at].differs(&fingerprint, &content);
+                    for one in self.secrets[at].diff(&secrets) {
+                        let one = one.to_string();
+                        if !differences.contains(&one) {
+                            differences.push(one);
+                        }
+                    }
+                    differences
                 }
                 Err(failed) => {
                     self.session.command("ROLLBACK").await?;
@@ -312,9 +349,9 @@ impl Run {
                 report.undo = Some(undo);
             }
             if !restores {
-                return Ok(());
+                return Ok(Vec::new());
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }

@@ -33,36 +33,12 @@ struct Case {
     burns: Vec<String>,
     rows_all: bool,
     live_first: bool,
+    /// The oldest major version that knows what it does.
+    since: u32,
 }
 
-impl Case {
-    /// As it can be tried where there is no sandbox: what is seen without one.
-    fn on(mut self, has_sandbox: bool) -> Option<Case> {
-        let seen_live = self.name.starts_with("an undo") && self.leaks.is_none() && !self.rows_all;
-        if !has_sandbox && !self.live_first && seen_live && !self.does.contains("EXECUTE") {
-            self.live_first = true;
-        }
-        (has_sandbox
-            || self.live_first && !self.undo.as_ref().is_some_and(|undo| undo.contains("EXECUTE")))
-        .then_some(self)
-    }
-}
-
-/// Whether there is a pg_dump for the server: the installed one reads no newer server than itself.
-fn has_sandbox() -> bool {
-    let output = std::process::Command::new("pg_dump").arg("--version").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let major = text.split_whitespace().nth(2).unwrap().split('.').next().unwrap();
-    major.parse::<u32>().unwrap() >= testkit::server().major()
-}
-
-/// The ways to rehearse that there are here.
-fn ways() -> Vec<Live> {
-    match has_sandbox() {
-        true => vec![Live::AfterSandbox, Live::First],
-        false => vec![Live::First],
-    }
-}
+/// The ways to rehearse.
+const WAYS: [Live; 2] = [Live::AfterSandbox, Live::First];
 
 fn cases(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
@@ -93,6 +69,7 @@ fn cases(text: &str) -> Vec<Case> {
             "says" => case.says = Some(rest.to_owned()),
             "leaks" => case.leaks = Some(rest.to_owned()),
             "burns" => case.burns.push(rest.to_owned()),
+            "since" => case.since = rest.parse().unwrap(),
             "rows" => case.rows_all = true,
             "live-first" => case.live_first = true,
             "do" => {
@@ -190,7 +167,7 @@ async fn hostile_scripts_are_judged_truly() {
     assert!(cases.len() >= 100);
     let wrong: Vec<String> = futures_util::stream::iter(cases)
         .filter(|case| std::future::ready(case.name.contains(&only)))
-        .filter_map(|case| std::future::ready(case.on(has_sandbox())))
+        .filter(|case| std::future::ready(case.since <= testkit::server().major()))
         .map(|case| tokio::spawn(try_case(case)))
         .buffer_unordered(4)
         .filter_map(|outcome| async { outcome.unwrap() })
@@ -239,7 +216,7 @@ async fn what_others_commit_meanwhile_disturbs_no_proof() {
     let does = "UPDATE holes SET b = 5 WHERE a = 1; ALTER TABLE child ADD COLUMN note text; CREATE TABLE x (a int)";
     let undo =
         "UPDATE holes SET b = 1 WHERE a = 1; ALTER TABLE child DROP COLUMN note; DROP TABLE x";
-    for live in ways() {
+    for live in WAYS {
         let rehearsal =
             rehearse(&db, does, Some(undo), &Options { live, ..options() }).await.unwrap();
         assert_eq!(rehearsal.verdict, Verdict::Pass, "{rehearsal:#?}");
@@ -365,7 +342,7 @@ async fn rehearse_packet(
 }
 
 #[tokio::test]
-async fn the_step_that_shuts_a_door_is_found_in_a_sandbox() {
+async fn the_step_that_shuts_a_door_is_found() {
     let db = fixture().await;
     db.sql("CREATE TABLE registry (code text, collection text, UNIQUE (code))").await;
     let packet = "
@@ -422,7 +399,7 @@ async fn a_step_that_does_not_verify_is_a_fail() {
         ("SELECT NULL::boolean", Verdict::Fail),
         ("SELECT 1", Verdict::Fail),
     ] {
-        for live in ways() {
+        for live in WAYS {
             let files = [("a.sql", "CREATE TABLE x (a int)"), ("v.sql", verify)];
             let said = rehearse_packet(&db, packet, &files, &Options { live, ..options() }).await;
             assert_eq!(said.verdict, verdict, "{verify}: {said:#?}");
@@ -431,7 +408,7 @@ async fn a_step_that_does_not_verify_is_a_fail() {
 }
 
 #[tokio::test]
-async fn a_label_used_by_a_later_step_is_seen_in_a_sandbox_only() {
+async fn a_label_used_by_a_later_step_is_seen_in_the_sandbox_only() {
     let db = fixture().await;
     let packet = "[[step]]\nid = 'add'\ndo = 'add.sql'\n[[step]]\nid = 'use'\ndo = 'use.sql'";
     let files = [
@@ -454,7 +431,7 @@ async fn a_log_of_schema_changes_is_no_undo_s_business() {
     )
     .await;
     let does = "CREATE TABLE x (a int)";
-    for live in ways() {
+    for live in WAYS {
         let options = Options { live, ..options() };
         let said = rehearse(&db, does, Some("DROP TABLE x"), &options).await.unwrap();
         assert_eq!(said.verdict, Verdict::Pass, "{said:#?}");
@@ -495,4 +472,111 @@ async fn a_sequence_that_the_role_may_not_see_is_no_pass() {
     let options = Options { live: Live::First, ..options() };
     let said = rehearsal::rehearse(&db.database("app"), &plan, &options).await.unwrap();
     assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::Unknown), "{said:#?}");
+}
+
+#[tokio::test]
+async fn what_a_packet_watches_is_named_before_and_after() {
+    let db = fixture().await;
+    let packet = "
+        [[watch]]
+        object = 'table public.holes'
+        [[watch]]
+        object = 'table public.not_there'
+        [[watch]]
+        query = 'SELECT count(*) FROM parent'
+        [[step]]
+        id = 'a'
+        do = 'a.sql'
+        undo = 'u.sql'";
+    let files = [("a.sql", "CREATE TABLE not_there (a int)"), ("u.sql", "DROP TABLE not_there")];
+    let said = rehearse_packet(&db, packet, &files, &options()).await;
+    assert_eq!(said.verdict, Verdict::Pass, "{said:#?}");
+    let count = db.value::<String>("SELECT count(*)::text FROM parent").await;
+    assert_eq!(said.watch[0].entry.as_ref().unwrap().len(), 64);
+    assert_eq!(said.watch[1].exit.as_deref(), Some("ABSENT"));
+    assert_eq!(said.watch[2].exit, Some(count));
+    assert!(said.watch.iter().all(|one| one.entry == one.exit));
+
+    // A watch that somebody else moves, and one that cannot be looked at, are no PASS.
+    for query in ["SELECT clock_timestamp()", "SELECT 1 / 0", "SELECT nextval('loose')"] {
+        let packet = format!("[[watch]]\nquery = \"{query}\"\n[[step]]\nid = 'a'\ndo = 'a.sql'");
+        let said = rehearse_packet(&db, &packet, &files, &options()).await;
+        assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::None), "{query}");
+        assert!(said.reasons[0].message.contains("what the packet watches"), "{said:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_has_the_time_that_its_packet_gives_it() {
+    let db = fixture().await;
+    let files = [("a.sql", "SELECT pg_sleep(0.3)")];
+    for (limit, verdict) in [("50ms", Verdict::Incomplete), ("1min", Verdict::Pass)] {
+        let packet = format!("[[step]]\nid = 'a'\ndo = 'a.sql'\nstatement_timeout = '{limit}'");
+        for live in WAYS {
+            let said = rehearse_packet(&db, &packet, &files, &Options { live, ..options() }).await;
+            assert_eq!(said.verdict, verdict, "{limit}: {said:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stand_in_is_run_in_the_live_database_and_said_to_be_one() {
+    let db = fixture().await;
+    let packet =
+        "[[step]]\nid = 'a'\ndo = 'a.sql'\ntransaction = false\nstand_in = 's.sql'\nundo = 'u.sql'
+        [[step]]\nid = 'b'\ndo = 'b.sql'\nundo = 'bu.sql'";
+    let files = [
+        ("a.sql", "CREATE UNIQUE INDEX CONCURRENTLY holes_ab ON holes (a, b)"),
+        ("s.sql", "CREATE UNIQUE INDEX holes_ab ON holes (a, b)"),
+        ("u.sql", "DROP INDEX CONCURRENTLY holes_ab"),
+        ("b.sql", "COMMENT ON INDEX holes_ab IS 'both'"),
+        ("bu.sql", "COMMENT ON INDEX holes_ab IS NULL"),
+    ];
+    for (rows, verdict) in [(Rows::All, Verdict::Pass), (Rows::None, Verdict::Incomplete)] {
+        let said = rehearse_packet(&db, packet, &files, &Options { rows, ..options() }).await;
+        assert_eq!(said.verdict, verdict, "{said:#?}");
+        let [a, b] = &said.steps[..] else { panic!("two steps") };
+        assert_eq!((a.stand_in, a.seen), (true, Where::Sandbox), "{said:#?}");
+        assert_eq!((b.stand_in, b.seen), (false, Where::Live), "{said:#?}");
+    }
+}
+
+#[tokio::test]
+async fn temporary_files_are_counted() {
+    let db = fixture().await;
+    let does = "SET LOCAL work_mem = '64kB'; SELECT count(*) FROM (SELECT generate_series(1, 200000) AS n ORDER BY 1 DESC) AS sorted; SELECT 1";
+    for live in WAYS {
+        let options = Options { live, max_time: Duration::from_secs(30), ..options() };
+        let said = rehearse(&db, does, None, &options).await.unwrap();
+        let bytes: Vec<_> = said.steps[0].statements.iter().map(|one| one.temp_bytes).collect();
+        assert_eq!((bytes[0], bytes[2]), (Some(0), Some(0)), "{said:#?}");
+        assert!(bytes[1] > Some(1_000_000), "{said:#?}");
+        assert_eq!(said.steps[0].temp_bytes, bytes[1]);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_an_undo_forgets_is_seen_without_a_superuser() {
+    let db = fixture().await;
+    let role = format!("keeper_{}", std::process::id());
+    db.sql(&format!(
+        "CREATE ROLE {role} LOGIN CREATEROLE; GRANT pg_read_all_data TO {role}; SET ROLE {role}; CREATE ROLE {role}_kept PASSWORD 'one'"
+    ))
+    .await;
+    let rehearse = async |undo: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        let up = folder.path().join("1.up.sql");
+        std::fs::write(&up, format!("ALTER ROLE {role}_kept PASSWORD 'two'")).unwrap();
+        if let Some(undo) = undo {
+            std::fs::write(folder.path().join("1.down.sql"), undo).unwrap();
+        }
+        let plan = plan::read(&[up]).unwrap();
+        rehearsal::rehearse(&db.database(&role), &plan, &options()).await.unwrap()
+    };
+    let forgets = rehearse(Some("SELECT 1")).await;
+    let none = rehearse(None).await;
+    db.sql(&format!("DROP ROLE {role}_kept; DROP ROLE {role}")).await;
+    assert_eq!(forgets.verdict, Verdict::Fail, "{forgets:#?}");
+    assert!(forgets.reasons[0].message.contains("password"), "{forgets:#?}");
+    assert_eq!(none.verdict, Verdict::Pass, "{none:#?}");
 }

@@ -22,6 +22,7 @@ CREATE TABLE late (a int);
 CREATE CONSTRAINT TRIGGER never AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION never();
 CREATE VIEW seen WITH (security_barrier) AS SELECT id, name FROM parent;
 CREATE TABLE secured (a int, owner text);
+CREATE PUBLICATION told FOR TABLE secured;
 ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON secured USING (owner = current_user);
 COMMENT ON TABLE parent IS 'those who have children';

@@ -1,0 +1,8 @@
+-- What publications can say since PostgreSQL 15: whole schemas, and of a table some columns or rows.
+SELECT 'publication schema' AS kind, format('%I %I', p.pubname, n.nspname) AS identity, '{}'::jsonb AS attributes
+  FROM pg_publication_namespace m JOIN pg_publication p ON p.oid = m.pnpubid JOIN pg_namespace n ON n.oid = m.pnnspid
+ UNION ALL
+SELECT 'publication table', format('%I %s', p.pubname, r.prrelid::regclass),
+       jsonb_strip_nulls(jsonb_build_object('rows', pg_get_expr(r.prqual, r.prrelid), 'columns',
+         (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]))))
+  FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prqual IS NOT NULL OR r.prattrs IS NOT NULL
