@@ -152,6 +152,14 @@ AS $$
   ON CONFLICT DO NOTHING;
 $$;
 
+-- Forgets a dimension, with what was observed of it.
+CREATE OR REPLACE FUNCTION birthgate.block_dimension_drop(p_name text) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+  DELETE FROM birthgate.block_dimension WHERE name = p_name;
+$$;
+
 -- The names that no row of the collection's table has in that column. SECURITY INVOKER: it reads the
 -- table with the caller's privileges.
 CREATE OR REPLACE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text

@@ -92,7 +92,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
-  DROP TABLE birthgate.birth_registry;
+  ALTER TABLE birthgate.birth_registry RENAME TO own_birth_registry;  -- empty, until the adoption is undone
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
            finalized_at, retired_at, retire_permit_id FROM %I.%I', p_schema, p_table);
@@ -106,13 +106,36 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
-  DROP TABLE birthgate.registry_changelog;
+  ALTER TABLE birthgate.registry_changelog RENAME TO own_registry_changelog;
   EXECUTE format('CREATE VIEW birthgate.registry_changelog AS
     SELECT id, collection_name, entity_code, action, permit_id, changed_by, changed_at FROM %I.%I', p_schema, p_table);
   ALTER VIEW birthgate.registry_changelog ALTER changed_by SET DEFAULT session_user;
   ALTER VIEW birthgate.registry_changelog ALTER changed_at SET DEFAULT clock_timestamp();
   UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table;
   GRANT SELECT ON birthgate.registry_changelog TO birthgate_registrar, birthgate_auditor;
+END
+$$;
+
+-- Put our own tables back where the views over adopted ones are.
+CREATE OR REPLACE FUNCTION birthgate.unadopt_registry_swap() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  DROP VIEW birthgate.birth_registry;
+  ALTER TABLE birthgate.own_birth_registry RENAME TO birth_registry;
+  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION birthgate.unadopt_changelog_swap() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  DROP VIEW birthgate.registry_changelog;
+  ALTER TABLE birthgate.own_registry_changelog RENAME TO registry_changelog;
+  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL;
 END
 $$;
 
@@ -130,7 +153,7 @@ BEGIN
     v_name := format('%I.%I', v_instance.registry_schema, v_instance.registry_table);
     RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_name) FROM pg_catalog.pg_trigger
                   WHERE tgrelid = to_regclass(v_name) AND tgname LIKE 'zz\_birthgate\_birth%' ORDER BY tgname;
-    RETURN NEXT 'DROP VIEW birthgate.birth_registry';
+    RETURN NEXT 'SELECT birthgate.unadopt_registry_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id', v_name);
@@ -138,7 +161,7 @@ BEGIN
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN
     v_name := format('%I.%I', v_instance.changelog_schema, v_instance.changelog_table);
-    RETURN NEXT 'DROP VIEW birthgate.registry_changelog';
+    RETURN NEXT 'SELECT birthgate.unadopt_changelog_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN permit_id', v_name);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;

@@ -27,21 +27,23 @@ pub struct Plan {
 }
 
 /// Something that the proof names at entry and exit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Watch {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Watch {
+    /// What it is called.
+    pub name: String,
+    /// What is looked at.
+    #[serde(flatten)]
+    pub what: Watchable,
+}
+
+/// What can be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watchable {
     /// An object: its hash, or ABSENT.
     Object(String),
     /// A query that returns one value.
     Query(String),
-}
-
-impl std::fmt::Display for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Watch::Object(text) | Watch::Query(text) => f.write_str(text),
-        }
-    }
 }
 
 /// Whose files they are.

@@ -3,6 +3,8 @@
 
 mod content;
 mod live;
+mod placement;
+mod proof;
 mod sandbox;
 mod session;
 mod state;
@@ -187,6 +189,9 @@ pub struct StepReport {
     touched: Vec<String>,
     #[serde(skip)]
     hurting_ms: f64,
+    /// How long hashing the rows of what it touched took.
+    #[serde(skip)]
+    content_ms: f64,
 }
 
 /// What a rehearsal says.
@@ -227,6 +232,12 @@ pub struct Rehearsal {
     /// Sequences that were moved by us in the live database.
     #[serde(skip)]
     own_sequences: BTreeSet<String>,
+    /// What the packet watches, in the sandbox at the end of the last step.
+    #[serde(skip)]
+    inside: Vec<Option<String>>,
+    /// How long a fingerprint of the live database takes.
+    #[serde(skip)]
+    fingerprint_ms: f64,
     #[serde(skip)]
     logs: content::Logs,
     /// The objects that the plan changes, as the live database has shown.
@@ -264,7 +275,14 @@ impl StepReport {
             undo: None,
             touched: Vec::new(),
             hurting_ms: 0.0,
+            content_ms: 0.0,
         }
+    }
+}
+
+impl StepReport {
+    fn undo_ms(&self) -> f64 {
+        self.undo.as_ref().map_or(0.0, |undo| undo.duration_ms)
     }
 }
 
@@ -303,6 +321,8 @@ impl Rehearsal {
             blocked_ms: 0.0,
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
+            inside: Vec::new(),
+            fingerprint_ms: 0.0,
             logs: content::Logs::new(),
             changes: BTreeSet::new(),
         }
@@ -361,7 +381,8 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.role = row.get("role");
     rehearsal.superuser = row.get("superuser");
     rehearsal.server = row.get("server");
-    let entry = live::entry(&client, plan).await?;
+    let entry = proof::entry(&client, plan).await?;
+    rehearsal.fingerprint_ms = entry.fingerprint_ms;
     rehearsal.entry = entry.root().to_owned();
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
@@ -385,7 +406,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
-    live::exit(&client, &entry, plan, options, &mut rehearsal).await?;
+    proof::exit(&client, &entry, plan, options, &mut rehearsal).await?;
     let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
     for at in 0..plan.steps.len() {
         let report = &rehearsal.steps[at];

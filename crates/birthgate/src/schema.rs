@@ -35,6 +35,9 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/900_privileges.sql"),
 ];
 
+/// Drops the schema and the roles, once nothing is governed or adopted.
+pub(crate) const UNINSTALL: &str = include_str!("../sql/query/uninstall.sql");
+
 /// What an `init` did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Installed {
@@ -127,9 +130,6 @@ pub async fn uninstall(client: &mut Client, retired_exported: bool) -> Result<()
     for row in plan {
         transaction.batch_execute(row.get(0)).await.doing("giving the registry back")?;
     }
-    transaction
-        .batch_execute(include_str!("../sql/query/uninstall.sql"))
-        .await
-        .doing("dropping the schema birthgate")?;
+    transaction.batch_execute(UNINSTALL).await.doing("dropping the schema birthgate")?;
     transaction.commit().await.doing("committing the uninstallation")
 }

@@ -10,9 +10,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::{Plan, Rehearse, Source, Step, Watch, read_file, script};
+use super::{Plan, Rehearse, Source, Step, Watch, Watchable, read_file, script};
 use crate::error::{Error, Result};
+use crate::schema;
 use crate::script::{Conduct, Place, Problem, Script};
+
+/// What a step may name instead of a file: Birthgate's own scripts, as `birthgate:init`. The digest is over
+/// their text, so that another version of Birthgate makes another packet.
+const BUILT_IN: &str = "birthgate:";
 
 /// A packet as it was read.
 #[derive(Clone, Debug)]
@@ -50,9 +55,17 @@ struct File {
     #[serde(default)]
     owners: Owners,
     #[serde(default)]
-    watch: Vec<Spanned<Watch>>,
+    watch: Vec<Spanned<FileWatch>>,
     #[serde(default)]
     step: Vec<Spanned<FileStep>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileWatch {
+    name: Option<String>,
+    object: Option<String>,
+    query: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +99,13 @@ struct FileStep {
     statement_timeout: Option<Spanned<String>>,
     #[serde(default)]
     burns: Vec<String>,
+}
+
+fn is_one_query(text: &str) -> bool {
+    let script = Script::parse("query", text.as_bytes());
+    script.is_ok_and(
+        |script| matches!(&script.statements[..], [one] if matches!(one.conduct, Conduct::Inside)),
+    )
 }
 
 /// A time as PostgreSQL writes it: `200ms`, `5s`, `2min`; without a unit, milliseconds.
@@ -126,6 +146,17 @@ pub fn read(path: &Path) -> Result<Packet> {
         .map_err(|error| problem(error.span().unwrap_or(0..0), error.message().to_owned()))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let named = |file: &Spanned<String>| -> Result<Script> {
+        if let Some(known) = file.get_ref().strip_prefix(BUILT_IN) {
+            let text = match known {
+                "init" => schema::script(0),
+                "uninstall" => schema::UNINSTALL.to_owned(),
+                _ => {
+                    let message = format!("{BUILT_IN}{known} is neither init nor uninstall");
+                    return Err(problem(file.span(), message));
+                }
+            };
+            return script(Path::new(file.get_ref()), text.as_bytes());
+        }
         let target = folder.join(file.get_ref());
         let bytes = read_file(&target).map_err(|error| problem(file.span(), error.to_string()))?;
         script(&target, &bytes)
@@ -139,15 +170,20 @@ pub fn read(path: &Path) -> Result<Packet> {
             problem(said.span(), "this is no time such as \"200ms\", \"5s\" or \"2min\"".to_owned())
         })
     };
-    for watch in &file.watch {
-        if let Watch::Query(query) = watch.get_ref() {
-            let read = Script::parse(&name, query.as_bytes()).ok();
-            let one = read.as_ref().and_then(|script| match &script.statements[..] {
-                [one] if matches!(one.conduct, Conduct::Inside) => Some(()),
-                _ => None,
-            });
-            one.ok_or_else(|| problem(watch.span(), "this is not one query".to_owned()))?;
-        }
+    let mut watch = Vec::new();
+    for one in &file.watch {
+        let (span, one) = (one.span(), one.get_ref());
+        let what = match (&one.object, &one.query) {
+            (Some(object), None) => Watchable::Object(object.clone()),
+            (None, Some(query)) if is_one_query(query) => Watchable::Query(query.clone()),
+            (None, Some(_)) => return Err(problem(span, "this is not one query".to_owned())),
+            _ => {
+                let message = "a [[watch]] has an object or a query";
+                return Err(problem(span, message.to_owned()));
+            }
+        };
+        let (Watchable::Object(text) | Watchable::Query(text)) = &what;
+        watch.push(Watch { name: one.name.clone().unwrap_or_else(|| text.clone()), what });
     }
     let (mut steps, mut doors): (Vec<Step>, Vec<Door>) = Default::default();
     for step in &file.step {
@@ -187,18 +223,13 @@ pub fn read(path: &Path) -> Result<Packet> {
             stop_before: step.stop.is_some(),
         });
     }
-    let digest = digest(&file, &steps, &doors);
+    let digest = digest(&file, &watch, &steps, &doors);
     Ok(Packet {
         macro_name: file.r#macro.clone(),
         next: file.next,
         quorum: file.owners.quorum,
         doors,
-        plan: Plan {
-            name: file.r#macro,
-            source: Source::Packet,
-            steps,
-            watch: file.watch.into_iter().map(Spanned::into_inner).collect(),
-        },
+        plan: Plan { name: file.r#macro, source: Source::Packet, steps, watch },
         digest,
     })
 }
@@ -281,7 +312,7 @@ fn write(folder: &Path, packet: &str, files: &[(String, String)]) -> Result<()> 
 }
 
 /// SHA-256 over everything that the packet says and the text of each file that it names, in one order.
-fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
+fn digest(file: &File, watch: &[Watch], steps: &[Step], doors: &[Door]) -> String {
     let hash = |script: &Script| format!("{:x}", Sha256::digest(&script.text));
     let steps: Vec<serde_json::Value> = steps
         .iter()
@@ -302,7 +333,7 @@ fn digest(file: &File, steps: &[Step], doors: &[Door]) -> String {
         .collect();
     let said = json!({
         "macro": file.r#macro, "next": file.next, "quorum": file.owners.quorum,
-        "watch": file.watch.iter().map(Spanned::get_ref).collect::<Vec<_>>(), "steps": steps, "doors": doors,
+        "watch": watch, "steps": steps, "doors": doors,
     });
     format!("{:x}", Sha256::digest(said.to_string()))
 }

@@ -1,136 +1,19 @@
 //! The rehearsal in the live database: one transaction that is rolled back, and the proof of that.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_postgres::Client;
 
 use super::content::{Since, content};
-use super::session::{Failed, Session};
-use super::state::State;
+use super::session::{Failed, Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
-use super::watched::{self, Watched};
 use super::watcher::Watcher;
-use super::{Facts, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where};
+use super::{Facts, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where, placement};
 use crate::database::Database;
 use crate::error::{Doing, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
-use crate::plan::{Plan, Rehearse, Step};
-use crate::script::Script;
+use crate::fingerprint::{self, Scope};
+use crate::plan::{Plan, Step};
 use crate::unprepared::Unprepared;
-
-/// The live database before the rehearsal.
-pub(super) struct Entry {
-    fingerprint: Fingerprint,
-    state: State,
-    watch: Vec<Option<String>>,
-}
-
-impl Entry {
-    pub fn root(&self) -> &str {
-        &self.fingerprint.root
-    }
-}
-
-pub(super) async fn entry(client: &Client, plan: &Plan) -> Result<Entry> {
-    Ok(Entry {
-        watch: watched::values(client, &plan.watch).await?,
-        fingerprint: fingerprint::take(client, &Scope::All).await?,
-        state: State::take(client).await?,
-    })
-}
-
-/// Compares the live database with what it was, and tells apart who changed what.
-pub(super) async fn exit(
-    client: &Client,
-    entry: &Entry,
-    plan: &Plan,
-    options: &Options,
-    rehearsal: &mut Rehearsal,
-) -> Result<()> {
-    let may_burn: BTreeSet<&String> =
-        options.burns.iter().chain(plan.steps.iter().flat_map(|step| &step.burns)).collect();
-    let fingerprint = fingerprint::take(client, &Scope::All).await?;
-    rehearsal.exit = fingerprint.root.clone();
-    let touched: BTreeSet<String> = rehearsal
-        .steps
-        .iter()
-        .filter(|step| step.seen == Where::Live)
-        .flat_map(|step| step.locks.iter().map(|lock| lock.object.clone()))
-        .collect();
-    let changed = entry.fingerprint.diff(&fingerprint);
-    // Our transaction is known to be aborted, and there is no other way from us into the catalogs: what
-    // differs was committed by somebody else.
-    for difference in &changed {
-        let is_ours = rehearsal.changes.contains(&difference.object)
-            || touched.iter().any(|object| difference.object.ends_with(object.as_str()));
-        if is_ours {
-            rehearsal.because(
-                Verdict::Incomplete,
-                None,
-                format!("somebody else changed what the plan touches meanwhile: {difference}; rehearse again"),
-            );
-        }
-    }
-    rehearsal.concurrent = changed;
-
-    let values = watched::values(client, &plan.watch).await?;
-    for ((watch, entry), exit) in plan.watch.iter().zip(&entry.watch).zip(values) {
-        let one = Watched { name: watch.to_string(), entry: entry.clone(), exit };
-        let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        if one.entry.is_none() || one.entry != one.exit {
-            let message = format!("{} was {}, is {}", one.name, said(&one.entry), said(&one.exit));
-            rehearsal.because(
-                Verdict::Incomplete,
-                None,
-                format!("what the packet watches: {message}"),
-            );
-        }
-        rehearsal.watch.push(one);
-    }
-
-    let state = State::take(client).await?;
-    for sequence in &rehearsal.own_sequences.clone() {
-        if !state.sees(sequence) {
-            rehearsal.mutated = Mutated::Unknown;
-            let message =
-                format!("it moves the sequence {sequence}, whose position this role may not see");
-            rehearsal.because(Verdict::Incomplete, None, message);
-        }
-    }
-    let moved = entry.state.diff(&state);
-    let (ours, others): (Vec<_>, Vec<_>) =
-        moved.into_iter().partition(|leak| match &leak.sequence {
-            // nextval and setval leave a lock until the transaction's end: without it, it was somebody else.
-            Some(sequence) => rehearsal.own_sequences.contains(sequence),
-            None => false,
-        });
-    for leak in others {
-        // What the sandbox has seen harmless was somebody else's; without one nobody knows.
-        if options.live == super::Live::First && leak.sequence.is_none() {
-            let message = format!("{} {}, and it was not seen who did it", leak.object, leak.by);
-            rehearsal.because(Verdict::Incomplete, None, message);
-            rehearsal.leaks.push(leak);
-            continue;
-        }
-        rehearsal.notes.push(format!("somebody else: {} {}", leak.object, leak.by));
-    }
-    for leak in ours {
-        let may = |sequence: &String| may_burn.contains(sequence);
-        if leak.sequence.as_ref().is_some_and(may) {
-            if rehearsal.mutated == Mutated::None {
-                rehearsal.mutated = Mutated::SequenceGaps;
-            }
-        } else {
-            rehearsal.mutated = Mutated::Yes;
-            rehearsal.because(Verdict::Fail, None, format!("{} {}", leak.object, leak.by));
-        }
-        if !rehearsal.leaks.contains(&leak) {
-            rehearsal.leaks.push(leak);
-        }
-    }
-    Ok(())
-}
 
 /// Runs the steps that may run here, each with its undo, then everything backwards, and rolls back.
 pub(super) async fn run(
@@ -159,21 +42,8 @@ pub(super) async fn run(
             }
         }
     }
-    let mut count = 0;
-    for (step, report) in plan.steps.iter().zip(&mut rehearsal.steps) {
-        if let Some(why) = stays(step, report.hurting_ms, options) {
-            report.why = why;
-            break;
-        }
-        count += 1;
-    }
-    if count < plan.steps.len() {
-        let stopped = plan.steps[count].id.clone();
-        for report in &mut rehearsal.steps[count + 1..] {
-            report.why = format!("it comes after {stopped}, which stayed in the sandbox");
-        }
-    }
-    if count == 0 {
+    let places = placement::places(plan, rehearsal, options);
+    if places.iter().all(|place| *place == Where::Sandbox) {
         return Ok(());
     }
 
@@ -195,7 +65,7 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome = within(&mut session, &plan.steps[..count], &xid, options, rehearsal).await;
+    let outcome = within(&mut session, &plan.steps, &places, &xid, options, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     for who in &watched.blocked {
@@ -289,115 +159,170 @@ async fn way_out(client: &Client) -> Result<Option<String>> {
     Ok(rows.first().map(|row| row.get(0)))
 }
 
-/// Why a step is not run in the live database.
-fn stays(step: &Step, hurting_ms: f64, options: &Options) -> Option<String> {
-    let budget = options.max_block.as_secs_f64() * 1e3;
-    if !step.transaction && step.stand_in.is_none() {
-        Some("it runs outside of a transaction".to_owned())
-    } else if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
-        Some("its undo runs outside of a transaction".to_owned())
-    } else if step.rehearse == Rehearse::Sandbox {
-        Some("the packet says so".to_owned())
-    } else if step.rehearse == Rehearse::Auto && hurting_ms > budget {
-        Some(format!("others would wait for {hurting_ms:.0} ms, more than {budget:.0} ms"))
-    } else {
-        None
-    }
+type Stopped = (String, Failed);
+
+/// What was seen of a step in the live database.
+struct Seen {
+    before: Before,
+    statements: Vec<StatementReport>,
+    touched: Vec<String>,
+    undo: Option<UndoReport>,
 }
 
-type Stopped = (String, Failed);
+impl Seen {
+    /// Whether nothing was found against it.
+    fn is_clean(&self) -> bool {
+        self.undo.as_ref().is_none_or(|undo| undo.restores)
+    }
+}
 
 async fn within(
     session: &mut Session,
     steps: &[Step],
+    places: &[Where],
     xid: &str,
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
+    let longest = (options.max_block, options.max_time);
+    session.limit(None, Some(longest)).await?;
     let without_sandbox = options.live == super::Live::First;
-    let longest = Some((options.max_block, options.max_time));
     if without_sandbox {
         rehearsal.logs = steps::find_logs(session).await?;
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
-    let mut befores: Vec<Before> = Vec::new();
-    session.limit(None, longest).await?;
+    // The steps that are done in this transaction, and the first that is not.
+    let mut done: Vec<(usize, Before)> = Vec::new();
+    let mut missing: Option<&str> = None;
     for (at, step) in steps.iter().enumerate() {
-        if without_sandbox {
-            rehearsal.steps[at].touched = learn(session, step).await?;
+        if places[at] != Where::Live {
+            missing = missing.or(Some(&step.id));
+            continue;
         }
-        let mut tables = rehearsal.steps[at].touched.clone();
-        let before = Before {
-            fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
-            content: content(&session.client, &tables, Some(since)).await?,
+        let tables = match without_sandbox {
+            true => learn(session, step).await?,
+            false => rehearsal.steps[at].touched.clone(),
         };
-        let report = &mut rehearsal.steps[at];
-        let does = match &step.stand_in {
-            Some(stand_in) if !step.transaction => {
-                report.stand_in = true;
-                "it runs outside of a transaction; in the live database its stand-in was run"
-                    .clone_into(&mut report.why);
-                stand_in
+        session.command("SAVEPOINT birthgate_step").await?;
+        let outcome = one(session, step, tables, longest, since).await?;
+        // What comes after a step that was left out may need it: then nothing is said against it.
+        let in_the_way = match (&outcome, missing) {
+            (Ok(seen), Some(_)) if !seen.is_clean() => {
+                Some("its undo leaves a difference".to_owned())
             }
-            _ => {
-                report.seen = Where::Live;
-                "its locks are short".clone_into(&mut report.why);
-                &step.does
-            }
+            (Err(failed), Some(_)) if failed.is_about_the_plan() => Some(failed.message.clone()),
+            _ => None,
         };
-        session.limit(Some(step), longest).await?;
-        match perform(session, does).await? {
-            Ok(_) if report.stand_in => {}
-            Ok(statements) => report.fill(statements),
-            Err(failed) => return Ok(Err((step.id.clone(), failed))),
-        }
-        session.limit(None, longest).await?;
-        if let Some(failed) = constraints(session, &step.does).await? {
-            return Ok(Err((step.id.clone(), failed)));
-        }
-        if let Some(script) = &step.verify
-            && let Some(failed) = verify(session, script).await
-        {
-            return Ok(Err((step.id.clone(), failed)));
-        }
-        let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());
-        if let Some(script) = undo {
-            session.command("SAVEPOINT birthgate_undo").await?;
-            let undo =
-                steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since)
-                    .await?;
+        if let (Some(why), Some(before)) = (in_the_way, missing) {
             session
-                .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
+                .command("ROLLBACK TO SAVEPOINT birthgate_step; RELEASE SAVEPOINT birthgate_step")
                 .await?;
             session.rolled_back().await?;
+            session.limit(None, Some(longest)).await?;
+            rehearsal.steps[at].why =
+                format!("tried in the live database without {before} before it: {why}");
+            continue;
+        }
+        let seen = match outcome {
+            Ok(seen) => seen,
+            Err(failed) => return Ok(Err((step.id.clone(), failed))),
+        };
+        session.command("RELEASE SAVEPOINT birthgate_step").await?;
+        let report = &mut rehearsal.steps[at];
+        report.touched = seen.touched;
+        if step.transaction {
+            report.seen = Where::Live;
+            report.why = match missing {
+                None => "its locks are short".to_owned(),
+                Some(before) => format!("its locks are short; without {before} before it"),
+            };
+            report.fill(seen.statements);
+        } else {
+            report.stand_in = true;
+            "it runs outside of a transaction; in the live database its stand-in was run"
+                .clone_into(&mut report.why);
+        }
+        if let Some(undo) = seen.undo {
             blame(rehearsal, at, &undo, "its undo, in the live database, leaves");
             rehearsal.steps[at].undo = Some(undo);
         }
-        befores.push(before);
+        done.push((at, seen.before));
     }
     // What the plan changes is not to be changed by others meanwhile.
     let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let fingerprints = befores.iter().map(|before| &before.fingerprint);
+    let fingerprints = done.iter().map(|(_, before)| &before.fingerprint);
     for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
         rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
     }
     // The whole way back.
-    for (at, (step, before)) in steps.iter().zip(&befores).enumerate().rev() {
-        let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());
+    for (at, before) in done.iter().rev() {
+        let undo = steps[*at].undo.as_ref().filter(|script| !script.leaves_the_transaction());
         let Some(script) = undo else { break };
-        if rehearsal.steps[at].undo.as_ref().is_some_and(|undo| !undo.restores) {
+        if rehearsal.steps[*at].undo.as_ref().is_some_and(|undo| !undo.restores) {
             break;
         }
-        let mut tables = rehearsal.steps[at].touched.clone();
+        let mut tables = rehearsal.steps[*at].touched.clone();
         let undo =
-            steps::undo(session, script, |f, c| before.differs(f, c), &mut tables, since).await?;
+            steps::undo(session, script, |f, c| before.differs(f, c), Some(&mut tables), since)
+                .await?;
         if !undo.restores {
-            blame(rehearsal, at, &undo, "on the way back from the end, its undo leaves");
+            blame(rehearsal, *at, &undo, "on the way back from the end, its undo leaves");
             break;
         }
     }
     Ok(Ok(()))
+}
+
+/// A step, or its stand-in, with its verify; and its undo in a savepoint.
+async fn one(
+    session: &mut Session,
+    step: &Step,
+    tables: Vec<String>,
+    longest: (Duration, Duration),
+    since: Since<'_>,
+) -> Result<std::result::Result<Seen, Failed>> {
+    let before = Before {
+        fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
+        content: content(&session.client, &tables, Some(since)).await?,
+    };
+    let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);
+    session.limit(Some(step), Some(longest)).await?;
+    let statements = match perform(session, does).await? {
+        Ok(statements) => statements,
+        Err(failed) => return Ok(Err(failed)),
+    };
+    session.limit(None, Some(longest)).await?;
+    if let Some(failed) = constraints(session, does).await? {
+        return Ok(Err(failed));
+    }
+    if let Some(script) = &step.verify
+        && let Some(failed) = verify(session, script).await
+    {
+        return Ok(Err(failed));
+    }
+    let mut touched = tables;
+    steps::touch(&mut touched, &statements);
+    let mut seen = Seen { before, statements, touched, undo: None };
+    let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());
+    if let Some(script) = undo {
+        session.command("SAVEPOINT birthgate_undo").await?;
+        let before = &seen.before;
+        let undo = steps::undo(
+            session,
+            script,
+            |f, c| before.differs(f, c),
+            Some(&mut seen.touched),
+            since,
+        )
+        .await?;
+        session
+            .command("ROLLBACK TO SAVEPOINT birthgate_undo; RELEASE SAVEPOINT birthgate_undo")
+            .await?;
+        session.rolled_back().await?;
+        seen.undo = Some(undo);
+    }
+    Ok(Ok(seen))
 }
 
 /// Runs a step and its undo once, and rolls back, to know whose rows are to be compared.

@@ -91,6 +91,16 @@ async fn copy(
     for row in client.rows(include_str!("../../sql/rehearsal/roles.sql"), &[]).await.doing(DOING)? {
         let _ = root.batch_execute(row.get(0)).await;
     }
+    // A role that another database depends on is not dropped here either.
+    let elsewhere = include_str!("../../sql/rehearsal/roles_elsewhere.sql");
+    let held = client.rows(elsewhere, &[]).await.doing(DOING)?;
+    if !held.is_empty() {
+        let held: Vec<&str> = held.iter().map(|row| row.get(0)).collect();
+        root.batch_execute("CREATE DATABASE birthgate_elsewhere").await.doing(DOING)?;
+        let there = Database::new(server.config("birthgate_elsewhere"))?.connect().await?;
+        let grant = format!("GRANT USAGE ON SCHEMA public TO {}", held.join(", "));
+        there.batch_execute(&grant).await.doing(DOING)?;
+    }
     if facts.name != "postgres" {
         root.batch_execute(&format!(
             "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",

@@ -147,6 +147,11 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    /// Whether the server refused a statement, or it did not do what it should.
+    pub fn is_about_the_plan(&self) -> bool {
+        !self.lost && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
+    }
+
     /// Whether locks, time, the connection, or what one transaction alone cannot do were in the way: nothing
     /// that is wrong with the plan.
     pub fn is_circumstance(&self) -> bool {

@@ -123,13 +123,13 @@ pub(super) struct Before {
 }
 
 /// Runs an undo within the transaction that is open, and says what it did not bring back: of the objects,
-/// of the rows of these tables, and of those that it touched itself, which are added to them. What the
-/// transaction is afterwards is for the caller to end.
+/// of the rows of these tables, and of those that it touched itself, which are added to them; without
+/// tables, of no rows. What the transaction is afterwards is for the caller to end.
 pub(super) async fn undo(
     session: &mut Session,
     script: &Script,
     differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
-    tables: &mut Vec<String>,
+    mut tables: Option<&mut Vec<String>>,
     since: Since<'_>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
@@ -137,7 +137,11 @@ pub(super) async fn undo(
         UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
     let told = |failed: Failed| vec![format!("{}: {}", failed.place, failed.message)];
     match perform(session, script).await? {
-        Ok(statements) => touch(tables, &statements),
+        Ok(statements) => {
+            if let Some(tables) = &mut tables {
+                touch(tables, &statements);
+            }
+        }
         Err(failed) => {
             report.unseen = failed.is_circumstance();
             report.differences = told(failed);
@@ -151,7 +155,10 @@ pub(super) async fn undo(
         return Ok(report);
     }
     let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let content = content(&session.client, tables, Some(since)).await?;
+    let content = match tables {
+        Some(tables) => content(&session.client, tables, Some(since)).await?,
+        None => Content::new(),
+    };
     report.differences = differs(&fingerprint, &content);
     report.restores = report.differences.is_empty();
     Ok(report)

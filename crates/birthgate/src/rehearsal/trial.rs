@@ -2,12 +2,14 @@
 //! step, and at the end the whole way back.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::content::{Content, Logs, Since, content};
 use super::sandbox::Sandbox;
-use super::session::{Failed, Session};
+use super::session::{Failed, Session, milliseconds};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
+use super::watched;
 use super::{
     Door, Lock, Options, Reason, Rehearsal, Rows, StepReport, UndoReport, Verdict, Where, live,
 };
@@ -70,6 +72,8 @@ pub(super) async fn run(
         note_leaks(&leaks, &state, step, options, rehearsal);
         leaks = state;
     }
+    let inside = watched::values(&run.root, &plan.watch).await?;
+    rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();
     let unseen = run.way_back(plan, rehearsal).await?;
     for at in unseen {
         let message = "it changes a password or a setting of the server, and its undo was not seen to bring that back";
@@ -214,8 +218,14 @@ impl Run {
         }
         if step.transaction {
             self.session.command("COMMIT").await?;
+            let begun = Instant::now();
             let touched = self.contents(Some(&report.touched), None).await?;
+            report.content_ms = milliseconds(begun.elapsed());
             self.content.extend(touched);
+            // Moved for good, and not for an undo to bring back.
+            let moved: Vec<String> = self.session.sequences.iter().cloned().collect();
+            let moved = self.contents(Some(&moved), None).await?;
+            self.content.extend(moved);
         } else {
             // Its locks are gone already: every table is looked at, and what differs was touched.
             let now = self.contents(None, None).await?;
@@ -273,7 +283,7 @@ impl Run {
                         .map(|one| one.to_string())
                         .collect(),
                 },
-                &mut tables,
+                (at == done).then_some(&mut tables),
                 Since { logs: &self.logs, xid: &self.xids[at] },
             )
             .await?;

@@ -1,0 +1,2 @@
+-- Built beside the writers, who wait for nothing.
+CREATE UNIQUE INDEX CONCURRENTLY birth_registry_entity_code_collection_name_key ON public.birth_registry (entity_code, collection_name);

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY public.birth_registry_entity_code_collection_name_key;

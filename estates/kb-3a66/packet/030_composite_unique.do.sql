@@ -1,0 +1,2 @@
+ALTER TABLE public.birth_registry
+  ADD CONSTRAINT birth_registry_entity_code_collection_name_key UNIQUE USING INDEX birth_registry_entity_code_collection_name_key;

@@ -1,0 +1,1 @@
+SELECT count(*) = 0 FROM pg_catalog.pg_constraint WHERE conrelid = 'public.birth_registry'::regclass AND conname = 'birth_registry_entity_code_key';

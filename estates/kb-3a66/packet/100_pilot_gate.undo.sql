@@ -1,0 +1,16 @@
+REVOKE birthgate_admitter FROM directus_app;
+DO $$
+DECLARE
+  v_statement text;
+BEGIN
+  FOREACH v_statement IN ARRAY (SELECT array_agg(statement) FROM birthgate.ungovern_plan('dot_tools') AS statement) LOOP
+    EXECUTE v_statement;
+  END LOOP;
+  FOREACH v_statement IN ARRAY (
+    SELECT array_agg(statement)
+      FROM birthgate.govern_plan('dot_tools', 'public.dot_tools', '{code}', 'listed', NULL, 'required', true,
+                                 NULL, '{}', false, '{}') AS statement) LOOP
+    EXECUTE v_statement;
+  END LOOP;
+END
+$$;

@@ -1,0 +1,2 @@
+ALTER TABLE public.birth_registry
+  ADD CONSTRAINT birth_registry_status_check CHECK (status IN ('born', 'finalized', 'retired')) NOT VALID;

@@ -1,0 +1,1 @@
+ALTER TABLE public.birth_registry DROP CONSTRAINT birth_registry_status_check;
