@@ -256,7 +256,7 @@ CREATE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) RETU
     SET row_security TO 'off'
     AS $$
 BEGIN
-  DROP TABLE birthgate.registry_changelog;
+  ALTER TABLE birthgate.registry_changelog RENAME TO own_registry_changelog;
   EXECUTE format('CREATE VIEW birthgate.registry_changelog AS
     SELECT id, collection_name, entity_code, action, permit_id, changed_by, changed_at FROM %I.%I', p_schema, p_table);
   ALTER VIEW birthgate.registry_changelog ALTER changed_by SET DEFAULT session_user;
@@ -352,7 +352,7 @@ CREATE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) RETUR
     SET row_security TO 'off'
     AS $$
 BEGIN
-  DROP TABLE birthgate.birth_registry;
+  ALTER TABLE birthgate.birth_registry RENAME TO own_birth_registry;  -- empty, until the adoption is undone
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
            finalized_at, retired_at, retire_permit_id FROM %I.%I', p_schema, p_table);
@@ -450,6 +450,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.birth_must_be_bound() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.block_dimension_drop(p_name text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  DELETE FROM birthgate.block_dimension WHERE name = p_name;
+$$;
+ALTER FUNCTION birthgate.block_dimension_drop(p_name text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2301,6 +2309,18 @@ CREATE FUNCTION birthgate.trust(p_table regclass) RETURNS text
    WHERE c.oid = p_table
 $$;
 ALTER FUNCTION birthgate.trust(p_table regclass) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.unadopt_changelog_swap() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  DROP VIEW birthgate.registry_changelog;
+  ALTER TABLE birthgate.own_registry_changelog RENAME TO registry_changelog;
+  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL;
+END
+$$;
+ALTER FUNCTION birthgate.unadopt_changelog_swap() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.unadopt_plan() RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2314,7 +2334,7 @@ BEGIN
     v_name := format('%I.%I', v_instance.registry_schema, v_instance.registry_table);
     RETURN QUERY SELECT format('DROP TRIGGER %I ON %s', tgname, v_name) FROM pg_catalog.pg_trigger
                   WHERE tgrelid = to_regclass(v_name) AND tgname LIKE 'zz\_birthgate\_birth%' ORDER BY tgname;
-    RETURN NEXT 'DROP VIEW birthgate.birth_registry';
+    RETURN NEXT 'SELECT birthgate.unadopt_registry_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id', v_name);
@@ -2322,13 +2342,25 @@ BEGIN
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN
     v_name := format('%I.%I', v_instance.changelog_schema, v_instance.changelog_table);
-    RETURN NEXT 'DROP VIEW birthgate.registry_changelog';
+    RETURN NEXT 'SELECT birthgate.unadopt_changelog_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN permit_id', v_name);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
 END
 $$;
 ALTER FUNCTION birthgate.unadopt_plan() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.unadopt_registry_swap() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  DROP VIEW birthgate.birth_registry;
+  ALTER TABLE birthgate.own_birth_registry RENAME TO birth_registry;
+  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL;
+END
+$$;
+ALTER FUNCTION birthgate.unadopt_registry_swap() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.ungovern_plan(p_collection text) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2804,6 +2836,7 @@ REVOKE ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_cod
 GRANT ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.block_dimension_drop(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) TO birthgate_registrar;
@@ -2945,7 +2978,9 @@ REVOKE ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection,
 GRANT ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.trigger_fingerprint(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.trust(p_table regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.unadopt_changelog_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.unadopt_plan() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.unadopt_registry_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.ungovern_plan(p_collection text) FROM PUBLIC;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_auditor;

@@ -98,6 +98,8 @@ pub enum Rehearse {
     Auto,
     /// In the live database.
     Live,
+    /// In the live database, on exact clones of the tables that it touches.
+    Clone,
     /// In the sandbox only.
     Sandbox,
 }

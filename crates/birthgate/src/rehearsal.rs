@@ -1,10 +1,12 @@
 //! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
 //! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
 
+mod clone;
 mod content;
 mod live;
 mod placement;
 mod proof;
+mod redirect;
 mod sandbox;
 mod session;
 mod state;
@@ -118,6 +120,8 @@ pub struct Reason {
 pub enum Where {
     /// In the live database, on its own rows.
     Live,
+    /// In the live database, on exact clones of its tables.
+    Clone,
     /// In the sandbox.
     Sandbox,
     /// Nowhere.

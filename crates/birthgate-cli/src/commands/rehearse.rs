@@ -175,6 +175,7 @@ fn row(step: &StepReport) -> Vec<String> {
     }
     let seen = match step.seen {
         Where::Live => "live".to_owned(),
+        Where::Clone => "live, on clones".to_owned(),
         Where::Sandbox if step.stand_in => "sandbox; its stand-in live".to_owned(),
         Where::Sandbox => format!("sandbox: {}", step.why),
         Where::Nowhere => "nowhere".to_owned(),

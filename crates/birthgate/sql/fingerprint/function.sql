@@ -16,4 +16,4 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE '
                     FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x) AS entries),
          'comment', obj_description(p.oid, 'pg_proc'))) AS attributes
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
- WHERE p.oid >= 16384 AND n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)' AND ($1::oid[] IS NULL OR p.oid = ANY ($1))
+ WHERE p.oid >= 16384 AND ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR p.oid = ANY ($1))

@@ -10,4 +10,4 @@ SELECT 'index' AS kind, format('%I.%I', n.nspname, c.relname) AS identity,
          'partition of', (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid),
          'comment', obj_description(c.oid, 'pg_class'))) AS attributes
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE c.oid >= 16384 AND n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)' AND ($1::oid[] IS NULL OR i.indrelid = ANY ($1))
+ WHERE c.oid >= 16384 AND ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR i.indrelid = ANY ($1))

@@ -10,4 +10,4 @@ SELECT 'trigger' AS kind,
          'comment', obj_description(t.oid, 'pg_trigger'))) AS attributes
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_proc p ON p.oid = t.tgfoid LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
- WHERE n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)' AND ($1::oid[] IS NULL OR t.tgrelid = ANY ($1))
+ WHERE ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR t.tgrelid = ANY ($1))

@@ -1,9 +1,11 @@
 //! The rehearsal in the live database: one transaction that is rolled back, and the proof of that.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio_postgres::Client;
 
+use super::clone::{self, Clones, NotSeen};
 use super::content::{Since, content};
 use super::session::{Failed, Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
@@ -13,6 +15,7 @@ use crate::database::Database;
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Scope};
 use crate::plan::{Plan, Step};
+use crate::script::Script;
 use crate::unprepared::Unprepared;
 
 /// Runs the steps that may run here, each with its undo, then everything backwards, and rolls back.
@@ -195,9 +198,21 @@ async fn within(
     // The steps that are done in this transaction, and the first that is not.
     let mut done: Vec<(usize, Before)> = Vec::new();
     let mut missing: Option<&str> = None;
+    // The clones, and the first step that is not done on them nor before them.
+    let mut clones = Clones::default();
+    let mut missing_there: Option<&str> = None;
     for (at, step) in steps.iter().enumerate() {
         if places[at] != Where::Live {
             missing = missing.or(Some(&step.id));
+            if places[at] == Where::Clone {
+                let there = missing_there;
+                match clone_step(session, step, at, &mut clones, there, longest, rehearsal).await? {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(failed) => return Ok(Err((step.id.clone(), failed))),
+                }
+            }
+            missing_there = missing_there.or(Some(&step.id));
             continue;
         }
         let tables = match without_sandbox {
@@ -222,6 +237,14 @@ async fn within(
             session.limit(None, Some(longest)).await?;
             rehearsal.steps[at].why =
                 format!("tried in the live database without {before} before it: {why}");
+            missing = missing.or(Some(&step.id));
+            match clone_step(session, step, at, &mut clones, missing_there, longest, rehearsal)
+                .await?
+            {
+                Ok(true) => {}
+                Ok(false) => missing_there = missing_there.or(Some(&step.id)),
+                Err(failed) => return Ok(Err((step.id.clone(), failed))),
+            }
             continue;
         }
         let seen = match outcome {
@@ -272,6 +295,80 @@ async fn within(
         }
     }
     Ok(Ok(()))
+}
+
+/// Runs a step on clones; answers whether it was seen there. Where it was not, its report says why, and
+/// nothing of it is left.
+async fn clone_step(
+    session: &mut Session,
+    step: &Step,
+    at: usize,
+    clones: &mut Clones,
+    missing: Option<&str>,
+    longest: (Duration, Duration),
+    rehearsal: &mut Rehearsal,
+) -> Result<std::result::Result<bool, Failed>> {
+    let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);
+    let scripts: Vec<&Script> = [Some(does), step.undo.as_ref()].into_iter().flatten().collect();
+    let report = &rehearsal.steps[at];
+    let mut tables = session.tables_named(&scripts);
+    if step.transaction && !report.statements.is_empty() {
+        // What it only reads is read where it is.
+        let strong = report.locks.iter().filter(|lock| lock.hurts()).map(|lock| &lock.object);
+        let written: BTreeSet<&String> = report.touched.iter().chain(strong).collect();
+        tables.retain(|table| written.contains(table));
+        tables.extend(report.touched.iter().filter(|name| session.has_table(name)).cloned());
+        tables.retain(|table| !rehearsal.logs.contains(table));
+        tables.sort();
+        tables.dedup();
+    }
+    let before = clones.clone();
+    session.command("SAVEPOINT birthgate_clone").await?;
+    let outcome =
+        clone::run(session, step, does, &tables, clones, &rehearsal.logs, longest).await?;
+    let report = &mut rehearsal.steps[at];
+    let why = match outcome {
+        Ok((statements, undo)) => {
+            session.command("RELEASE SAVEPOINT birthgate_clone").await?;
+            session.limit(None, Some(longest)).await?;
+            let of = clones.originals().into_iter().collect::<Vec<_>>().join(", ");
+            if step.transaction {
+                report.seen = Where::Clone;
+                report.why = format!("{}; seen on exact clones of {of}", report.why);
+                report.time(&statements);
+            } else {
+                report.stand_in = true;
+                report.why =
+                    format!("{}; its stand-in was run on exact clones of {of}", report.why);
+            }
+            if let Some(undo) = undo {
+                let restores = undo.restores;
+                blame(rehearsal, at, &undo, "its undo, on clones, leaves");
+                if restores || rehearsal.steps[at].undo.is_none() {
+                    rehearsal.steps[at].undo = Some(undo);
+                }
+            }
+            return Ok(Ok(true));
+        }
+        Err(NotSeen::Failed(failed)) if !failed.is_about_the_plan() => return Ok(Err(failed)),
+        // The rows are the live ones, and what is done on them is what the step does.
+        Err(NotSeen::Failed(failed)) if missing.is_none() && failed.violates() => {
+            return Ok(Err(failed));
+        }
+        Err(NotSeen::Failed(failed)) => match missing {
+            Some(step) => format!("without {step} before it: {}", failed.message),
+            None => failed.message,
+        },
+        Err(NotSeen::Because(why)) => why,
+    };
+    *clones = before;
+    session
+        .command("ROLLBACK TO SAVEPOINT birthgate_clone; RELEASE SAVEPOINT birthgate_clone")
+        .await?;
+    session.rolled_back().await?;
+    session.limit(None, Some(longest)).await?;
+    report.why = format!("{}; not on clones: {why}", report.why);
+    Ok(Ok(false))
 }
 
 /// A step, or its stand-in, with its verify; and its undo in a savepoint.

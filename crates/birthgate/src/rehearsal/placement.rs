@@ -1,4 +1,5 @@
-//! Where each step is seen after the sandbox: in the live database where that hurts nobody.
+//! Where each step is seen after the sandbox: in the live database where that hurts nobody, else there on
+//! clones, else nowhere but in the sandbox.
 
 use super::{Options, Rehearsal, Rows, StepReport, Where};
 use crate::plan::{Plan, Rehearse, Step};
@@ -10,29 +11,31 @@ pub(super) fn places(plan: &Plan, rehearsal: &mut Rehearsal, options: &Options) 
     // Locks are held until the transaction's end: from the first one that hurts, all that follows is waited for.
     let mut exposed = 0.0;
     let comparing = rehearsal.fingerprint_ms * 2.0;
+    let mut is_whole = true;
     let mut places = Vec::new();
     for (step, report) in plan.steps.iter().zip(&mut rehearsal.steps) {
-        let mut stays = stays(step, report, budget);
+        let takes = report.duration_ms + report.undo_ms() + comparing + report.content_ms;
+        let hurts = report.locks.iter().any(|lock| lock.hurts() && !lock.is_index());
+        let (mut place, mut why) = place(step, report, budget);
         // Where the sandbox has all rows, the live database would only say again what was seen: not at the
         // price of anybody's waiting.
-        if stays.is_none() && step.rehearse == Rehearse::Auto && options.rows == Rows::All {
-            let takes = report.duration_ms + report.undo_ms() + comparing + report.content_ms;
-            let hurts = report.locks.iter().any(|lock| lock.hurts() && !lock.is_index());
-            if exposed > 0.0 || hurts {
-                if exposed + takes > budget {
-                    stays = Some(waits(exposed + takes, budget));
-                } else {
-                    exposed += takes;
-                }
+        if place == Where::Live && step.rehearse == Rehearse::Auto && options.rows == Rows::All {
+            if hurts && !is_whole {
+                place = Where::Clone;
+                "its locks would hurt, and steps before it are not in the live database"
+                    .clone_into(&mut why);
+            } else if (exposed > 0.0 || hurts) && exposed + takes > budget {
+                place = Where::Clone;
+                why = waits(exposed + takes, budget);
+            } else if exposed > 0.0 || hurts {
+                exposed += takes;
             }
         }
-        places.push(match stays {
-            None => Where::Live,
-            Some(why) => {
-                report.why = why;
-                Where::Sandbox
-            }
-        });
+        is_whole &= place == Where::Live;
+        if place != Where::Live {
+            report.why = why;
+        }
+        places.push(place);
     }
     places
 }
@@ -41,17 +44,27 @@ fn waits(milliseconds: f64, budget: f64) -> String {
     format!("others would wait for {milliseconds:.0} ms, more than {budget:.0} ms")
 }
 
-/// Why a step is not run in the live database, whatever else is.
-fn stays(step: &Step, report: &StepReport, budget: f64) -> Option<String> {
+/// The place of a step by itself, and why it is not the live database.
+fn place(step: &Step, report: &StepReport, budget: f64) -> (Where, String) {
+    let live = (Where::Live, String::new());
+    let outside = || "it runs outside of a transaction".to_owned();
     if !step.transaction && step.stand_in.is_none() {
-        Some("it runs outside of a transaction".to_owned())
+        (Where::Sandbox, outside())
     } else if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
-        Some("its undo runs outside of a transaction".to_owned())
-    } else if step.rehearse == Rehearse::Sandbox {
-        Some("the packet says so".to_owned())
-    } else if step.rehearse == Rehearse::Auto && report.hurting_ms > budget {
-        Some(waits(report.hurting_ms, budget))
+        (Where::Sandbox, "its undo runs outside of a transaction".to_owned())
     } else {
-        None
+        match step.rehearse {
+            Rehearse::Sandbox => (Where::Sandbox, "the packet says so".to_owned()),
+            Rehearse::Clone => (Where::Clone, "the packet says so".to_owned()),
+            Rehearse::Live => live,
+            // What it stands in for waits for nobody; the stand-in is waited for.
+            Rehearse::Auto if !step.transaction && report.duration_ms > budget => {
+                (Where::Clone, outside())
+            }
+            Rehearse::Auto if report.hurting_ms > budget => {
+                (Where::Clone, waits(report.hurting_ms, budget))
+            }
+            Rehearse::Auto => live,
+        }
     }
 }

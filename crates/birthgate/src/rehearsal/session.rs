@@ -12,6 +12,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::Type;
 
+use super::redirect::Redirect;
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
@@ -147,6 +148,11 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    /// Whether rows do not hold what was asked of them.
+    pub fn violates(&self) -> bool {
+        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"))
+    }
+
     /// Whether the server refused a statement, or it did not do what it should.
     pub fn is_about_the_plan(&self) -> bool {
         !self.lost && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
@@ -294,6 +300,23 @@ impl Session {
         rewrites.dedup();
         let wal_bytes = wal - std::mem::replace(&mut self.wal, wal);
         Ok(Observed { locks, rewrites, wal_bytes, same, hears_temporary_files })
+    }
+
+    /// Whether a table of this name was there when the transaction began.
+    pub fn has_table(&self, name: &str) -> bool {
+        self.relations.values().any(|relation| relation.kind == "r" && relation.name == name)
+    }
+
+    /// The tables that were there when the transaction began, and that these scripts name.
+    pub fn tables_named(&self, scripts: &[&Script]) -> Vec<String> {
+        let tables = self.relations.values().filter(|relation| relation.kind == "r");
+        tables
+            .filter(|relation| {
+                let (schema, name) = super::clone::parts(&relation.name);
+                scripts.iter().any(|script| Redirect::names_table(&script.text, &schema, &name))
+            })
+            .map(|relation| relation.name.clone())
+            .collect()
     }
 
     /// Runs one statement of a script; answers what it did.

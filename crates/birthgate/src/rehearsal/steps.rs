@@ -99,6 +99,25 @@ impl StepReport {
     }
 }
 
+impl StepReport {
+    /// Takes over how long the statements took elsewhere; their locks stay those of the tables themselves.
+    pub(super) fn time(&mut self, statements: &[StatementReport]) {
+        if self.statements.len() != statements.len() {
+            self.fill(statements.to_vec());
+            return;
+        }
+        for (known, seen) in self.statements.iter_mut().zip(statements) {
+            known.duration_ms = seen.duration_ms;
+            (known.rows, known.wal_bytes, known.temp_bytes) =
+                (seen.rows, seen.wal_bytes, seen.temp_bytes);
+        }
+        self.duration_ms = statements.iter().map(|one| one.duration_ms).sum();
+        self.rows = statements.iter().map(|one| one.rows).sum();
+        self.wal_bytes = statements.iter().map(|one| one.wal_bytes).sum();
+        self.temp_bytes = statements.iter().map(|one| one.temp_bytes).sum();
+    }
+}
+
 /// Tables whose rows a statement may have changed.
 fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
     statement

@@ -1,7 +1,7 @@
 //! A plan on its way through the sandbox: each step committed, each undo tried after it and after every later
 //! step, and at the end the whole way back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::content::{Content, Logs, Since, content};
@@ -41,7 +41,7 @@ pub(super) async fn run(
     run.logs = steps::find_logs(&mut run.session).await?;
     run.session.command("ROLLBACK").await?;
     rehearsal.logs.clone_from(&run.logs);
-    run.content = run.contents(None, None).await?;
+    run.content = run.all_contents("0", &BTreeMap::new()).await?;
     let mut leaks = State::take(&run.session.client).await?;
     for (at, step) in plan.steps.iter().enumerate() {
         rehearsal.steps[at].seen = Where::Sandbox;
@@ -150,30 +150,53 @@ struct Run {
 }
 
 impl Run {
-    /// The rows of these tables, or of all.
-    async fn contents(
-        &self,
-        tables: Option<&[String]>,
-        since: Option<Since<'_>>,
-    ) -> Result<Content> {
-        let all: Vec<String>;
-        let tables = match tables {
-            Some(tables) => tables,
-            None => {
-                let rows = self
-                    .session
-                    .client
-                    .rows(include_str!("../../sql/rehearsal/tables.sql"), &[])
-                    .await
-                    .doing("listing the tables")?;
-                all = rows.iter().map(|row| row.get(0)).collect();
-                &all
-            }
-        };
+    /// The rows of these tables.
+    async fn contents(&self, tables: &[String], since: Option<Since<'_>>) -> Result<Content> {
         self.session.command("BEGIN").await?;
         let content = content(&self.session.client, tables, since).await?;
         self.session.command("COMMIT").await?;
         Ok(content)
+    }
+
+    /// What the text of the rows of each table is made of.
+    async fn row_types(&self) -> Result<BTreeMap<String, String>> {
+        let sql = include_str!("../../sql/rehearsal/row_types.sql");
+        let rows = self.session.client.rows(sql, &[]).await.doing("looking at the tables")?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The rows of every table, of which `content` says what they were when this transaction was to come and
+    /// the tables were made of this. A table that has as many rows as then, and none that is newer, holds the
+    /// same: nobody else writes here.
+    async fn all_contents(&self, xid: &str, types: &BTreeMap<String, String>) -> Result<Content> {
+        let mut same = Content::new();
+        for (table, row_type) in &self.row_types().await? {
+            let Some(known) = self.content.get(table) else { continue };
+            if types.get(table) != Some(row_type) {
+                continue;
+            }
+            let sql = include_str!("../../sql/rehearsal/rows_since.sql")
+                .replace("{table}", table)
+                .replace("{since}", xid);
+            let row = self.session.client.one_row(&sql, &[]).await.doing("counting rows")?;
+            let (count, newer): (String, i64) = (row.get(0), row.get(1));
+            if newer == 0 && known.split(' ').next() == Some(&count) {
+                same.insert(table.clone(), known.clone());
+            }
+        }
+        let rows = self
+            .session
+            .client
+            .rows(include_str!("../../sql/rehearsal/tables.sql"), &[])
+            .await
+            .doing("listing the tables")?;
+        let other: Vec<String> = rows
+            .iter()
+            .map(|row| row.get(0))
+            .filter(|table: &String| !same.contains_key(table))
+            .collect();
+        same.extend(self.contents(&other, None).await?);
+        Ok(same)
     }
 
     async fn fingerprint(&self) -> Result<Fingerprint> {
@@ -188,6 +211,7 @@ impl Run {
         let row =
             self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
         self.xids.push(row.await.doing("beginning a step")?.get(0));
+        let types = self.row_types().await?;
         if step.transaction {
             self.session.watch_transaction("BEGIN").await?;
         } else {
@@ -219,16 +243,16 @@ impl Run {
         if step.transaction {
             self.session.command("COMMIT").await?;
             let begun = Instant::now();
-            let touched = self.contents(Some(&report.touched), None).await?;
+            let touched = self.contents(&report.touched, None).await?;
             report.content_ms = milliseconds(begun.elapsed());
             self.content.extend(touched);
             // Moved for good, and not for an undo to bring back.
             let moved: Vec<String> = self.session.sequences.iter().cloned().collect();
-            let moved = self.contents(Some(&moved), None).await?;
+            let moved = self.contents(&moved, None).await?;
             self.content.extend(moved);
         } else {
             // Its locks are gone already: every table is looked at, and what differs was touched.
-            let now = self.contents(None, None).await?;
+            let now = self.all_contents(&self.xids[self.xids.len() - 1], &types).await?;
             let changed = now.iter().filter(|(table, rows)| self.content.get(*table) != Some(rows));
             report.touched = changed.map(|(table, _)| table.clone()).collect();
             self.content = now;
@@ -325,6 +349,10 @@ impl Run {
             } else {
                 self.session.watch_transaction("BEGIN").await?;
             }
+            let row =
+                self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
+            let xid: String = row.await.doing("beginning an undo")?.get(0);
+            let types = self.row_types().await?;
             let done = perform(&mut self.session, script).await?;
             let since = Since { logs: &self.logs, xid: &self.xids[at] };
             let differences = match done {
@@ -332,9 +360,20 @@ impl Run {
                     if !alone {
                         self.session.command("COMMIT").await?;
                     }
-                    let tables = (!alone).then_some(&rehearsal.steps[at].touched[..]);
                     let fingerprint = self.fingerprint().await?;
-                    let content = self.contents(tables, Some(since)).await?;
+                    let mut content = match alone {
+                        true => self.all_contents(&xid, &types).await?,
+                        false => self.contents(&rehearsal.steps[at].touched, None).await?,
+                    };
+                    self.content.extend(content.clone());
+                    // Of a log only the older rows are compared.
+                    let logs: Vec<String> = self
+                        .logs
+                        .iter()
+                        .filter(|log| content.contains_key(*log))
+                        .cloned()
+                        .collect();
+                    content.extend(self.contents(&logs, Some(since)).await?);
                     let secrets = fingerprint::take_secrets(&self.root).await?;
                     let mut differences = self.befores[at].differs(&fingerprint, &content);
                     for one in self.secrets[at].diff(&secrets) {
