@@ -10,6 +10,7 @@ pub mod database;
 pub mod entity;
 pub mod error;
 pub mod fingerprint;
+pub mod key_change;
 pub mod permit;
 pub mod plan;
 pub mod private_server;
@@ -20,6 +21,7 @@ pub mod replication;
 pub mod schema;
 pub mod script;
 mod unprepared;
+mod words;
 
 pub use database::Database;
 pub use error::{Error, Result};

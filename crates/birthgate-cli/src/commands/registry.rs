@@ -1,3 +1,6 @@
+use std::path::PathBuf;
+
+use birthgate::key_change::{self, KeyChange};
 use birthgate::registry::{self, Finding};
 use birthgate::schema;
 use clap::Subcommand;
@@ -26,6 +29,30 @@ pub enum Command {
         #[arg(long, value_name = "TABLE")]
         changelog: Option<String>,
     },
+    /// Decide whether a unique key can be replaced by another, and write the packet that does it
+    ///
+    /// Only reads: rows against the new key, NULLs, foreign keys, views, functions, rules and statements
+    /// that name the old one, replica identity, size and time. Works on any table, with nothing installed.
+    /// Exit code 3 when the key is not ready.
+    #[command(
+        after_help = "Example:\n  birthgate registry key-change birth_registry --from entity_code --to entity_code,collection_name --packet ./packet"
+    )]
+    KeyChange {
+        /// The table
+        table: String,
+        /// The columns of the old key
+        #[arg(long, value_name = "COLUMNS", value_delimiter = ',', required = true)]
+        from: Vec<String>,
+        /// The columns of the new key
+        #[arg(long, value_name = "COLUMNS", value_delimiter = ',', required = true)]
+        to: Vec<String>,
+        /// Write the packet into this folder, when the key is ready
+        #[arg(long, value_name = "DIR")]
+        packet: Option<PathBuf>,
+        /// Show some of the keys that more than one row has
+        #[arg(long)]
+        samples: bool,
+    },
     /// Compare rows, births and permits, both ways; exit code 3 when they do not agree
     #[command(after_help = "Example:\n  birthgate registry reconcile dot_tools")]
     Reconcile {
@@ -36,8 +63,28 @@ pub enum Command {
 
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
     let mut client = connection.database()?.connect().await?;
-    schema::require_installed(&client).await?;
+    if !matches!(command, Command::KeyChange { .. }) {
+        schema::require_installed(&client).await?;
+    }
     match command {
+        Command::KeyChange { table, from, to, packet, samples } => {
+            let step = Step::begin(&format!("looking at the key of {table}"));
+            let found = key_change::decide(&client, &table, &from, &to, samples).await;
+            step.end();
+            let found = found?;
+            show_key_change(output, &found);
+            let ready = found.reasons.is_empty();
+            if let (Some(folder), true) = (&packet, ready) {
+                found.write_packet(folder)?;
+                output
+                    .say(format!("The packet is in {0}: birthgate rehearse {0}", folder.display()));
+            }
+            output.result("registry key-change", found)?;
+            match ready {
+                true => Ok(()),
+                false => Err(CommandError::no("the key is not ready")),
+            }
+        }
         Command::Adopt { registry: table, changelog } => {
             registry::adopt(&mut client, &table, changelog.as_deref()).await?;
             output.say(format!("{table} is the registry now."));
@@ -63,6 +110,64 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             }
         }
     }
+}
+
+fn show_key_change(output: &Output, found: &KeyChange) {
+    let colour = if found.reasons.is_empty() { 32 } else { 31 };
+    output.say(format!(
+        "\x1b[1;{colour}m{}\x1b[0m  {}: ({}) instead of ({})",
+        found.decision,
+        found.table,
+        found.to.join(", "),
+        found.from.join(", ")
+    ));
+    let named = |names: &[String]| match names.is_empty() {
+        true => "0".to_owned(),
+        false => format!("{}: {}", names.len(), names.join(", ")),
+    };
+    let code: Vec<String> =
+        found.code.iter().map(|code| format!("{} {}", code.kind, code.name)).collect();
+    let statements = match &found.statements {
+        None => "not seen: pg_stat_statements is not installed".to_owned(),
+        Some(statements) => statements.len().to_string(),
+    };
+    let lines = [
+        ("rows", found.rows.to_string()),
+        ("keys of more than one row", found.violations.to_string()),
+        ("rows with a NULL in the key", found.nulls.to_string()),
+        ("foreign keys to the old key", named(&found.foreign_keys)),
+        ("views that stand on it", named(&found.views)),
+        ("functions and rules that name it", named(&code)),
+        ("statements of clients that name it", statements),
+        ("replica identity", if found.replica_identity { "yes" } else { "no" }.to_owned()),
+        (
+            "new index, about",
+            format!("{} MB, {:.1} s", found.forecast_bytes / 1_000_000, found.forecast_seconds),
+        ),
+        ("no way back", found.one_way_from.clone()),
+    ];
+    output.table(
+        &["WHAT", "FOUND"],
+        lines.map(|(what, found)| vec![what.to_owned(), found]).into_iter().collect(),
+    );
+    for sample in &found.samples {
+        output.say(format!("more than one row: {sample}"));
+    }
+    for reason in &found.reasons {
+        output.say(format!("\x1b[31mnot ready\x1b[0m: {reason}"));
+    }
+    for code in &found.code {
+        let Some(patch) = &code.patch else { continue };
+        output.say(format!("\n{} {}: {}", code.kind, code.name, code.advice));
+        for (old, new) in code.original.lines().zip(patch.lines()).filter(|(old, new)| old != new) {
+            output.say(format!(
+                "  \x1b[31m- {}\x1b[0m\n  \x1b[32m+ {}\x1b[0m",
+                old.trim(),
+                new.trim()
+            ));
+        }
+    }
+    output.say(format!("\nNot seen: {}.", found.unseen.join("; ")));
 }
 
 fn row(finding: &Finding) -> Vec<String> {

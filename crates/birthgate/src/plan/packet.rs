@@ -294,7 +294,7 @@ fn slug(id: &str) -> String {
 }
 
 /// Writes a packet into a folder that holds none yet.
-fn write(folder: &Path, packet: &str, files: &[(String, String)]) -> Result<()> {
+pub(crate) fn write(folder: &Path, packet: &str, files: &[(String, String)]) -> Result<()> {
     let named = |path: &Path| {
         let path = path.display().to_string();
         move |source| Error::File { path, source }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use squawk_lexer::{LiteralKind, TokenKind, tokenize};
+use squawk_lexer::{LiteralKind, TokenKind};
+
+use crate::words::{Word, words};
 
 /// The names that mean a clone in the session's temporary schema.
 #[derive(Clone, Default)]
@@ -13,46 +15,6 @@ pub(super) struct Redirect {
     pub functions: BTreeSet<String>,
     /// Names of views, which may read an original.
     pub views: BTreeSet<String>,
-}
-
-struct Word<'a> {
-    kind: TokenKind,
-    text: &'a str,
-    start: usize,
-}
-
-impl Word<'_> {
-    /// The name that it is, as PostgreSQL folds it.
-    fn name(&self) -> Option<String> {
-        match self.kind {
-            TokenKind::Ident => Some(self.text.to_lowercase()),
-            TokenKind::QuotedIdent { terminated: true, uescape: false } => {
-                Some(self.text[1..self.text.len() - 1].replace("\"\"", "\""))
-            }
-            _ => None,
-        }
-    }
-
-    fn is(&self, keyword: &str) -> bool {
-        self.kind == TokenKind::Ident && self.text.eq_ignore_ascii_case(keyword)
-    }
-}
-
-fn words(sql: &str) -> Vec<Word<'_>> {
-    let mut start = 0;
-    let mut words = Vec::new();
-    for token in tokenize(sql) {
-        let end = start + token.len as usize;
-        let skipped = matches!(
-            token.kind,
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. }
-        );
-        if !skipped && token.kind != TokenKind::Eof {
-            words.push(Word { kind: token.kind, text: &sql[start..end], start });
-        }
-        start = end;
-    }
-    words
 }
 
 impl Redirect {
@@ -115,7 +77,7 @@ impl Redirect {
                 TokenKind::Literal { kind: LiteralKind::DollarQuotedString { .. } } => {
                     let tag = word.text[1..].find('$').map_or(0, |at| at + 2);
                     let body = word.text.get(tag..word.text.len() - tag).unwrap_or_default();
-                    let inner = self::words(body);
+                    let inner = crate::words::words(body);
                     if bodies {
                         let inside = self.rewrite(body, &inner, true, false)?;
                         let tag = &word.text[..tag];
@@ -126,7 +88,7 @@ impl Redirect {
                 }
                 TokenKind::Literal { kind: LiteralKind::Str { terminated: true } } => {
                     let content = word.text[1..word.text.len() - 1].replace("''", "'");
-                    let inner = self::words(&content);
+                    let inner = crate::words::words(&content);
                     if inner.len() == 3 && self.qualified(&inner).is_some() {
                         let with = format!("pg_temp.{}", inner[2].text).replace('\'', "''");
                         replace(word, &format!("'{with}'"), &mut text);
@@ -144,10 +106,8 @@ impl Redirect {
                 }
                 TokenKind::Literal {
                     kind: LiteralKind::EscStr { .. } | LiteralKind::UnicodeEscStr { .. },
-                } => {
-                    if self.names.iter().any(|(_, name)| word.text.contains(name.as_str())) {
-                        return Err("it names a cloned table within a text".to_owned());
-                    }
+                } if self.names.iter().any(|(_, name)| word.text.contains(name.as_str())) => {
+                    return Err("it names a cloned table within a text".to_owned());
                 }
                 _ => {}
             }

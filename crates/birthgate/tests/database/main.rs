@@ -10,6 +10,7 @@ mod fingerprint;
 mod gate;
 mod govern;
 mod hostile;
+mod key_change;
 mod life;
 mod permit;
 mod plan;
