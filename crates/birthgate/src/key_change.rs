@@ -547,8 +547,11 @@ impl KeyChange {
         steps.push_str("# The door: the apply stops before it.\n[[step]]\nid = \"drop-old-key\"\ndo = \"040_drop_old.do.sql\"\nundo = \"040_drop_old.undo.sql\"\nstop = \"before\"\n");
         let slug = self.name.table.to_uppercase();
         let text = format!(
-            "# {}: the key becomes ({columns}).\nmacro = \"{slug}_KEY_CHANGE\"\n\n[[watch]]\nobject = \"table {table}\"\n\n{steps}",
-            self.decision
+            "# {}: the key becomes ({columns}).\nmacro = \"{slug}_KEY_CHANGE\"\n\n[key_change]\ntable = {}\nfrom = {}\nto = {}\n\n[[watch]]\nobject = \"table {table}\"\n\n{steps}",
+            self.decision,
+            toml::Value::from(self.table.clone()),
+            toml::Value::from(self.from.clone()),
+            toml::Value::from(self.to.clone()),
         );
         packet::write(folder, &text, &files)
     }

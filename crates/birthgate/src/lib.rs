@@ -9,6 +9,7 @@ pub mod collection;
 pub mod database;
 pub mod entity;
 pub mod error;
+pub mod evidence;
 pub mod fingerprint;
 pub mod key_change;
 pub mod permit;

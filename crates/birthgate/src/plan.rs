@@ -104,15 +104,23 @@ pub enum Rehearse {
     Sandbox,
 }
 
+/// The file of the packet that these paths name, if they name one.
+pub fn packet_file(paths: &[PathBuf]) -> Option<PathBuf> {
+    match paths {
+        [path] if path.is_dir() => Some(path.join("packet.toml")).filter(|file| file.is_file()),
+        [path] if path.extension().is_some_and(|extension| extension == "toml") => {
+            Some(path.clone())
+        }
+        _ => None,
+    }
+}
+
 /// Reads what these paths name: a packet, a migration tool's folder, or single files in this order.
 pub fn read(paths: &[PathBuf]) -> Result<Plan> {
+    if let Some(file) = packet_file(paths) {
+        return Ok(packet::read(&file)?.plan);
+    }
     match paths {
-        [path] if path.is_dir() && path.join("packet.toml").is_file() => {
-            Ok(packet::read(&path.join("packet.toml"))?.plan)
-        }
-        [path] if path.extension().is_some_and(|extension| extension == "toml") => {
-            Ok(packet::read(path)?.plan)
-        }
         [path] if path.is_dir() => migrations::read(path),
         files => migrations::read_files(files),
     }

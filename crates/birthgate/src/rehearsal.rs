@@ -112,6 +112,8 @@ pub struct Reason {
     pub place: Option<Place>,
     /// What it is.
     pub message: String,
+    /// What the server says besides; it may hold values of rows.
+    pub detail: Option<String>,
 }
 
 /// Where a step was seen.
@@ -211,6 +213,8 @@ pub struct Rehearsal {
     pub superuser: bool,
     /// Its server's version.
     pub server: String,
+    /// When it began, by the server's clock, in UTC.
+    pub began: String,
     /// PASS, FAIL or INCOMPLETE.
     pub verdict: Verdict,
     /// Why it is no PASS.
@@ -231,6 +235,8 @@ pub struct Rehearsal {
     pub steps: Vec<StepReport>,
     /// The longest that anybody waited for it.
     pub blocked_ms: f64,
+    /// Who waited for it in the live database.
+    pub blocked: Vec<String>,
     /// What is worth knowing and changes no verdict.
     pub notes: Vec<String>,
     /// Sequences that were moved by us in the live database.
@@ -301,6 +307,7 @@ impl Rehearsal {
                 step: None,
                 place: Some(problem.place.clone()),
                 message: problem.message.clone(),
+                detail: None,
             })
             .collect();
         rehearsal
@@ -313,6 +320,7 @@ impl Rehearsal {
             role: String::new(),
             superuser: false,
             server: String::new(),
+            began: String::new(),
             verdict: Verdict::Incomplete,
             reasons: Vec::new(),
             mutated: Mutated::None,
@@ -323,6 +331,7 @@ impl Rehearsal {
             leaks: Vec::new(),
             steps: steps.iter().map(|step| StepReport::new(&step.id)).collect(),
             blocked_ms: 0.0,
+            blocked: Vec::new(),
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
             inside: Vec::new(),
@@ -338,6 +347,7 @@ impl Rehearsal {
             step: step.map(str::to_owned),
             place: None,
             message: message.into(),
+            detail: None,
         });
     }
 
@@ -364,6 +374,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
                 step: Some(step.id.clone()),
                 place: Some(problem.place),
                 message: problem.message,
+                detail: None,
             });
         }
     }
@@ -385,6 +396,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.role = row.get("role");
     rehearsal.superuser = row.get("superuser");
     rehearsal.server = row.get("server");
+    rehearsal.began = row.get("now");
     let entry = proof::entry(&client, plan).await?;
     rehearsal.fingerprint_ms = entry.fingerprint_ms;
     rehearsal.entry = entry.root().to_owned();

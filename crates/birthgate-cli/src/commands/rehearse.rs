@@ -1,11 +1,13 @@
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use birthgate::Error;
+use birthgate::evidence::{self, Evidence, Sources};
 use birthgate::plan::{self, migrations};
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, Rows, StepReport, Verdict, Where,
 };
+use birthgate::{Database, Error, block, key_change, schema};
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
@@ -51,6 +53,9 @@ pub struct Args {
     /// The folder with the programs of PostgreSQL for the sandbox
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+    /// Write evidence of a packet's rehearsal below this folder, as its next revision
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "birthgate-evidence")]
+    evidence: Option<PathBuf>,
     /// Print Markdown, for a pull request
     #[arg(long)]
     markdown: bool,
@@ -99,10 +104,17 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let rehearsal = rehearsal::rehearse(&database, &plan, &options).await;
     step.end();
     let rehearsal = rehearsal?;
+    let evidence = match &args.evidence {
+        Some(root) => Some(write_evidence(root, &args.paths, &database, &rehearsal).await?),
+        None => None,
+    };
     if args.markdown {
         println!("{}", markdown(&rehearsal));
     } else {
         show(output, &rehearsal);
+    }
+    if let Some(evidence) = &evidence {
+        eprintln!("evidence: {}/index.html", evidence.folder.display());
     }
     let verdict = rehearsal.verdict;
     let message = match verdict {
@@ -121,8 +133,41 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     })
 }
 
+/// Decides on the packet's key again, and writes everything down.
+async fn write_evidence(
+    root: &Path,
+    paths: &[PathBuf],
+    database: &Database,
+    rehearsal: &Rehearsal,
+) -> Result<Evidence> {
+    let file = plan::packet_file(paths)
+        .ok_or_else(|| CommandError::usage("evidence is of a packet: birthgate packet import"))?;
+    let packet = plan::packet::read(&file)?;
+    let client = database.connect().await?;
+    let key = match &packet.key_change {
+        Some(key) => {
+            let decided = key_change::decide(&client, &key.table, &key.from, &key.to, false);
+            Some(decided.await?)
+        }
+        None => None,
+    };
+    let dimensions = match schema::installed_version(&client).await? {
+        Some(_) => Some(block::list(&client).await?),
+        None => None,
+    };
+    Ok(evidence::write(
+        root,
+        Sources {
+            packet: &packet,
+            rehearsal,
+            key_change: key.as_ref(),
+            dimensions: dimensions.as_deref(),
+        },
+    )?)
+}
+
 /// One screen: what happens to whom.
-fn show(output: &Output, rehearsal: &Rehearsal) {
+pub(super) fn show(output: &Output, rehearsal: &Rehearsal) {
     let word = word(rehearsal.verdict);
     let colour = match rehearsal.verdict {
         Verdict::Pass => 32,
@@ -131,9 +176,12 @@ fn show(output: &Output, rehearsal: &Rehearsal) {
     };
     output.say(format!("\x1b[1;{colour}m{word}\x1b[0m  {}", rehearsal.plan));
     output.table(
-        &["STEP", "WHERE", "MS", "ROWS", "OTHERS WAIT", "WAY BACK"],
+        &["STEP", "WHERE", "MS", "ROWS", "WHO WAITS", "WAY BACK"],
         rehearsal.steps.iter().map(row).collect(),
     );
+    for step in rehearsal.steps.iter().filter(|step| step.seen == Where::Sandbox) {
+        output.say(format!("{} in the sandbox only: {}", step.id, step.why));
+    }
     for reason in &rehearsal.reasons {
         output.say(format!("{}: {}", self::word(reason.verdict), told(reason)));
     }
@@ -153,39 +201,52 @@ fn show(output: &Output, rehearsal: &Rehearsal) {
 }
 
 fn told(reason: &rehearsal::Reason) -> String {
+    let detail = reason.detail.iter().map(|detail| format!(" ({detail})")).collect::<String>();
     match (&reason.place, &reason.step) {
-        (Some(place), _) => format!("{place}: {}", reason.message),
-        (None, Some(step)) => format!("{step}: {}", reason.message),
-        (None, None) => reason.message.clone(),
+        (Some(place), _) => format!("{place}: {}{detail}", reason.message),
+        (None, Some(step)) => format!("{step}: {}{detail}", reason.message),
+        (None, None) => format!("{}{detail}", reason.message),
     }
 }
 
-fn row(step: &StepReport) -> Vec<String> {
-    // An index is waited for only through its table.
-    let waits = step
-        .locks
-        .iter()
-        .filter(|lock| lock.hurts() && !lock.is_index())
-        .map(|lock| format!("{}: {}", lock.object, lock.blocks))
-        .collect::<Vec<_>>()
-        .join("; ");
-    let mut waits = if waits.is_empty() { "nobody".to_owned() } else { waits };
-    if !step.rewrites.is_empty() {
-        waits = format!("{waits} (rewrites {})", step.rewrites.join(", "));
+/// Who would wait for a step, at its worst: for which table, and for how many more. An index is waited for only
+/// through its table.
+fn waits(step: &StepReport) -> String {
+    let locks = step.locks.iter().filter(|lock| lock.hurts() && !lock.is_index());
+    let mut tables: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for lock in locks {
+        let who = match lock.blocks.starts_with("everything, ") {
+            true => "everybody",
+            false => "writers",
+        };
+        let known = tables.entry(who).or_default();
+        if !known.contains(&lock.object.as_str()) {
+            known.push(&lock.object);
+        }
     }
+    // "everybody" sorts before "writers", and is worse.
+    let Some((who, tables)) = tables.first_key_value() else { return "nobody".to_owned() };
+    let more = match tables.len() {
+        1 => String::new(),
+        count => format!(" +{}", count - 1),
+    };
+    let rewrites = if step.rewrites.is_empty() { "" } else { ", written anew" };
+    format!("{who}: {}{more}{rewrites}", tables[0])
+}
+
+fn row(step: &StepReport) -> Vec<String> {
     let seen = match step.seen {
-        Where::Live => "live".to_owned(),
-        Where::Clone => "live, on clones".to_owned(),
-        Where::Sandbox if step.stand_in => "sandbox; its stand-in live".to_owned(),
-        Where::Sandbox => format!("sandbox: {}", step.why),
-        Where::Nowhere => "nowhere".to_owned(),
+        Where::Live => "live",
+        Where::Clone => "clone",
+        Where::Sandbox => "sandbox",
+        Where::Nowhere => "nowhere",
     };
     vec![
         step.id.clone(),
-        seen,
+        seen.to_owned(),
         format!("{:.1}", step.duration_ms),
         step.rows.to_string(),
-        waits,
+        waits(step),
         match &step.door {
             Door::TwoWay => "yes".to_owned(),
             Door::ShutBy { step } => format!("shut by {step}"),
@@ -195,7 +256,7 @@ fn row(step: &StepReport) -> Vec<String> {
     ]
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
@@ -203,7 +264,7 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn mutated(mutated: Mutated) -> &'static str {
+pub(super) fn mutated(mutated: Mutated) -> &'static str {
     match mutated {
         Mutated::None => "none",
         Mutated::SequenceGaps => "sequence_gaps",
@@ -215,7 +276,7 @@ fn mutated(mutated: Mutated) -> &'static str {
 fn markdown(rehearsal: &Rehearsal) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
     let mut text = format!(
-        "### Rehearsal: {}\n\n`{}`\n\n| step | where | ms | rows | others wait | way back |\n|---|---|---|---|---|---|\n",
+        "### Rehearsal: {}\n\n`{}`\n\n| step | where | ms | rows | who waits | way back |\n|---|---|---|---|---|---|\n",
         word(rehearsal.verdict),
         rehearsal.plan
     );
@@ -226,6 +287,9 @@ fn markdown(rehearsal: &Rehearsal) -> String {
     text.push('\n');
     for reason in &rehearsal.reasons {
         text.push_str(&format!("- **{}** {}\n", word(reason.verdict), cell(&told(reason))));
+    }
+    for step in rehearsal.steps.iter().filter(|step| step.seen == Where::Sandbox) {
+        text.push_str(&format!("- {} in the sandbox only: {}\n", step.id, cell(&step.why)));
     }
     for note in &rehearsal.notes {
         text.push_str(&format!("- {}\n", cell(note)));

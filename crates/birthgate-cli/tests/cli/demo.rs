@@ -10,6 +10,14 @@ fn tells_the_story() {
     assert_eq!(document["command"], "demo");
     let result = &document["result"];
     assert_eq!(result["births"], 11267);
+    let rehearsal = &result["rehearsal"];
+    assert_eq!(rehearsal["verdict"], "PASS", "{rehearsal}");
+    assert_eq!(rehearsal["mutated"], "none");
+    assert_eq!(rehearsal["entry_equals_exit"], true);
+    assert_eq!(rehearsal["key_decision"], "COMPOSITE_READY");
+    assert_eq!(rehearsal["key_figures"], serde_json::json!([11267, 0, 0, 0, 2]));
+    assert_eq!(rehearsal["orphan_critical"], serde_json::json!(["59", "54", "59"]));
+    assert_eq!(rehearsal["drop_code_unique"], "shut by pivot-births");
     for (dimension, count) in [
         ("orphan_critical", 59),
         ("phantom_real", 6),

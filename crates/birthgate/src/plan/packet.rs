@@ -28,6 +28,8 @@ pub struct Packet {
     pub next: Option<String>,
     /// How many owners must sign.
     pub quorum: u32,
+    /// The key that it changes.
+    pub key_change: Option<PacketKeyChange>,
     /// The doors and stops, by step.
     pub doors: Vec<Door>,
     /// Its steps.
@@ -47,11 +49,24 @@ pub struct Door {
     pub stop_before: bool,
 }
 
+/// The key that a packet changes, so that the decision about it is made again with each rehearsal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacketKeyChange {
+    /// The table.
+    pub table: String,
+    /// The columns of the old key.
+    pub from: Vec<String>,
+    /// The columns of the new one.
+    pub to: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 struct File {
     r#macro: String,
     next: Option<String>,
+    key_change: Option<PacketKeyChange>,
     #[serde(default)]
     owners: Owners,
     #[serde(default)]
@@ -227,6 +242,7 @@ pub fn read(path: &Path) -> Result<Packet> {
     Ok(Packet {
         macro_name: file.r#macro.clone(),
         next: file.next,
+        key_change: file.key_change,
         quorum: file.owners.quorum,
         doors,
         plan: Plan { name: file.r#macro, source: Source::Packet, steps, watch },
@@ -333,7 +349,7 @@ fn digest(file: &File, watch: &[Watch], steps: &[Step], doors: &[Door]) -> Strin
         .collect();
     let said = json!({
         "macro": file.r#macro, "next": file.next, "quorum": file.owners.quorum,
-        "watch": watch, "steps": steps, "doors": doors,
+        "key_change": file.key_change, "watch": watch, "steps": steps, "doors": doors,
     });
     format!("{:x}", Sha256::digest(said.to_string()))
 }

@@ -221,7 +221,7 @@ pub(super) async fn run(
         }
         Err(failed) => {
             report.unseen = failed.is_circumstance();
-            report.differences = vec![format!("{}: {}", failed.place, failed.message)];
+            report.differences = vec![format!("{}: {failed}", failed.place)];
         }
     }
     session

@@ -10,7 +10,7 @@ use super::content::{Since, content};
 use super::session::{Failed, Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
-use super::{Facts, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where, placement};
+use super::{Facts, Mutated, Options, Rehearsal, UndoReport, Verdict, Where, placement};
 use crate::database::Database;
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Scope};
@@ -71,6 +71,7 @@ pub(super) async fn run(
     let outcome = within(&mut session, &plan.steps, &places, &xid, options, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
+    rehearsal.blocked.clone_from(&watched.blocked);
     for who in &watched.blocked {
         rehearsal.notes.push(format!("it was waited for by {who:?}"));
     }
@@ -95,12 +96,8 @@ pub(super) async fn run(
                 false => Verdict::Fail,
             };
             let why = watched.cancelled.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-            rehearsal.reasons.push(Reason {
-                verdict,
-                step: Some(step),
-                place: Some(failed.place),
-                message: format!("in the live database: {}{why}", failed.message),
-            });
+            let reason = failed.because(verdict, &step, "in the live database: ", &why);
+            rehearsal.reasons.push(reason);
         }
         Err(error) => {
             let why = watched.cancelled.unwrap_or_else(|| error.to_string());

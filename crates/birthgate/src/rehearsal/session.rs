@@ -13,6 +13,7 @@ use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::types::Type;
 
 use super::redirect::Redirect;
+use super::{Reason, Verdict};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
@@ -143,11 +144,31 @@ pub(crate) struct Failed {
     pub place: Place,
     pub sqlstate: Option<String>,
     pub message: String,
+    /// What the server says besides; it may hold values of rows.
+    pub detail: Option<String>,
     /// Whether it was the connection that failed.
     pub lost: bool,
 }
 
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.detail.iter().try_for_each(|detail| write!(f, " ({detail})"))
+    }
+}
+
 impl Failed {
+    /// As a reason for a verdict.
+    pub fn because(self, verdict: Verdict, step: &str, before: &str, after: &str) -> Reason {
+        Reason {
+            verdict,
+            step: Some(step.to_owned()),
+            place: Some(self.place),
+            message: format!("{before}{}{after}", self.message),
+            detail: self.detail,
+        }
+    }
+
     /// Whether rows do not hold what was asked of them.
     pub fn violates(&self) -> bool {
         self.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"))
@@ -344,6 +365,7 @@ impl Session {
                 place: statement.place.clone(),
                 sqlstate: None,
                 message: "after it, its transaction was over".to_owned(),
+                detail: None,
                 lost: false,
             }));
         }
@@ -404,6 +426,7 @@ pub(crate) fn failed(
             place: statement.place.clone(),
             sqlstate: None,
             message: format!("the connection was lost: {source}"),
+            detail: None,
             lost: true,
         };
     };
@@ -417,11 +440,11 @@ pub(crate) fn failed(
         }
         _ => statement.place.clone(),
     };
-    let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
     Failed {
         place,
         sqlstate: Some(db.code().code().to_owned()),
-        message: format!("{}{detail}", db.message()),
+        message: db.message().to_owned(),
+        detail: db.detail().map(str::to_owned),
         lost: false,
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
         })),
         Err(Error::Refused(refusal)) => Ok(script.statements.last().map(|last| Failed {
             place: last.place.clone(),
+            detail: None,
             sqlstate: Some(refusal.code.sqlstate().to_owned()),
             message: format!("a deferred constraint does not hold: {refusal}"),
             lost: false,
@@ -53,6 +54,7 @@ pub(super) async fn verify(session: &Session, script: &Script) -> Option<Failed>
             place: statement.place.clone(),
             sqlstate: None,
             message,
+            detail: None,
             lost: false,
         };
         match session.client.rows(script.text_of(statement), &[]).await {
@@ -154,7 +156,7 @@ pub(super) async fn undo(
     let begun = Instant::now();
     let mut report =
         UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
-    let told = |failed: Failed| vec![format!("{}: {}", failed.place, failed.message)];
+    let told = |failed: Failed| vec![format!("{}: {failed}", failed.place)];
     match perform(session, script).await? {
         Ok(statements) => {
             if let Some(tables) = &mut tables {

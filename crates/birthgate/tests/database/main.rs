@@ -6,6 +6,7 @@ mod admit_many;
 mod bypass;
 mod dice;
 mod estate;
+mod evidence;
 mod fingerprint;
 mod gate;
 mod govern;
