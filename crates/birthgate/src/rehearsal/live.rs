@@ -68,7 +68,7 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome = within(&mut session, &plan.steps, &places, &xid, options, rehearsal).await;
+    let outcome = within(&mut session, &plan.steps, places, &xid, options, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     rehearsal.blocked.clone_from(&watched.blocked);
@@ -176,43 +176,81 @@ impl Seen {
     }
 }
 
+/// First what runs on the tables themselves, with its way back, then what runs on clones: a bare name means a
+/// clone as soon as there is one.
 async fn within(
     session: &mut Session,
     steps: &[Step],
-    places: &[Where],
+    mut places: Vec<Where>,
     xid: &str,
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
     let longest = (options.max_block, options.max_time);
     session.limit(None, Some(longest)).await?;
-    let without_sandbox = options.live == super::Live::First;
-    if without_sandbox {
+    if options.live == super::Live::First {
         rehearsal.logs = steps::find_logs(session).await?;
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
-    // The steps that are done in this transaction, and the first that is not.
-    let mut done: Vec<(usize, Before)> = Vec::new();
+    let done = match live_steps(session, steps, &mut places, since, options, rehearsal).await? {
+        Ok(done) => done,
+        Err(stopped) => return Ok(Err(stopped)),
+    };
+    // What the plan changes is not to be changed by others meanwhile.
+    let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
+    let fingerprints = done.iter().map(|(_, before)| &before.fingerprint);
+    for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
+        rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
+    }
+    session.command("SAVEPOINT birthgate_way_back").await?;
+    way_back(session, steps, &done, since, rehearsal).await?;
+    session
+        .command("ROLLBACK TO SAVEPOINT birthgate_way_back; RELEASE SAVEPOINT birthgate_way_back")
+        .await?;
+    session.rolled_back().await?;
+    // The first step that is done neither on the tables nor on clones.
     let mut missing: Option<&str> = None;
-    // The clones, and the first step that is not done on them nor before them.
     let mut clones = Clones::default();
-    let mut missing_there: Option<&str> = None;
     for (at, step) in steps.iter().enumerate() {
-        if places[at] != Where::Live {
-            missing = missing.or(Some(&step.id));
-            if places[at] == Where::Clone {
-                let there = missing_there;
-                match clone_step(session, step, at, &mut clones, there, longest, rehearsal).await? {
-                    Ok(true) => continue,
-                    Ok(false) => {}
+        let seen = match places[at] {
+            Where::Live => true,
+            Where::Clone => {
+                match clone_step(session, step, at, &mut clones, missing, longest, rehearsal)
+                    .await?
+                {
+                    Ok(seen) => seen,
                     Err(failed) => return Ok(Err((step.id.clone(), failed))),
                 }
             }
-            missing_there = missing_there.or(Some(&step.id));
+            _ => false,
+        };
+        if !seen {
+            missing = missing.or(Some(&step.id));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Runs the steps whose place is the live database; one that needs what was left out before it is to be tried
+/// on clones. Answers those that are done, with what was before each.
+async fn live_steps(
+    session: &mut Session,
+    steps: &[Step],
+    places: &mut [Where],
+    since: Since<'_>,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<std::result::Result<Vec<(usize, Before)>, Stopped>> {
+    let longest = (options.max_block, options.max_time);
+    let mut done: Vec<(usize, Before)> = Vec::new();
+    let mut missing: Option<&str> = None;
+    for (at, step) in steps.iter().enumerate() {
+        if places[at] != Where::Live {
+            missing = missing.or(Some(&step.id));
             continue;
         }
-        let tables = match without_sandbox {
+        let tables = match options.live == super::Live::First {
             true => learn(session, step).await?,
             false => rehearsal.steps[at].touched.clone(),
         };
@@ -234,14 +272,7 @@ async fn within(
             session.limit(None, Some(longest)).await?;
             rehearsal.steps[at].why =
                 format!("tried in the live database without {before} before it: {why}");
-            missing = missing.or(Some(&step.id));
-            match clone_step(session, step, at, &mut clones, missing_there, longest, rehearsal)
-                .await?
-            {
-                Ok(true) => {}
-                Ok(false) => missing_there = missing_there.or(Some(&step.id)),
-                Err(failed) => return Ok(Err((step.id.clone(), failed))),
-            }
+            places[at] = Where::Clone;
             continue;
         }
         let seen = match outcome {
@@ -269,13 +300,17 @@ async fn within(
         }
         done.push((at, seen.before));
     }
-    // What the plan changes is not to be changed by others meanwhile.
-    let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let fingerprints = done.iter().map(|(_, before)| &before.fingerprint);
-    for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
-        rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
-    }
-    // The whole way back.
+    Ok(Ok(done))
+}
+
+/// The whole way back through what is done in the live database.
+async fn way_back(
+    session: &mut Session,
+    steps: &[Step],
+    done: &[(usize, Before)],
+    since: Since<'_>,
+    rehearsal: &mut Rehearsal,
+) -> Result<()> {
     for (at, before) in done.iter().rev() {
         let undo = steps[*at].undo.as_ref().filter(|script| !script.leaves_the_transaction());
         let Some(script) = undo else { break };
@@ -291,7 +326,7 @@ async fn within(
             break;
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Runs a step on clones; answers whether it was seen there. Where it was not, its report says why, and

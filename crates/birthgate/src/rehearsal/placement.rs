@@ -37,6 +37,22 @@ pub(super) fn places(plan: &Plan, rehearsal: &mut Rehearsal, options: &Options) 
         }
         places.push(place);
     }
+    // Making clones takes its time, and no lock that hurts is to be held meanwhile.
+    let mut clones_follow = false;
+    for (at, place) in places.iter_mut().enumerate().rev() {
+        let report = &mut rehearsal.steps[at];
+        let hurts = report.locks.iter().any(|lock| lock.hurts() && !lock.is_index());
+        if *place == Where::Clone {
+            clones_follow = true;
+        } else if *place == Where::Live
+            && hurts
+            && clones_follow
+            && plan.steps[at].rehearse == Rehearse::Auto
+        {
+            *place = Where::Clone;
+            "its locks would hurt while later steps are run on clones".clone_into(&mut report.why);
+        }
+    }
     places
 }
 
@@ -57,10 +73,8 @@ fn place(step: &Step, report: &StepReport, budget: f64) -> (Where, String) {
             Rehearse::Sandbox => (Where::Sandbox, "the packet says so".to_owned()),
             Rehearse::Clone => (Where::Clone, "the packet says so".to_owned()),
             Rehearse::Live => live,
-            // What it stands in for waits for nobody; the stand-in is waited for.
-            Rehearse::Auto if !step.transaction && report.duration_ms > budget => {
-                (Where::Clone, outside())
-            }
+            // Nobody waits for the step; its stand-in, which is no proof of it, is not to be waited for either.
+            Rehearse::Auto if !step.transaction => (Where::Clone, outside()),
             Rehearse::Auto if report.hurting_ms > budget => {
                 (Where::Clone, waits(report.hurting_ms, budget))
             }

@@ -155,6 +155,13 @@ impl Run {
         Ok(content)
     }
 
+    /// The tables and sequences that are there.
+    async fn tables(&self) -> Result<BTreeSet<String>> {
+        let sql = include_str!("../../sql/rehearsal/tables.sql");
+        let rows = self.session.client.rows(sql, &[]).await.doing("listing the tables")?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// What the text of the rows of each table is made of.
     async fn row_types(&self) -> Result<BTreeMap<String, String>> {
         let sql = include_str!("../../sql/rehearsal/row_types.sql");
@@ -181,17 +188,9 @@ impl Run {
                 same.insert(table.clone(), known.clone());
             }
         }
-        let rows = self
-            .session
-            .client
-            .rows(include_str!("../../sql/rehearsal/tables.sql"), &[])
-            .await
-            .doing("listing the tables")?;
-        let other: Vec<String> = rows
-            .iter()
-            .map(|row| row.get(0))
-            .filter(|table: &String| !same.contains_key(table))
-            .collect();
+        let tables = self.tables().await?;
+        let other: Vec<String> =
+            tables.into_iter().filter(|table| !same.contains_key(table)).collect();
         same.extend(self.contents(&other, None).await?);
         Ok(same)
     }
@@ -246,10 +245,13 @@ impl Run {
             let touched = self.contents(&report.touched, None).await?;
             report.content_ms = milliseconds(begun.elapsed());
             self.content.extend(touched);
-            // Moved for good, and not for an undo to bring back.
-            let moved: Vec<String> = self.session.sequences.iter().cloned().collect();
-            let moved = self.contents(&moved, None).await?;
-            self.content.extend(moved);
+            // What is new, and what was moved for good: not for an undo to bring back.
+            let mut other: Vec<String> = self.session.sequences.iter().cloned().collect();
+            let there = self.tables().await?;
+            self.content.retain(|table, _| there.contains(table));
+            other.extend(there.into_iter().filter(|table| !self.content.contains_key(table)));
+            let other = self.contents(&other, None).await?;
+            self.content.extend(other);
         } else {
             // Its locks are gone already: every table is looked at, and what differs was touched.
             let now = self.all_contents(&self.xids[self.xids.len() - 1], &types).await?;

@@ -537,7 +537,7 @@ async fn a_stand_in_is_run_in_the_live_database_and_said_to_be_one() {
         assert_eq!(said.verdict, verdict, "{said:#?}");
         let [a, b] = &said.steps[..] else { panic!("two steps") };
         assert_eq!((a.stand_in, a.seen), (true, Where::Sandbox), "{said:#?}");
-        assert_eq!((b.stand_in, b.seen), (false, Where::Live), "{said:#?}");
+        assert_eq!((b.stand_in, b.seen), (false, Where::Clone), "{said:#?}");
     }
 }
 
@@ -715,4 +715,59 @@ async fn clones_keep_nobody_waiting() {
     assert_eq!(said.steps[0].seen, Where::Clone);
     assert!(times > 10, "{times} writes");
     assert!(longest < Duration::from_millis(500), "somebody waited {longest:?}");
+}
+
+/// The seed's packet on the estate, while clients write to its registry and its tools.
+async fn the_packet_while_writers_run(scale: f64) {
+    let db = Db::empty().await;
+    let client = db.dba().await;
+    estate_kb_3a66::build(&client, scale, &mut |_, _, _| {}).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    estate_kb_3a66::write_packet(folder.path()).unwrap();
+    let plan = plan::read(&[folder.path().to_owned()]).unwrap();
+    let writers = [
+        writer(
+            &db,
+            "INSERT INTO birth_registry (entity_code, collection_name) SELECT 'W-' || nextval('birth_registry_id_seq'), 'archived_note'; SELECT pg_sleep(0.002)",
+        ),
+        writer(
+            &db,
+            "UPDATE dot_tools SET domain = domain WHERE name = 'dot-iu-check'; INSERT INTO dot_tools (code, name, domain, verb) SELECT 'DOT-' || n, 'w-' || n, 'w', 'w' FROM (SELECT 100000 + nextval('birth_registry_id_seq') AS n) AS next; SELECT pg_sleep(0.002)",
+        ),
+    ];
+    let options = Options {
+        rows: Rows::All,
+        max_block: Duration::from_millis(200),
+        max_time: Duration::from_secs(300),
+        ..options()
+    };
+    let said = rehearsal::rehearse(&db.database("postgres"), &plan, &options).await.unwrap();
+    for (end, written) in writers {
+        end.send(()).unwrap();
+        let (times, longest) = written.await.unwrap();
+        assert!(times > 20, "{times} writes");
+        assert!(longest < Duration::from_secs(1), "somebody waited {longest:?}");
+    }
+    assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
+    assert!(said.blocked_ms < 200.0, "{}", said.blocked_ms);
+    let orphans = said.watch.iter().find(|one| one.name == "orphan_critical").unwrap();
+    assert_eq!(
+        [&orphans.entry, &orphans.inside, &orphans.exit].map(|value| value.as_deref()),
+        [Some("59"), Some("54"), Some("59")]
+    );
+    let on_clones = said.steps.iter().filter(|step| step.seen == Where::Clone).count();
+    assert!(on_clones >= 3, "{said:#?}");
+    let shut = said.steps.iter().find(|step| step.id == "drop-code-unique").unwrap();
+    assert_eq!(shut.door, Door::ShutBy { step: "pivot-births".to_owned() });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_packet_of_the_estate_while_writers_run() {
+    the_packet_while_writers_run(0.01).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the estate at full scale: ./test --all"]
+async fn the_packet_of_the_whole_estate_while_writers_run() {
+    the_packet_while_writers_run(1.0).await;
 }
