@@ -4,6 +4,7 @@
 //! are adapters over it.
 
 pub mod admission;
+pub mod adoption;
 pub mod block;
 pub mod collection;
 pub mod database;

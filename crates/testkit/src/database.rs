@@ -108,7 +108,7 @@ impl Db {
             ));
         }
         // Of pg_class not what VACUUM, ANALYZE and the like write.
-        let relations = "SELECT relname::text, relkind::text, quote_ident(relnamespace::regnamespace::text) || '.' || quote_ident(relname),
+        let relations = "SELECT relname::text, relkind::text, relnamespace::regnamespace::text || '.' || quote_ident(relname),
               concat_ws(' ', oid, relname, relnamespace, relowner, relkind, relpersistence, relrowsecurity, relreplident, relacl, reloptions, relfilenode)
             FROM pg_class WHERE oid >= 16384 AND relnamespace::regnamespace::text NOT LIKE 'pg\\_%' ORDER BY oid";
         for row in dba.query(relations, &[]).await.unwrap() {

@@ -1,5 +1,7 @@
+use std::path::PathBuf;
+
 use birthgate::replication::{self, Replication};
-use birthgate::schema;
+use birthgate::{adoption, schema};
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -20,8 +22,11 @@ pub struct Args {
     /// Print the SQL of a first installation, and do nothing
     #[arg(long)]
     print: bool,
+    /// Write a packet that installs Birthgate into this folder, to be rehearsed first, and do nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "print")]
+    packet: Option<PathBuf>,
     /// What subscriptions bring into this database
-    #[arg(long, value_enum, conflicts_with = "print")]
+    #[arg(long, value_enum, conflicts_with_all = ["print", "packet"])]
     replication: Option<Brought>,
 }
 
@@ -38,6 +43,11 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         // Wrapped as `init` runs it, so that a printed script does the same.
         println!("BEGIN;\n{}\nCOMMIT;", schema::script(0));
         return Ok(());
+    }
+    if let Some(folder) = &args.packet {
+        adoption::write_init_packet(folder)?;
+        output.say(format!("The packet is in {0}: birthgate rehearse {0}", folder.display()));
+        return output.result("init", json!({ "packet": folder }));
     }
     let mut client = connection.database()?.connect().await?;
     match args.replication {

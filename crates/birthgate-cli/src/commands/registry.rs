@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use birthgate::key_change::{self, KeyChange};
 use birthgate::registry::{self, Finding};
-use birthgate::schema;
+use birthgate::{adoption, schema};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -28,6 +28,10 @@ pub enum Command {
         /// The table of its changelog
         #[arg(long, value_name = "TABLE")]
         changelog: Option<String>,
+        /// Look at the registry and write the packet that adopts it into this folder, to be rehearsed first;
+        /// needs nothing installed, and changes nothing
+        #[arg(long, value_name = "DIR")]
+        packet: Option<PathBuf>,
     },
     /// Decide whether a unique key can be replaced by another, and write the packet that does it
     ///
@@ -63,7 +67,7 @@ pub enum Command {
 
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
     let mut client = connection.database()?.connect().await?;
-    if !matches!(command, Command::KeyChange { .. }) {
+    if !matches!(command, Command::KeyChange { .. } | Command::Adopt { packet: Some(_), .. }) {
         schema::require_installed(&client).await?;
     }
     match command {
@@ -85,7 +89,26 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 false => Err(CommandError::no("the key is not ready")),
             }
         }
-        Command::Adopt { registry: table, changelog } => {
+        Command::Adopt { registry: table, changelog, packet: Some(folder) } => {
+            let found = adoption::examine(&client, &table, changelog.as_deref()).await?;
+            for finding in &found.findings {
+                output.say(format!("\x1b[31min the way\x1b[0m: {finding}"));
+            }
+            let clear = found.findings.is_empty();
+            if clear {
+                found.write_packet(&folder)?;
+                output.say(format!(
+                    "The packet is in {0}: birthgate rehearse {0} --rows all",
+                    folder.display()
+                ));
+            }
+            output.result("registry adopt", found)?;
+            match clear {
+                true => Ok(()),
+                false => Err(CommandError::no(format!("{table} cannot be adopted as it is"))),
+            }
+        }
+        Command::Adopt { registry: table, changelog, packet: None } => {
             registry::adopt(&mut client, &table, changelog.as_deref()).await?;
             output.say(format!("{table} is the registry now."));
             output.result("registry adopt", json!({ "registry": table, "changelog": changelog }))

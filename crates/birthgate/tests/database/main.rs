@@ -3,6 +3,7 @@
 
 mod admission;
 mod admit_many;
+mod adoption;
 mod bypass;
 mod dice;
 mod estate;
