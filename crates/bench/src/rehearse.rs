@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use birthgate::fingerprint::{self, Scope};
 use birthgate::plan;
 use birthgate::private_server::Search;
-use birthgate::rehearsal::{self, Live, Options, Rows, Verdict};
+use birthgate::rehearsal::{self, Live, Options, Rows, Verdict, Where};
 use clap::Args;
 use estate_kb_3a66 as estate;
 
@@ -54,6 +54,7 @@ impl Rehearse {
         self.fingerprints(&server, &mut report).await?;
         self.overhead(&server, &mut report).await?;
         memory(&server, &mut report).await?;
+        packet(&server, &mut report).await?;
         server.stop().await?;
         Ok(report)
     }
@@ -137,6 +138,34 @@ impl Rehearse {
         report.add("seconds_above_the_bare_steps", Bar::AtMost(0.5), &above, note);
         Ok(())
     }
+}
+
+/// The seed's packet on the estate: a sandbox with all rows, then live and on clones.
+async fn packet(server: &Server, report: &mut Report) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    estate::write_packet(folder.path())?;
+    let plan = plan::read(&[folder.path().to_owned()])?;
+    let options = Options {
+        rows: Rows::All,
+        live: Live::AfterSandbox,
+        max_block: Duration::from_millis(200),
+        max_time: Duration::from_secs(600),
+        search: Search {
+            path: std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect(),
+            ..Search::default()
+        },
+        ..options()
+    };
+    let begun = Instant::now();
+    let said = rehearsal::rehearse(&server.reach("estate")?, &plan, &options).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    if said.verdict != Verdict::Pass {
+        return Err(format!("the packet: {:?}: {:?}", said.verdict, said.reasons).into());
+    }
+    let clones = said.steps.iter().filter(|step| step.seen == Where::Clone).count();
+    let note = format!("{} steps, {clones} of them on clones; one run", said.steps.len());
+    report.add("seconds_for_the_whole_packet", Bar::AtMost(60.0), &[seconds], note);
+    Ok(())
 }
 
 /// The most memory that the rehearsal of a large script takes beyond what was taken before, in MB.
