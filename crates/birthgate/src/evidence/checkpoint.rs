@@ -251,25 +251,29 @@ pub(super) fn told(reason: &Reason) -> String {
     format!("{step}{}{place}", without_values(&reason.message))
 }
 
-/// What stands in quotes may be a value.
+/// A text without what may be values of rows: what stands in single quotes, or in double quotes after a colon or
+/// an equals sign. Double quotes elsewhere are PostgreSQL's way to name an object.
 pub(super) fn without_values(text: &str) -> String {
-    // A name in quotes is PostgreSQL's way to say an object; a value comes after a colon or an equals sign.
     let mut told = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find([':', '=']) {
-        let (head, tail) = rest.split_at(at + 1);
-        told.push_str(head);
-        let value = tail.trim_start();
-        match value.strip_prefix('"').and_then(|inner| inner.find('"').map(|end| &inner[end + 1..]))
-        {
-            Some(after) => {
-                told.push_str(" …");
-                rest = after;
+    let mut value: Option<char> = None;
+    let mut after_colon = false;
+    for c in text.chars() {
+        match value {
+            Some(quote) if c == quote => value = None,
+            Some(_) => continue,
+            // An apostrophe within a word is none.
+            None if c == '\'' && !told.ends_with(|last: char| last.is_alphanumeric()) => {
+                value = Some(c);
+                told.push('…');
             }
-            None => rest = tail,
+            None if c == '"' && after_colon => {
+                value = Some(c);
+                told.push('…');
+            }
+            None => told.push(c),
         }
+        after_colon = matches!(c, ':' | '=') || after_colon && c == ' ';
     }
-    told.push_str(rest);
     told
 }
 
@@ -338,12 +342,13 @@ fn decisions(sources: Sources<'_>) -> Vec<Decision> {
 
 /// Where a step was seen, in words.
 pub(super) fn place(step: &StepReport) -> String {
-    match step.seen {
-        Where::Live => format!("seen in the live database ({})", step.why),
-        Where::Clone => format!("seen in the live database on clones ({})", step.why),
-        Where::Sandbox => format!("seen in the sandbox ({})", step.why),
-        Where::Nowhere => format!("not seen ({})", step.why),
-    }
+    let place = match step.seen {
+        Where::Live => "seen in the live database",
+        Where::Clone => "seen in the live database on clones",
+        Where::Sandbox => "seen in the sandbox",
+        Where::Nowhere => "not seen",
+    };
+    format!("{place} ({})", without_values(&step.why))
 }
 
 /// The way back, in words.
@@ -358,4 +363,30 @@ pub(super) fn door(step: &StepReport) -> String {
 
 fn step_line(step: &StepReport) -> String {
     format!("{}: {}; {:.1} ms; way back: {}", step.id, place(step), step.duration_ms, door(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn values_are_left_out_and_names_are_not() {
+        for (text, told) in [
+            (
+                "invalid input syntax for type integer: \"secret\" (line 1)",
+                "invalid input syntax for type integer: … (line 1)",
+            ),
+            (
+                "violates unique constraint \"orders_code_key\"",
+                "violates unique constraint \"orders_code_key\"",
+            ),
+            (
+                "no permit for 'A-1' in the collection 'orders'",
+                "no permit for … in the collection …",
+            ),
+            ("the server's word: it isn't", "the server's word: it isn't"),
+        ] {
+            assert_eq!(without_values(text), told);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use birthgate::key_change::{self, KeyChange};
 use birthgate::plan;
 use birthgate::rehearsal::{self, Rows, Verdict};
-use testkit::Db;
+use testkit::{Db, Server};
 
 const TABLE: &str = "
     CREATE TABLE registry (id int PRIMARY KEY, code text NOT NULL UNIQUE, domain text);
@@ -156,4 +156,29 @@ async fn a_key_that_is_not_there_is_refused_in_words() {
             .unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
+}
+
+#[test]
+fn what_clients_have_sent_is_looked_at_where_the_server_keeps_it() {
+    let server = Server::own(&[("shared_preload_libraries", "pg_stat_statements")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = testkit::connect(server.config("postgres", "postgres")).await;
+        client.batch_execute("CREATE EXTENSION pg_stat_statements").await.unwrap();
+        client.batch_execute(TABLE).await.unwrap();
+        for sql in [
+            "INSERT INTO registry VALUES (1, 'a', 'x') ON CONFLICT (code) DO UPDATE SET domain = 'secret'",
+            "INSERT INTO registry VALUES (1, 'a', 'x') ON CONFLICT (id) DO NOTHING",
+        ] {
+            client.batch_execute(sql).await.unwrap();
+        }
+        let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (from, to) = (columns(&["code"]), columns(&["code", "domain"]));
+        let found = key_change::decide(&client, "registry", &from, &to, false).await.unwrap();
+        let statements = found.statements.unwrap();
+        assert_eq!(statements.len(), 1, "{statements:?}");
+        assert!(!statements[0].contains("secret"), "{statements:?}");
+        assert_eq!(found.decision, "NOT_READY");
+        assert!(found.reasons.iter().any(|one| one.contains("a client sends")), "{:?}", found.reasons);
+    });
 }
