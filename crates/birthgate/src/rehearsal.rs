@@ -45,6 +45,8 @@ pub struct Options {
     pub max_block: Duration,
     /// How long the rehearsal in the live database may take.
     pub max_time: Duration,
+    /// How many bytes of tables may be cloned in the live database, with their indexes.
+    pub max_clone: u64,
     /// Sequences that may be moved for good.
     pub burns: Vec<String>,
     /// Where programs of PostgreSQL are looked for.

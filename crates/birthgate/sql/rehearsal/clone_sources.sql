@@ -23,6 +23,7 @@ SELECT o.oid, format('%I.%I', n.nspname, c.relname) AS name,
             ELSE (SELECT format('%s refers to %I.%I', k.conrelid::regclass, n.nspname, c.relname) FROM pg_constraint k
                    WHERE k.confrelid = o.oid AND k.contype = 'f' AND k.conrelid NOT IN (SELECT oid FROM ordered) LIMIT 1)
        END AS problem,
+       coalesce(pg_total_relation_size(c.oid), 0) AS bytes,
        ARRAY(SELECT unnest(ARRAY[x.nspname::text, x.name::text]) FROM (
                SELECT n.nspname, c.relname AS name
                 UNION

@@ -2,15 +2,15 @@
 //! on them as it would be run on the originals, of which nothing is taken but ACCESS SHARE.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::UndoReport;
 use super::content::{Content, Logs, content, differing};
 use super::redirect::Redirect;
 use super::session::{Failed, Session, StatementReport, milliseconds};
 use super::steps::{constraints, perform, verify};
+use super::{Options, UndoReport};
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::Step;
@@ -22,6 +22,8 @@ use crate::unprepared::Unprepared;
 pub(super) struct Clones {
     /// Originals, as `schema.name`, and the name of each clone.
     tables: Vec<(String, String)>,
+    /// How large the originals are, together.
+    bytes: u64,
     redirect: Redirect,
 }
 
@@ -32,6 +34,7 @@ impl Clones {
         &mut self,
         session: &Session,
         tables: &[String],
+        most_bytes: u64,
     ) -> Result<std::result::Result<(), String>> {
         const DOING: &str = "cloning tables";
         let known = |name: &String| self.tables.iter().any(|(original, _)| original == name);
@@ -75,6 +78,13 @@ impl Clones {
                     return Ok(Err(format!("two objects are called {name}")));
                 }
                 self.redirect.names.insert(pair);
+            }
+            self.bytes += source.get::<_, i64>("bytes").unsigned_abs();
+            if self.bytes > most_bytes {
+                let (all, most) = (self.bytes / 1_000_000, most_bytes / 1_000_000);
+                return Ok(Err(format!(
+                    "with {name} its tables hold {all} MB, more than {most} MB"
+                )));
             }
             made.push((source.get("oid"), name));
         }
@@ -160,13 +170,14 @@ pub(super) async fn run(
     tables: &[String],
     clones: &mut Clones,
     logs: &Logs,
-    longest: (Duration, Duration),
+    options: &Options,
 ) -> Result<std::result::Result<(Vec<StatementReport>, Option<UndoReport>), NotSeen>> {
     let because = |why: String| Ok(Err(NotSeen::Because(why)));
     if tables.is_empty() && clones.tables.is_empty() {
         return because("it touches no table that is there".to_owned());
     }
-    if let Err(why) = clones.make(session, tables).await? {
+    let longest = (options.max_block, options.max_time);
+    if let Err(why) = clones.make(session, tables, options.max_clone).await? {
         return because(why);
     }
     let undo = step.undo.as_ref().filter(|script| !script.leaves_the_transaction());

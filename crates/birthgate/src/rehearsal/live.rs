@@ -216,7 +216,7 @@ async fn within(
         let seen = match places[at] {
             Where::Live => true,
             Where::Clone => {
-                match clone_step(session, step, at, &mut clones, missing, longest, rehearsal)
+                match clone_step(session, step, at, &mut clones, missing, options, rehearsal)
                     .await?
                 {
                     Ok(seen) => seen,
@@ -337,9 +337,10 @@ async fn clone_step(
     at: usize,
     clones: &mut Clones,
     missing: Option<&str>,
-    longest: (Duration, Duration),
+    options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<bool, Failed>> {
+    let longest = (options.max_block, options.max_time);
     let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);
     let scripts: Vec<&Script> = [Some(does), step.undo.as_ref()].into_iter().flatten().collect();
     let report = &rehearsal.steps[at];
@@ -357,7 +358,7 @@ async fn clone_step(
     let before = clones.clone();
     session.command("SAVEPOINT birthgate_clone").await?;
     let outcome =
-        clone::run(session, step, does, &tables, clones, &rehearsal.logs, longest).await?;
+        clone::run(session, step, does, &tables, clones, &rehearsal.logs, options).await?;
     let report = &mut rehearsal.steps[at];
     let why = match outcome {
         Ok((statements, undo)) => {

@@ -14,6 +14,7 @@ pub fn options() -> Options {
         live: Live::AfterSandbox,
         max_block: Duration::from_millis(500),
         max_time: Duration::from_secs(2),
+        max_clone: 1_000_000_000,
         burns: Vec::new(),
         search: testkit::search(),
         folder: std::env::temp_dir(),
@@ -687,6 +688,21 @@ async fn what_a_clone_shows_is_judged() {
         assert!(text.contains(says), "{does}: {text}");
         assert_eq!(before, db.seen_from_outside().await, "{does}");
     }
+}
+
+#[tokio::test]
+async fn no_more_is_cloned_than_may_be() {
+    let db = fixture().await;
+    db.sql(REGISTRY).await;
+    let files = [
+        ("a.sql", "UPDATE public.registry SET domain = 'b'"),
+        ("u.sql", "UPDATE public.registry SET domain = 'a'"),
+        ("v.sql", "SELECT true"),
+    ];
+    let options = Options { max_clone: 10_000, ..options() };
+    let said = rehearse_packet(&db, ON_CLONES, &files, &options).await;
+    assert_eq!((said.verdict, said.steps[0].seen), (Verdict::Incomplete, Where::Sandbox));
+    assert!(said.steps[0].why.contains("more than 0 MB"), "{said:#?}");
 }
 
 #[tokio::test]
