@@ -179,6 +179,19 @@ pub(super) fn show(output: &Output, rehearsal: &Rehearsal) {
         Verdict::Incomplete => 33,
     };
     output.say(format!("\x1b[1;{colour}m{word}\x1b[0m  {}", rehearsal.plan));
+    let seen = match (rehearsal.verdict, rehearsal.mutated) {
+        (Verdict::Pass, Mutated::None) => {
+            "was run and undone, and nothing in the database was changed"
+        }
+        (Verdict::Pass, _) => "was run and undone, and nothing but declared sequences was moved",
+        (Verdict::Fail, _) => "does not hold; what is below must be mended",
+        (Verdict::Incomplete, _) => "could not be seen whole; what is missing is below",
+    };
+    let steps = match rehearsal.steps.len() {
+        1 => "1 step".to_owned(),
+        count => format!("{count} steps"),
+    };
+    output.say(format!("A change of {steps} {seen}.\n"));
     output.table(
         &["STEP", "WHERE", "MS", "ROWS", "WHO WAITS", "WAY BACK"],
         rehearsal.steps.iter().map(row).collect(),

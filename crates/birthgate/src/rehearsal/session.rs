@@ -169,9 +169,11 @@ impl Failed {
         }
     }
 
-    /// Whether rows do not hold what was asked of them.
+    /// Whether rows are not as they would have to be: they break a constraint, or cannot be computed with.
     pub fn violates(&self) -> bool {
-        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("23"))
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|code| code.starts_with("23") || code.starts_with("22"))
     }
 
     /// Whether the server refused a statement, or it did not do what it should.

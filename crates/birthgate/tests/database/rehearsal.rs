@@ -655,6 +655,12 @@ async fn what_a_clone_shows_is_judged() {
             Verdict::Fail,
             "is violated by some row",
         ),
+        (
+            "ALTER TABLE public.born ALTER code TYPE int USING code::int",
+            "ALTER TABLE public.born ALTER code TYPE text",
+            Verdict::Fail,
+            "invalid input syntax",
+        ),
         // What cannot be told to mean the clone is not guessed.
         (
             "DO $$ BEGIN EXECUTE 'UPDATE public.registry SET domain = ''b'''; END $$",
