@@ -1,4 +1,7 @@
+-- By the role that granted it: from PostgreSQL 16 on a membership is its grantor's to revoke.
+SET LOCAL ROLE birthgate_owner;
 REVOKE birthgate_admitter FROM directus_app;
+RESET ROLE;
 DO $$
 DECLARE
   v_statement text;
