@@ -115,7 +115,10 @@ impl PrivateServer {
                 return Err(Error::NotOurs(folder));
             }
         }
-        let lock = take_lock(&folder)?;
+        let lock = match temporary.is_some() {
+            true => make_lock(&folder)?,
+            false => take_lock(&folder)?,
+        };
         user.give(&folder)?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
             .map_err(Error::file(&folder))?;
@@ -291,6 +294,15 @@ fn check_readable(user: &ServerUser, binaries: &Binaries) -> Result<(), Error> {
         Ok(output) if output.status.success() => Ok(()),
         _ => Err(Error::NotReadable { programs: binaries.bin_dir.clone(), user: name.to_owned() }),
     }
+}
+
+/// The lock of a new folder: held before it has its name, so that nobody who sweeps ever finds it free.
+fn make_lock(folder: &Path) -> Result<File, Error> {
+    let (made, place) = (folder.join("owner.lock.new"), folder.join(leftovers::LOCK));
+    let lock = File::create_new(&made).map_err(Error::file(&made))?;
+    lock.lock().map_err(Error::file(&made))?;
+    fs::rename(&made, &place).map_err(Error::file(&place))?;
+    Ok(lock)
 }
 
 fn take_lock(folder: &Path) -> Result<File, Error> {
