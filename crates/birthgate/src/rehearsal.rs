@@ -252,7 +252,7 @@ pub struct Rehearsal {
     fingerprint_ms: f64,
     #[serde(skip)]
     logs: content::Logs,
-    /// The objects that the plan changes, as the live database has shown.
+    /// The objects that the plan changes, as sandbox and live database have shown.
     #[serde(skip)]
     changes: BTreeSet<String>,
 }

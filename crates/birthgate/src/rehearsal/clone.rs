@@ -42,6 +42,10 @@ impl Clones {
         if missing.is_empty() {
             return Ok(Ok(()));
         }
+        // A search_path that names the temporary schema last would let a bare name mean the original.
+        let first =
+            "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), true)";
+        session.client.one_row(first, &[]).await.doing(DOING)?;
         for row in session
             .client
             .rows(include_str!("../../sql/rehearsal/opaque.sql"), &[])

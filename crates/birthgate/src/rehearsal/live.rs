@@ -360,7 +360,15 @@ async fn clone_step(
     let outcome =
         clone::run(session, step, does, &tables, clones, &rehearsal.logs, options).await?;
     let report = &mut rehearsal.steps[at];
+    let undone = |undo: &Option<UndoReport>| undo.as_ref().is_none_or(|undo| undo.restores);
     let why = match outcome {
+        // It may need what is not there: then nothing is said against it.
+        Ok((_, undo)) if missing.is_some() && !undone(&undo) => {
+            format!(
+                "its undo leaves a difference without {} before it",
+                missing.unwrap_or_default()
+            )
+        }
         Ok((statements, undo)) => {
             session.command("RELEASE SAVEPOINT birthgate_clone").await?;
             session.limit(None, Some(longest)).await?;

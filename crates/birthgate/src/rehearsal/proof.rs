@@ -55,7 +55,7 @@ pub(super) async fn exit(
     let touched: BTreeSet<String> = rehearsal
         .steps
         .iter()
-        .filter(|step| step.seen == Where::Live)
+        .filter(|step| step.seen != Where::Nowhere)
         .flat_map(|step| step.locks.iter().map(|lock| lock.object.clone()))
         .collect();
     let changed = entry.fingerprint.diff(&fingerprint);

@@ -67,9 +67,11 @@ impl Redirect {
                 return Err(format!("it looks at {}, which is another of a clone", word.text));
             }
             if let Some(three) = words.get(at..at + 3)
-                && !after_dot
                 && self.qualified(three).is_some()
             {
+                if after_dot {
+                    return Err("it names a cloned table with its database".to_owned());
+                }
                 replace(word, "pg_temp", &mut text);
                 continue;
             }
@@ -203,6 +205,7 @@ mod tests {
             ("SELECT public.writes(1)", "calls writes"),
             ("DO $$ BEGIN DELETE FROM registry; END $$", "without its schema"),
             ("SELECT count(*) FROM public.seen", "a view"),
+            ("DELETE FROM app.public.registry", "with its database"),
             ("SELECT set_config('search_path', 'other', true)", "search_path"),
             ("DO $$ BEGIN PERFORM tg_relid; END $$", "tg_relid"),
             ("SELECT 'DELETE FROM registry'", "within a text"),

@@ -278,6 +278,7 @@ impl Run {
             .map(|pair| pair[0].diff(pair[1]).into_iter().map(|one| one.object).collect())
             .collect();
         drop(fingerprints);
+        rehearsal.changes.extend(changed[done].iter().cloned());
         for at in (0..=done).rev() {
             let Some(script) = &plan.steps[at].undo else {
                 rehearsal.steps[at].door = Door::OneWay;

@@ -5,6 +5,7 @@ mod admission;
 mod admit_many;
 mod adoption;
 mod bypass;
+mod clones;
 mod dice;
 mod estate;
 mod evidence;
