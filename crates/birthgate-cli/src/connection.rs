@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use birthgate::Database;
+use birthgate::preflight::Ospa;
 use clap::Args;
 use serde::Deserialize;
 use tokio_postgres::Config;
@@ -33,11 +34,42 @@ pub struct ConnectionArgs {
     config: Option<PathBuf>,
 }
 
+/// What birthgate.toml says.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConfigFile {
+pub struct ConfigFile {
     #[serde(default)]
     connection: ConnectionSection,
+    #[serde(default)]
+    evidence: EvidenceSection,
+    #[serde(default)]
+    owners: OwnersSection,
+    /// Where human approvals are on record.
+    pub ospa: Option<Ospa>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceSection {
+    folder: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnersSection {
+    allowed_signers: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// Below which folder evidence is kept.
+    pub fn evidence_folder(&self) -> PathBuf {
+        self.evidence.folder.clone().unwrap_or_else(|| "birthgate-evidence".into())
+    }
+
+    /// The file of the owners.
+    pub fn allowed_signers(&self) -> PathBuf {
+        self.owners.allowed_signers.clone().unwrap_or_else(|| "allowed_signers".into())
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -64,7 +96,8 @@ impl ConnectionArgs {
         Ok(Database::new(config)?)
     }
 
-    fn config_file(&self) -> Result<ConfigFile> {
+    /// The configuration file; an empty one where none is.
+    pub fn config_file(&self) -> Result<ConfigFile> {
         let path = self.config.clone().unwrap_or_else(|| CONFIG_FILE.into());
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

@@ -73,6 +73,9 @@ impl From<birthgate::Error> for CommandError {
             birthgate::Error::RetiredBirths(_) | birthgate::Error::TooManyFailures { .. } => {
                 CommandError::no(error.to_string())
             }
+            birthgate::Error::NotSigned(_)
+            | birthgate::Error::Stale(_)
+            | birthgate::Error::Busy(_) => CommandError::no(error.to_string()),
             birthgate::Error::Unreadable(_) => CommandError {
                 kind: Kind::Incomplete,
                 message: error.to_string(),

@@ -87,6 +87,18 @@ pub enum Error {
         /// The last error.
         last: Box<Error>,
     },
+    /// A signed text, an owner or the evidence that was signed does not hold.
+    #[error("{0}")]
+    NotSigned(String),
+    /// The database is not what was rehearsed, or not where it should be.
+    #[error("{0}")]
+    Stale(String),
+    /// It was cut short, and the next call finds out how far it came.
+    #[error("{0}")]
+    Interrupted(String),
+    /// Somebody else is at it.
+    #[error("{0}")]
+    Busy(String),
     /// A catalog said what it cannot say.
     #[error("this should not be, please report it: {0}")]
     Unexpected(String),

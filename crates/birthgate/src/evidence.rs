@@ -18,11 +18,15 @@ use crate::error::{Error, Result};
 use crate::key_change::KeyChange;
 use crate::plan::packet::Packet;
 use crate::rehearsal::Rehearsal;
+use crate::states::States;
 
+pub(crate) use checkpoint::without_values;
 pub use checkpoint::{Checkpoint, Decision, Proof};
 
 const CHECKPOINT: &str = "checkpoint.json";
 const CHECKPOINT_HASH: &str = "checkpoint.sha256";
+/// What an apply compares the database with.
+const STATES: &str = "states.json";
 
 /// What evidence is made of.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +72,7 @@ pub struct Flaw {
 /// Writes evidence below a folder, as the next revision of its macro.
 pub fn write(root: &Path, sources: Sources<'_>) -> Result<Evidence> {
     let slug = slug(&sources.packet.macro_name);
-    let before = list(root)?.into_iter().filter(|one| one.id.starts_with(&format!("{slug}-")));
+    let before = list(root)?.into_iter().filter(|one| is_of(&one.id, &slug));
     let newest = before.max_by_key(|one| one.revision);
     let revision = newest.as_ref().map_or(1, |one| one.revision + 1);
     let previous = newest.map(|one| one.hash);
@@ -81,6 +85,13 @@ pub fn write(root: &Path, sources: Sources<'_>) -> Result<Evidence> {
         .collect();
     files.insert("checkpoint.md".to_owned(), checkpoint.markdown());
     files.insert("index.html".to_owned(), page::page(sources, &checkpoint));
+    if let Some(states) = &sources.rehearsal.states {
+        let text = serde_json::to_string_pretty(states);
+        files.insert(
+            STATES.to_owned(),
+            text.map_err(|error| Error::Unexpected(error.to_string()))? + "\n",
+        );
+    }
     checkpoint.files = files.iter().map(|(name, text)| (name.clone(), sha256(text))).collect();
     let text = serde_json::to_string_pretty(&checkpoint)
         .map_err(|error| Error::Unexpected(error.to_string()))?
@@ -151,6 +162,47 @@ pub fn open(folder: &Path) -> Result<Evidence> {
     })
 }
 
+/// What a rehearsal said, read back from evidence of which every byte is as it was written.
+#[derive(Clone, Debug)]
+pub struct Rehearsed {
+    /// Its id.
+    pub id: String,
+    /// The hash of its checkpoint, which holds the hash of every other file.
+    pub hash: String,
+    /// What it said.
+    pub checkpoint: Checkpoint,
+    /// What the database has to be like before and after each step.
+    pub states: States,
+}
+
+/// Reads evidence to act on it.
+pub fn read(folder: &Path) -> Result<Rehearsed> {
+    let refuse = |why: String| Error::NotSigned(format!("{}: {why}", folder.display()));
+    let evidence = open(folder)?;
+    if let Some(flaw) = verify(folder)?.first() {
+        return Err(refuse(format!("{} is not as it was written: {}", flaw.file, flaw.problem)));
+    }
+    let text = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).map_err(file(&path))
+    };
+    let checkpoint: Checkpoint = serde_json::from_str(&text(CHECKPOINT)?)
+        .map_err(|error| refuse(format!("{CHECKPOINT}: {error}")))?;
+    if !checkpoint.files.contains_key(STATES) {
+        return Err(refuse("the rehearsal did not see the steps one after the other, so that no apply can compare: rehearse again with a sandbox".to_owned()));
+    }
+    let states = serde_json::from_str(&text(STATES)?)
+        .map_err(|error| refuse(format!("{STATES}: {error}")))?;
+    Ok(Rehearsed { id: evidence.id, hash: evidence.hash, checkpoint, states })
+}
+
+/// The newest evidence of a macro below a folder.
+pub fn newest(root: &Path, macro_name: &str) -> Result<Option<PathBuf>> {
+    let slug = slug(macro_name);
+    let of_it = list(root)?.into_iter().filter(|one| is_of(&one.id, &slug));
+    Ok(of_it.max_by_key(|one| one.revision).map(|one| one.folder))
+}
+
 /// What is not as it was written: of one folder of evidence.
 pub fn verify(folder: &Path) -> Result<Vec<Flaw>> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -196,10 +248,10 @@ pub fn verify_all(root: &Path) -> Result<Vec<Flaw>> {
         flaws.extend(verify(&evidence.folder)?);
         let text = fs::read_to_string(evidence.folder.join(CHECKPOINT)).map_err(file(root))?;
         let Ok(said) = serde_json::from_str::<Checkpoint>(&text) else { continue };
-        let slug = format!("{}-", slug(&said.r#macro));
+        let slug = slug(&said.r#macro);
         let before = all
             .iter()
-            .find(|one| one.id.starts_with(&slug) && one.revision + 1 == evidence.revision)
+            .find(|one| is_of(&one.id, &slug) && one.revision + 1 == evidence.revision)
             .map(|one| one.hash.clone());
         if said.previous != before {
             flaws.push(Flaw {
@@ -236,6 +288,14 @@ fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 
 fn sha256(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))
+}
+
+/// Whether evidence of this id, `slug-YYYY-MM-DD-rN`, is of that macro: one's slug may begin with another's.
+fn is_of(id: &str, slug: &str) -> bool {
+    let rest = id.strip_prefix(slug).and_then(|rest| rest.strip_prefix('-'));
+    rest.and_then(|rest| rest.rsplit_once("-r")).is_some_and(|(day, _)| {
+        day == "undated" || day.len() == 10 && day.chars().all(|c| c.is_ascii_digit() || c == '-')
+    })
 }
 
 /// Small letters, digits and dashes.

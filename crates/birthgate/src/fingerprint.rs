@@ -2,7 +2,7 @@
 //! for each object. Equal objects have equal hashes on PostgreSQL 14 to 18. What a ROLLBACK does not
 //! bring back is not in it: a rehearsal compares that apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -31,6 +31,10 @@ const OF_THE_REST: &[&str] = &[
     include_str!("../sql/fingerprint/cluster.sql"),
 ];
 
+/// The kinds of what stands on a relation.
+const STANDS_ON: &[&str] =
+    &["constraint ", "index ", "trigger ", "rule ", "policy ", "statistics "];
+
 const OF_SUPERUSERS: &str = include_str!("../sql/fingerprint/superuser.sql");
 
 /// Which objects a fingerprint is taken of.
@@ -42,6 +46,14 @@ pub enum Scope {
     Gate,
     /// These objects, as `table public.thing`, `function public.f` or `public.thing`.
     Objects(Vec<String>),
+    /// These relations and functions with everything that stands on them, and of everything else the objects
+    /// of these names.
+    Named {
+        /// As in [`Scope::Objects`].
+        whole: Vec<String>,
+        /// Names as the fingerprint has them: `role app`, `schema public`.
+        others: BTreeSet<String>,
+    },
 }
 
 /// What was found of each object: its attributes, by `kind identity`.
@@ -126,8 +138,7 @@ impl Fingerprint {
         if self.root == after.root {
             return differences;
         }
-        let names: std::collections::BTreeSet<&String> =
-            self.objects.keys().chain(after.objects.keys()).collect();
+        let names: BTreeSet<&String> = self.objects.keys().chain(after.objects.keys()).collect();
         for name in names {
             match (self.objects.get(name), after.objects.get(name)) {
                 (Some(old), Some(new)) if old.hash != new.hash => {
@@ -157,7 +168,7 @@ fn diff_attributes(
             other => other.to_string(),
         })
     };
-    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     names
         .into_iter()
         .filter(|name| old.get(*name) != new.get(*name))
@@ -209,67 +220,130 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
                 .doing(DOING)?;
             (Some(row.get(0)), Some(row.get(1)))
         }
-        Scope::Objects(names) => {
-            let rows = client
-                .rows(include_str!("../sql/fingerprint/scope_objects.sql"), &[names])
-                .await
-                .doing("looking for the objects to fingerprint")?;
-            let (mut relations, mut functions): (Vec<u32>, Vec<u32>) = Default::default();
-            for row in rows {
-                let (relation, named): (Option<u32>, Vec<u32>) = (row.get(1), row.get(2));
-                if relation.is_none() && named.is_empty() {
-                    absent.push(row.get(0));
-                }
-                relations.extend(relation);
-                functions.extend(named);
-            }
-            (Some(relations), Some(functions))
+        Scope::Objects(names) | Scope::Named { whole: names, .. } => {
+            let found = find(client, names).await?;
+            absent = found.absent;
+            (Some(found.relations), Some(found.functions))
         }
     };
-    let mut objects = BTreeMap::new();
+    let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
     for sql in OF_RELATIONS {
-        read(client, sql, &[&relations], &mut objects).await?;
+        reader.read(client, sql, &[&relations]).await?;
     }
-    read(client, OF_FUNCTIONS, &[&functions], &mut objects).await?;
-    if *scope == Scope::All {
-        for sql in OF_THE_REST {
-            read(client, sql, &[], &mut objects).await?;
+    reader.read(client, OF_FUNCTIONS, &[&functions]).await?;
+    match scope {
+        Scope::All => reader.read_the_rest(client).await?,
+        Scope::Named { others, .. } if !others.is_empty() => {
+            let mut rest = Reader { objects: BTreeMap::new(), ..reader.clone() };
+            rest.read_the_rest(client).await?;
+            // A constraint of a domain, an index that was renamed: on no relation of the scope.
+            let stands_on = |name: &String| STANDS_ON.iter().any(|kind| name.starts_with(kind));
+            if others.iter().any(stands_on) {
+                for sql in OF_RELATIONS {
+                    rest.read(client, sql, &[&None::<Vec<u32>>]).await?;
+                }
+            }
+            rest.objects.retain(|name, _| others.contains(name));
+            reader.objects.extend(rest.objects);
         }
-        let sql = "SELECT current_setting('server_version_num')::int >= 150000";
-        if client.one_row(sql, &[]).await.doing(DOING)?.get(0) {
-            let sql = include_str!("../sql/fingerprint/since_15.sql");
-            read(client, sql, &[], &mut objects).await?;
-        }
-        let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;
-        if row.doing(DOING)?.get(0) {
-            read(client, OF_SUPERUSERS, &[], &mut objects).await?;
-        }
+        _ => {}
     }
-    Ok(Fingerprint::of(objects, absent))
+    Ok(Fingerprint::of(reader.objects, absent))
+}
+
+/// What names mean.
+pub(crate) struct Found {
+    pub relations: Vec<u32>,
+    pub functions: Vec<u32>,
+    /// The names that mean nothing.
+    pub absent: Vec<String>,
+}
+
+/// Looks for relations and functions by their names, as [`Scope::Objects`] has them.
+pub(crate) async fn find(client: &Client, names: &[String]) -> Result<Found> {
+    let rows = client
+        .rows(include_str!("../sql/fingerprint/scope_objects.sql"), &[&names])
+        .await
+        .doing("looking for the objects to fingerprint")?;
+    let mut found = Found { relations: Vec::new(), functions: Vec::new(), absent: Vec::new() };
+    for row in rows {
+        let (relation, functions): (Option<u32>, Vec<u32>) = (row.get(1), row.get(2));
+        if relation.is_none() && functions.is_empty() {
+            found.absent.push(row.get(0));
+        }
+        found.relations.extend(relation);
+        found.functions.extend(functions);
+    }
+    Ok(found)
+}
+
+/// The number that this database's life has, where Birthgate is installed: it stands in defaults, and equal
+/// objects of two databases are to be equal.
+async fn incarnation(client: &Client) -> Result<Option<String>> {
+    const DOING: &str = "looking for the incarnation";
+    let sql = include_str!("../sql/fingerprint/has_incarnation.sql");
+    if !client.one_row(sql, &[]).await.doing(DOING)?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let sql = include_str!("../sql/fingerprint/incarnation.sql");
+    Ok(client.optional_row(sql, &[]).await.doing(DOING)?.map(|row| row.get(0)))
 }
 
 /// The fingerprint of what a superuser alone may look at.
 pub(crate) async fn take_secrets(client: &Client) -> Result<Fingerprint> {
-    let mut objects = BTreeMap::new();
-    read(client, OF_SUPERUSERS, &[], &mut objects).await?;
-    Ok(Fingerprint::of(objects, Vec::new()))
+    let mut reader = Reader { incarnation: None, objects: BTreeMap::new() };
+    reader.read(client, OF_SUPERUSERS, &[]).await?;
+    Ok(Fingerprint::of(reader.objects, Vec::new()))
 }
 
-async fn read(
-    client: &Client,
-    sql: &str,
-    params: &[&dyn crate::unprepared::Param],
-    objects: &mut BTreeMap<String, Object>,
-) -> Result<()> {
-    for row in client.rows(sql, params).await.doing("taking the fingerprint")? {
-        let (kind, identity): (String, String) = (row.get("kind"), row.get("identity"));
-        let Value::Object(attributes) = row.get("attributes") else {
-            return Err(Error::Unexpected(format!("{kind} {identity} has no attributes")));
-        };
-        let name = format!("{kind} {identity}");
-        let text = Value::Object(attributes.clone()).to_string();
-        let hash = format!("{:x}", Sha256::digest(format!("{name}\n{text}")));
-        objects.insert(name, Object { kind, hash, attributes });
+#[derive(Clone)]
+struct Reader {
+    incarnation: Option<String>,
+    objects: BTreeMap<String, Object>,
+}
+
+impl Reader {
+    async fn read_the_rest(&mut self, client: &Client) -> Result<()> {
+        const DOING: &str = "taking the fingerprint";
+        for sql in OF_THE_REST {
+            self.read(client, sql, &[]).await?;
+        }
+        let sql = "SELECT current_setting('server_version_num')::int >= 150000";
+        if client.one_row(sql, &[]).await.doing(DOING)?.get(0) {
+            self.read(client, include_str!("../sql/fingerprint/since_15.sql"), &[]).await?;
+        }
+        let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;
+        if row.doing(DOING)?.get(0) {
+            self.read(client, OF_SUPERUSERS, &[]).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn read(
+        &mut self,
+        client: &Client,
+        sql: &str,
+        params: &[&dyn crate::unprepared::Param],
+    ) -> Result<()> {
+        for row in client.rows(sql, params).await.doing("taking the fingerprint")? {
+            let (kind, identity): (String, String) = (row.get("kind"), row.get("identity"));
+            let Value::Object(mut attributes) = row.get("attributes") else {
+                return Err(Error::Unexpected(format!("{kind} {identity} has no attributes")));
+            };
+            if let Some(incarnation) = &self.incarnation {
+                for value in attributes.values_mut() {
+                    if let Value::String(text) = value
+                        && text.contains(incarnation)
+                    {
+                        *text = text.replace(incarnation, "<incarnation>");
+                    }
+                }
+            }
+            let name = format!("{kind} {identity}");
+            let text = Value::Object(attributes.clone()).to_string();
+            let hash = format!("{:x}", Sha256::digest(format!("{name}\n{text}")));
+            self.objects.insert(name, Object { kind, hash, attributes });
+        }
+        Ok(())
+    }
 }

@@ -5,16 +5,21 @@
 
 pub mod admission;
 pub mod adoption;
+pub mod apply;
+pub mod approval;
 pub mod block;
 pub mod collection;
 pub mod database;
 pub mod entity;
 pub mod error;
 pub mod evidence;
+pub mod evidence_log;
 pub mod fingerprint;
 pub mod key_change;
+pub mod owner;
 pub mod permit;
 pub mod plan;
+pub mod preflight;
 pub mod private_server;
 pub mod refusal;
 pub mod registry;
@@ -22,6 +27,9 @@ pub mod rehearsal;
 pub mod replication;
 pub mod schema;
 pub mod script;
+pub mod signature;
+pub mod statement;
+pub mod states;
 mod unprepared;
 mod words;
 

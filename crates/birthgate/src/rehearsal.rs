@@ -8,19 +8,20 @@ mod placement;
 mod proof;
 mod redirect;
 mod sandbox;
-mod session;
+pub(crate) mod session;
 mod state;
-mod steps;
+pub(crate) mod steps;
 mod trial;
 mod watched;
-mod watcher;
+pub(crate) mod watcher;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_postgres::Client;
 
 use crate::database::Database;
 use crate::error::{Doing, Result};
@@ -28,6 +29,7 @@ use crate::fingerprint::Difference;
 use crate::plan::{self, Plan};
 use crate::private_server::Search;
 use crate::script::{Place, Problem};
+use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
 
 pub use session::{Lock, StatementReport};
@@ -255,6 +257,12 @@ pub struct Rehearsal {
     /// The objects that the plan changes, as sandbox and live database have shown.
     #[serde(skip)]
     changes: BTreeSet<String>,
+    /// What each step changes, where all of them were seen one after the other.
+    #[serde(skip)]
+    deltas: Vec<Delta>,
+    /// What the live database has to be like before and after each step; `None` where that was not seen.
+    #[serde(skip)]
+    pub states: Option<States>,
 }
 
 /// What the live database is.
@@ -340,6 +348,8 @@ impl Rehearsal {
             fingerprint_ms: 0.0,
             logs: content::Logs::new(),
             changes: BTreeSet::new(),
+            deltas: Vec::new(),
+            states: None,
         }
     }
 
@@ -425,6 +435,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
     proof::exit(&client, &entry, plan, options, &mut rehearsal).await?;
+    rehearsal.states = states(&client, &entry, plan, &mut rehearsal).await?;
     let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
     for at in 0..plan.steps.len() {
         let report = &rehearsal.steps[at];
@@ -456,4 +467,43 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     rehearsal.judge();
     Ok(rehearsal)
+}
+
+/// What the live database has to be like before and after each step, where the steps were seen in order.
+async fn states(
+    client: &Client,
+    entry: &proof::Entry,
+    plan: &Plan,
+    rehearsal: &mut Rehearsal,
+) -> Result<Option<States>> {
+    let deltas = std::mem::take(&mut rehearsal.deltas);
+    if deltas.len() != plan.steps.len() {
+        return Ok(None);
+    }
+    let steps = deltas.into_iter().zip(&rehearsal.steps).map(|(delta, report)| {
+        let mut locks = BTreeMap::new();
+        for lock in report.locks.iter().filter(|lock| lock.is_of_a_table() && lock.is_strong()) {
+            let known: &mut String = locks.entry(lock.object.clone()).or_default();
+            if lock.strength() > session::strength(known) {
+                known.clone_from(&lock.mode);
+            }
+        }
+        let step = StepStates {
+            id: report.id.clone(),
+            undone: report.undo.as_ref().is_some_and(|undo| undo.restores),
+            duration_ms: report.duration_ms,
+            changes: delta.changes,
+            locks,
+        };
+        (step, delta.on)
+    });
+    let named: Vec<String> = plan
+        .watch
+        .iter()
+        .filter_map(|watch| match &watch.what {
+            plan::Watchable::Object(name) => Some(name.clone()),
+            plan::Watchable::Query(_) => None,
+        })
+        .collect();
+    States::of(client, entry.fingerprint(), steps.collect(), &named).await.map(Some)
 }

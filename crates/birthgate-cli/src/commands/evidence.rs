@@ -1,9 +1,12 @@
 use std::path::{Path, PathBuf};
 
 use birthgate::evidence::{self, Evidence};
+use birthgate::evidence_log::{self, Entry};
 use clap::Subcommand;
 use serde_json::json;
 
+use super::signing::OwnersArgs;
+use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Result};
 use crate::output::Output;
 
@@ -24,11 +27,26 @@ pub enum Command {
         /// The folder of the one
         evidence: PathBuf,
     },
-    /// Find every changed byte, of one or of all below a folder with their chain; exit code 3 when there is one
+    /// Find every changed byte, of one or of all below a folder with their chain, or of an evidence log; exit code 3
+    /// when there is one
     Verify {
         /// The folder
         #[arg(default_value = "birthgate-evidence")]
         folder: PathBuf,
+        /// An exported evidence log instead, with the signatures in it; no database is needed
+        #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+        log: Option<PathBuf>,
+        #[command(flatten)]
+        owners: OwnersArgs,
+    },
+    /// Show the database's evidence log
+    #[command(
+        after_help = "Examples:\n  birthgate evidence log\n  birthgate evidence log --export log.ndjson && birthgate evidence verify --log log.ndjson"
+    )]
+    Log {
+        /// Write all of it into this file, an entry a line
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
     },
     /// Print one as a single JSON document, with every file in it
     Export {
@@ -37,7 +55,7 @@ pub enum Command {
     },
 }
 
-pub fn run(command: Command, output: &Output) -> Result {
+pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
     match command {
         Command::List { folder } => {
             let all = evidence::list(&folder)?;
@@ -54,7 +72,46 @@ pub fn run(command: Command, output: &Output) -> Result {
                 serde_json::from_str(&read(&evidence.join("checkpoint.json"))?)?;
             output.result("evidence show", checkpoint)
         }
-        Command::Verify { folder } => {
+        Command::Log { export } => {
+            let client = connection.database()?.connect().await?;
+            let entries = evidence_log::entries(&client, 0, None).await?;
+            if let Some(path) = &export {
+                let lines: std::result::Result<Vec<String>, _> =
+                    entries.iter().map(|entry| serde_json::to_string(entry)).collect();
+                std::fs::write(path, lines?.join("\n") + "\n")?;
+                output.say(format!("{} entries are in {}.", entries.len(), path.display()));
+            } else {
+                output.table(
+                    &["ENTRY", "AT", "KIND", "LOGIN", "WHAT"],
+                    entries.iter().map(entry_row).collect(),
+                );
+            }
+            output.result("evidence log", entries)
+        }
+        Command::Verify { log: Some(path), owners, .. } => {
+            let entries: std::result::Result<Vec<Entry>, _> =
+                read(&path)?.lines().map(serde_json::from_str).collect();
+            let entries = entries
+                .map_err(|error| CommandError::no(format!("{}: {error}", path.display())))?;
+            let mut flaws = evidence_log::verify(&entries);
+            flaws.extend(evidence_log::verify_signatures(&entries, &owners.owners(connection)?));
+            for flaw in &flaws {
+                output.say(flaw);
+            }
+            if flaws.is_empty() {
+                output.say(format!(
+                    "{} entries are as they were written, and every signature holds.",
+                    entries.len()
+                ));
+            }
+            let good = flaws.is_empty();
+            output.result("evidence verify", json!({ "intact": good, "flaws": flaws }))?;
+            match good {
+                true => Ok(()),
+                false => Err(CommandError::no("the evidence log is not as it was written")),
+            }
+        }
+        Command::Verify { folder, .. } => {
             let flaws = match folder.join("checkpoint.json").is_file() {
                 true => evidence::verify(&folder)?,
                 false => evidence::verify_all(&folder)?,
@@ -92,5 +149,30 @@ fn row(one: &Evidence) -> Vec<String> {
         one.status.clone(),
         one.date.clone(),
         one.hash.chars().take(16).collect(),
+    ]
+}
+
+fn entry_row(entry: &Entry) -> Vec<String> {
+    let body = entry.json();
+    let said = [
+        "packet",
+        "step",
+        "action",
+        "state",
+        "ended",
+        "why",
+        "collection",
+        "identity",
+        "principal",
+        "verdict",
+    ];
+    let what: Vec<String> =
+        said.iter().filter_map(|name| Some(format!("{name} {}", body[name].as_str()?))).collect();
+    vec![
+        entry.number.to_string(),
+        entry.at.clone(),
+        entry.kind.clone(),
+        entry.login.clone(),
+        what.join(", "),
     ]
 }

@@ -1,5 +1,7 @@
 //! One file a command; its Args doc comment is the help.
 
+mod apply;
+mod approve;
 mod block;
 mod collection;
 mod completions;
@@ -9,11 +11,15 @@ mod evidence;
 mod fingerprint;
 mod init;
 mod man;
+mod owner;
 mod packet;
 mod permit;
 mod promote;
 mod registry;
 mod rehearse;
+mod signing;
+mod status;
+mod undo;
 mod uninstall;
 
 use clap::Subcommand;
@@ -40,8 +46,14 @@ pub enum Command {
     #[command(subcommand)]
     Block(block::Command),
     Rehearse(rehearse::Args),
+    Approve(approve::Args),
+    Apply(apply::Args),
+    Undo(undo::Args),
+    Status(status::Args),
     #[command(subcommand)]
     Packet(packet::Command),
+    #[command(subcommand)]
+    Owner(owner::Command),
     #[command(subcommand)]
     Evidence(evidence::Command),
     #[command(subcommand)]
@@ -64,8 +76,13 @@ impl Command {
             Command::Entity(command) => entity::run(command, connection, output).await,
             Command::Block(command) => block::run(command, connection, output).await,
             Command::Rehearse(args) => rehearse::run(args, connection, output).await,
+            Command::Approve(args) => approve::run(args, connection, output).await,
+            Command::Apply(args) => apply::run(args, connection, output).await,
+            Command::Undo(args) => undo::run(args, connection, output).await,
+            Command::Status(args) => status::run(args, connection, output).await,
+            Command::Owner(command) => owner::run(command, connection, output),
             Command::Packet(command) => packet::run(command, connection, output).await,
-            Command::Evidence(command) => evidence::run(command, output),
+            Command::Evidence(command) => evidence::run(command, connection, output).await,
             Command::Fingerprint(command) => fingerprint::run(command, connection, output).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

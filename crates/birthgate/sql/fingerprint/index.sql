@@ -1,6 +1,6 @@
 -- Indexes; $1: the relations they stand on, or NULL for all.
 SELECT 'index' AS kind, format('%I.%I', n.nspname, c.relname) AS identity,
-       jsonb_strip_nulls(jsonb_build_object(
+       jsonb_strip_nulls(jsonb_build_object('on', i.indrelid::regclass::text,
          'definition', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid, 'ready', i.indisready, 'live', i.indislive,
          'unique', i.indisunique, 'immediate', i.indimmediate, 'primary', i.indisprimary,
          'clustered', CASE WHEN i.indisclustered THEN true END, 'replica identity', CASE WHEN i.indisreplident THEN true END,

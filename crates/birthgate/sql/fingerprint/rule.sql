@@ -12,5 +12,5 @@ SELECT 'policy', format('%I on %s', p.polname, p.polrelid::regclass),
   FROM pg_policy p WHERE $1::oid[] IS NULL OR p.polrelid = ANY ($1)
  UNION ALL
 SELECT 'statistics', format('%I.%I', n.nspname, s.stxname),
-       jsonb_build_object('definition', pg_get_statisticsobjdef(s.oid), 'owner', pg_get_userbyid(s.stxowner))
+       jsonb_build_object('on', s.stxrelid::regclass::text, 'definition', pg_get_statisticsobjdef(s.oid), 'owner', pg_get_userbyid(s.stxowner))
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE $1::oid[] IS NULL OR s.stxrelid = ANY ($1)

@@ -34,6 +34,9 @@ pub struct Checkpoint {
     pub live_mutation: String,
     /// That it was not.
     pub proof: Proof,
+    /// Why it is no PASS, each in a line.
+    #[serde(default)]
+    pub reasons: Vec<String>,
     /// What is to be done.
     pub recommendation: String,
     /// What was decided, and why.
@@ -117,6 +120,7 @@ impl Checkpoint {
                 equal: said.entry == said.exit,
                 watch: watch.filter_map(|row| row.try_into().ok()).collect(),
             },
+            reasons: said.reasons.iter().map(told).collect(),
             recommendation: recommendation(packet, said),
             decisions: decisions(sources),
             blockers: blockers(packet, said),
@@ -253,7 +257,7 @@ pub(super) fn told(reason: &Reason) -> String {
 
 /// A text without what may be values of rows: what stands in single quotes, or in double quotes after a colon or
 /// an equals sign. Double quotes elsewhere are PostgreSQL's way to name an object.
-pub(super) fn without_values(text: &str) -> String {
+pub(crate) fn without_values(text: &str) -> String {
     let mut told = String::new();
     let mut value: Option<char> = None;
     let mut after_colon = false;

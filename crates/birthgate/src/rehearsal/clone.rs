@@ -214,7 +214,7 @@ pub(super) async fn run(
         (Err(why), _) | (_, Err(why)) => return because(why),
     };
     if let Some(script) = &verifies
-        && let Some(failed) = verify(session, script).await
+        && let Some(failed) = verify(&session.client, script).await
     {
         return Ok(Err(NotSeen::Failed(failed)));
     }

@@ -16,6 +16,7 @@ use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Scope};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
+use crate::states::Delta;
 use crate::unprepared::Unprepared;
 
 /// Runs the steps that may run here, each with its undo, then everything backwards, and rolls back.
@@ -53,8 +54,7 @@ pub(super) async fn run(
     let mut session = Session::connect(database).await?;
     session
         .command(&format!(
-            "SET idle_in_transaction_session_timeout = {};
-             SET standard_conforming_strings = on",
+            "SET idle_in_transaction_session_timeout = {}",
             // The watcher ends what takes too long; this is for when we are gone.
             (options.max_time + Duration::from_secs(30)).as_millis()
         ))
@@ -202,6 +202,9 @@ async fn within(
     let fingerprints = done.iter().map(|(_, before)| &before.fingerprint);
     for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
         rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
+        if options.live == super::Live::First {
+            rehearsal.deltas.push(Delta::between(before, after));
+        }
     }
     session.command("SAVEPOINT birthgate_way_back").await?;
     way_back(session, steps, &done, since, rehearsal).await?;
@@ -435,7 +438,7 @@ async fn one(
         return Ok(Err(failed));
     }
     if let Some(script) = &step.verify
-        && let Some(failed) = verify(session, script).await
+        && let Some(failed) = verify(&session.client, script).await
     {
         return Ok(Err(failed));
     }

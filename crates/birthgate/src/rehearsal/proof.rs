@@ -26,6 +26,10 @@ impl Entry {
     pub fn root(&self) -> &str {
         &self.fingerprint.root
     }
+
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
 }
 
 pub(super) async fn entry(client: &Client, plan: &Plan) -> Result<Entry> {

@@ -60,6 +60,23 @@ pub struct Lock {
     pub(crate) kind: String,
 }
 
+/// The modes of table locks, each keeping others from more than the one before.
+const MODES: [&str; 8] = [
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+];
+
+/// The place of a mode among them, from 1; 0 for none.
+pub(crate) fn strength(mode: &str) -> usize {
+    MODES.iter().position(|known| *known == mode).map_or(0, |at| at + 1)
+}
+
 /// What waits for a lock of this mode.
 fn blocks(mode: &str) -> &'static str {
     match mode {
@@ -75,6 +92,21 @@ impl Lock {
     /// Whether it is of an index.
     pub fn is_index(&self) -> bool {
         matches!(self.kind.as_str(), "i" | "I")
+    }
+
+    /// Whether it is of a table.
+    pub(crate) fn is_of_a_table(&self) -> bool {
+        matches!(self.kind.as_str(), "r" | "p")
+    }
+
+    /// How much it keeps others from.
+    pub(crate) fn strength(&self) -> usize {
+        strength(&self.mode)
+    }
+
+    /// Whether it is more than reading and locking rows takes.
+    pub(crate) fn is_strong(&self) -> bool {
+        self.strength() > strength("RowShareLock")
     }
 
     /// Whether others who write, or read, would wait for it.
@@ -129,6 +161,7 @@ struct Relation {
 pub(crate) struct Session {
     pub client: Client,
     pub pid: i32,
+    is_superuser: bool,
     notices: Arc<Mutex<Notices>>,
     relations: BTreeMap<u32, Relation>,
     held: BTreeSet<(u32, String)>,
@@ -202,21 +235,30 @@ impl Session {
         const DOING: &str = "connecting for the rehearsal";
         let sql = "SELECT pg_backend_pid(), current_setting('is_superuser')::boolean";
         let row = client.one_row(sql, &[]).await.doing(DOING)?;
-        let pid = row.get(0);
-        if row.get(1) {
-            client.batch_execute("SET log_temp_files = 0").await.doing(DOING)?;
-        }
-        client.batch_execute("SET client_min_messages = log").await.doing(DOING)?;
-        Ok(Session {
+        let (pid, is_superuser) = (row.get(0), row.get(1));
+        let session = Session {
             client,
             pid,
+            is_superuser,
             notices,
             relations: BTreeMap::new(),
             held: BTreeSet::new(),
             sequences: BTreeSet::new(),
             xid: None,
             wal: 0,
-        })
+        };
+        session.reset().await?;
+        Ok(session)
+    }
+
+    /// Makes the session what it was when it was opened, with what a rehearsal needs of it.
+    pub async fn reset(&self) -> Result<()> {
+        let temporary_files = if self.is_superuser { "SET log_temp_files = 0;" } else { "" };
+        self.command(&format!(
+            "RESET SESSION AUTHORIZATION; RESET ALL; {temporary_files}
+             SET client_min_messages = log; SET standard_conforming_strings = on"
+        ))
+        .await
     }
 
     /// Runs a command of our own.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use tokio_postgres::Client;
+
 use super::content::{Content, Logs, Since, content, differing};
 use super::session::{Failed, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
@@ -48,7 +50,7 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
 }
 
 /// Whether the query of a verify returns one true.
-pub(super) async fn verify(session: &Session, script: &Script) -> Option<Failed> {
+pub(crate) async fn verify(client: &Client, script: &Script) -> Option<Failed> {
     for statement in &script.statements {
         let fail = |message: String| Failed {
             place: statement.place.clone(),
@@ -57,7 +59,7 @@ pub(super) async fn verify(session: &Session, script: &Script) -> Option<Failed>
             detail: None,
             lost: false,
         };
-        match session.client.rows(script.text_of(statement), &[]).await {
+        match client.rows(script.text_of(statement), &[]).await {
             Err(source) => return Some(failed(script, statement, &source)),
             Ok(rows) => match &rows[..] {
                 [row]

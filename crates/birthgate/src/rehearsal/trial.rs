@@ -15,6 +15,7 @@ use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
+use crate::states::Delta;
 use crate::unprepared::Unprepared;
 use tokio_postgres::Client;
 
@@ -36,7 +37,6 @@ pub(super) async fn run(
         root: sandbox.root.connect().await?,
         secrets: Vec::new(),
     };
-    run.session.command("SET standard_conforming_strings = on").await?;
     run.session.watch_transaction("BEGIN").await?;
     run.logs = steps::find_logs(&mut run.session).await?;
     run.session.command("ROLLBACK").await?;
@@ -68,6 +68,13 @@ pub(super) async fn run(
         note_leaks(&leaks, &state, step, options, rehearsal);
         leaks = state;
     }
+    let end = run.fingerprint().await?;
+    let befores = run.befores.iter().map(|before| &before.fingerprint);
+    rehearsal.deltas = befores
+        .clone()
+        .zip(befores.skip(1).chain([&end]))
+        .map(|(before, after)| Delta::between(before, after))
+        .collect();
     let inside = watched::values(&run.root, &plan.watch).await?;
     rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();
     let unseen = run.way_back(plan, rehearsal).await?;
@@ -208,6 +215,8 @@ impl Run {
             self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
         self.xids.push(row.await.doing("beginning a step")?.get(0));
         let types = self.row_types().await?;
+        // An apply that goes on after a crash has another session: no step may live on another's settings.
+        self.session.reset().await?;
         if step.transaction {
             self.session.watch_transaction("BEGIN").await?;
         } else {
@@ -231,8 +240,9 @@ impl Run {
         if let (None, Some(script)) = (&failed, &step.verify) {
             // What it says without the rows is no word against the step; where they are, it is asked again.
             let has_rows = self.rows == Rows::All;
-            failed =
-                verify(&self.session, script).await.filter(|no| has_rows || no.sqlstate.is_some());
+            failed = verify(&self.session.client, script)
+                .await
+                .filter(|no| has_rows || no.sqlstate.is_some());
         }
         if failed.is_some() {
             self.session.command("ROLLBACK").await?;

@@ -1,0 +1,1 @@
+SELECT birthgate_evidence.append($1, $2)

@@ -1,0 +1,1 @@
+SELECT to_regclass('birthgate_evidence.log') IS NOT NULL

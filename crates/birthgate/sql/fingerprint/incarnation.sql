@@ -1,0 +1,1 @@
+SELECT incarnation::text FROM birthgate.instance

@@ -1,0 +1,263 @@
+//! The approval of a packet: what owners sign before an apply, and whether what they signed holds here and now.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::error::{Error, Result};
+use crate::evidence::Rehearsed;
+use crate::evidence_log::{self, Entry, Identity};
+use crate::owner::Owners;
+use crate::plan::packet::Packet;
+use crate::statement::{Binding, Signed, Statement};
+
+/// A packet and its rehearsal, as the evidence has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The packet.
+    pub packet: &'a Packet,
+    /// Its rehearsal.
+    pub rehearsed: &'a Rehearsed,
+}
+
+/// A signed text that holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Approval {
+    /// Its entry in the evidence log.
+    pub number: i64,
+    /// The owner who signed.
+    pub principal: String,
+    /// The doors that it opens.
+    pub doors: Vec<String>,
+    /// Until when it may be used.
+    pub expires: String,
+}
+
+/// The texts that were signed for a packet.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Standing {
+    /// Those that hold.
+    pub approvals: Vec<Approval>,
+    /// The entries of those that do not, and why.
+    pub refused: Vec<(i64, String)>,
+    /// How many owners must sign.
+    pub quorum: u32,
+}
+
+fn refuse<T>(why: impl Into<String>) -> Result<T> {
+    Err(Error::NotSigned(why.into()))
+}
+
+impl Subject<'_> {
+    /// Whether the apply stops before this step until an owner has approved it by name: the packet says so, or
+    /// no way back through it was seen.
+    pub fn is_door(&self, at: usize) -> bool {
+        let door = &self.packet.doors[at];
+        door.stop_before
+            || door.one_way
+            || self.rehearsed.states.steps.get(at).is_none_or(|step| !step.undone)
+    }
+
+    /// The steps that need an approval by name.
+    pub fn doors(&self) -> Vec<&str> {
+        let steps = self.packet.plan.steps.iter().enumerate();
+        steps.filter(|(at, _)| self.is_door(*at)).map(|(_, step)| step.id.as_str()).collect()
+    }
+
+    /// Fails unless the rehearsal is of this packet and may be applied at all.
+    pub fn holds(&self) -> Result<()> {
+        let said = &self.rehearsed.checkpoint;
+        if said.packet_digest != self.packet.digest {
+            return refuse(format!(
+                "the packet was changed since the rehearsal {}: rehearse it again",
+                self.rehearsed.id
+            ));
+        }
+        let steps = |ids: &mut dyn Iterator<Item = &String>| ids.cloned().collect::<Vec<_>>();
+        if steps(&mut self.packet.plan.steps.iter().map(|step| &step.id))
+            != steps(&mut self.rehearsed.states.steps.iter().map(|step| &step.id))
+        {
+            return refuse(format!(
+                "the rehearsal {} did not see every step of the packet: rehearse it again",
+                self.rehearsed.id
+            ));
+        }
+        match said.final_status.as_str() {
+            "PASS" | "INCOMPLETE" => Ok(()),
+            other => refuse(format!(
+                "the rehearsal {} ended in {other}: nothing of it is applied",
+                self.rehearsed.id
+            )),
+        }
+    }
+
+    /// The text that an owner signs; `doors` are the steps that it opens besides the packet.
+    pub fn statement(&self, doors: &[String], binding: &Binding) -> Result<Statement> {
+        self.holds()?;
+        if let Some(unknown) = doors.iter().find(|door| !self.doors().contains(&door.as_str())) {
+            return refuse(format!(
+                "{unknown} is no door of the packet; its doors are: {}",
+                self.doors().join(", ")
+            ));
+        }
+        let (packet, said) = (self.packet, &self.rehearsed.checkpoint);
+        let steps: Vec<&str> = packet.plan.steps.iter().map(|step| step.id.as_str()).collect();
+        let mut fields = vec![
+            ("packet", packet.macro_name.clone()),
+            ("packet-sha256", packet.digest.clone()),
+            ("rehearsal", self.rehearsed.id.clone()),
+            ("rehearsal-sha256", self.rehearsed.hash.clone()),
+            ("verdict", said.final_status.clone()),
+        ];
+        fields.extend(said.reasons.iter().map(|reason| ("accepts", reason.clone())));
+        fields.push(("touches-sha256", self.rehearsed.states.entry_hash()));
+        fields.push(("steps", steps.join(", ")));
+        fields.push(("doors", if doors.is_empty() { "none".to_owned() } else { doors.join(", ") }));
+        Ok(Statement::bound("approval", &fields, binding))
+    }
+
+    /// Whether a signed text approves this packet as it was rehearsed, here and now; answers who signed, and the
+    /// doors that it opens.
+    fn judge(
+        &self,
+        signed: &Signed,
+        owners: &Owners,
+        identity: &Identity,
+        log: &[Entry],
+    ) -> Result<(String, Vec<String>, String)> {
+        let said = Statement::parse(&signed.text)?;
+        said.holds_here("approval", identity, log)?;
+        let doors: Vec<String> = match said.get("doors")? {
+            "none" => Vec::new(),
+            doors => doors.split(", ").map(str::to_owned).collect(),
+        };
+        // Made again, of what is here, but for what is its own.
+        let head = said.get("evidence-log")?;
+        let (number, hash) = head.split_once(' ').unwrap_or_default();
+        let head = evidence_log::Head {
+            number: number.parse().unwrap_or_default(),
+            hash: hash.to_owned(),
+        };
+        let binding = Binding {
+            identity: identity.clone(),
+            head,
+            expires: said.get("expires")?.to_owned(),
+            id: said.get("id")?.to_owned(),
+        };
+        let here = self.statement(&doors, &binding)?;
+        for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "steps"] {
+            said.says(name, here.get(name)?)?;
+        }
+        if said != here {
+            return refuse("the text does not say what is to be signed here: make it again");
+        }
+        let owner = owners.signer(signed, &identity.now)?;
+        Ok((owner.principal.clone(), doors, said.get("expires")?.to_owned()))
+    }
+
+    /// Writes into the evidence log that the packet was rehearsed, unless it is there.
+    pub async fn record(&self, client: &Client) -> Result<()> {
+        evidence_log::install(client).await?;
+        let known = evidence_log::entries(client, 0, Some(&["rehearsal"])).await?;
+        if known.iter().any(|entry| entry.json()["sha256"] == self.rehearsed.hash.as_str()) {
+            return Ok(());
+        }
+        let body = json!({
+            "evidence": self.rehearsed.id, "sha256": self.rehearsed.hash, "packet": self.packet.macro_name,
+            "digest": self.packet.digest, "verdict": self.rehearsed.checkpoint.final_status,
+        });
+        evidence_log::append(client, "rehearsal", &body).await.map(drop)
+    }
+
+    /// Checks a signed text and keeps it in the evidence log.
+    pub async fn add(&self, client: &Client, owners: &Owners, signed: &Signed) -> Result<Approval> {
+        let identity = evidence_log::identity(client).await?;
+        let log = evidence_log::entries(client, 0, None).await?;
+        let (principal, doors, expires) = self.judge(signed, owners, &identity, &log)?;
+        let body = json!({
+            "packet": self.packet.macro_name, "digest": self.packet.digest, "rehearsal": self.rehearsed.hash,
+            "principal": principal, "text": signed.text, "signature": signed.signature,
+        });
+        if log
+            .iter()
+            .any(|entry| entry.kind == "approval" && entry.json()["signature"] == body["signature"])
+        {
+            return refuse("this signature is in the evidence log already");
+        }
+        let number = evidence_log::append(client, "approval", &body).await?;
+        Ok(Approval { number, principal, doors, expires })
+    }
+
+    /// Which of the signed texts in the log hold here and now. Those in `spent` have been used up by an apply that ended.
+    pub fn standing(
+        &self,
+        owners: &Owners,
+        identity: &Identity,
+        log: &[Entry],
+        spent: &BTreeSet<i64>,
+    ) -> Standing {
+        let mut standing =
+            Standing { quorum: self.packet.quorum.max(owners.quorum), ..Standing::default() };
+        for entry in log.iter().filter(|entry| entry.kind == "approval") {
+            let body = entry.json();
+            if body["packet"] != self.packet.macro_name.as_str() {
+                continue;
+            }
+            if spent.contains(&entry.number) {
+                standing
+                    .refused
+                    .push((entry.number, "it was used by an apply that ended".to_owned()));
+                continue;
+            }
+            let part = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+            let signed = Signed { text: part("text"), signature: part("signature") };
+            match self.judge(&signed, owners, identity, log) {
+                Ok((principal, doors, expires)) => {
+                    standing.approvals.push(Approval {
+                        number: entry.number,
+                        principal,
+                        doors,
+                        expires,
+                    });
+                }
+                Err(error) => standing.refused.push((entry.number, error.to_string())),
+            }
+        }
+        standing
+    }
+}
+
+impl Standing {
+    fn is_enough<'a>(&self, approvals: impl Iterator<Item = &'a Approval>) -> bool {
+        let who: BTreeSet<&str> = approvals.map(|approval| approval.principal.as_str()).collect();
+        who.len() as u64 >= u64::from(self.quorum)
+    }
+
+    /// Whether enough owners have signed the packet.
+    pub fn approves(&self) -> bool {
+        self.is_enough(self.approvals.iter())
+    }
+
+    /// Whether enough owners have signed for this door.
+    pub fn opens(&self, door: &str) -> bool {
+        self.is_enough(
+            self.approvals.iter().filter(|one| one.doors.iter().any(|known| known == door)),
+        )
+    }
+
+    /// What is missing, in words.
+    pub fn missing(&self) -> String {
+        let who: BTreeSet<&str> =
+            self.approvals.iter().map(|approval| approval.principal.as_str()).collect();
+        let refused: String = self
+            .refused
+            .iter()
+            .map(|(number, why)| {
+                format!("\nentry {number} of the evidence log does not count: {why}")
+            })
+            .collect();
+        format!("{} of {} owners have signed what was rehearsed{refused}", who.len(), self.quorum)
+    }
+}
