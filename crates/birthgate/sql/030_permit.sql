@@ -341,6 +341,10 @@ BEGIN
       END;
     END IF;
     IF v_ids IS NOT NULL THEN
+      IF p_break_glass IS NOT NULL AND to_regprocedure('birthgate_evidence.append(text, jsonb)') IS NOT NULL THEN
+        PERFORM birthgate_evidence.append('break-glass',
+          jsonb_build_object('collection', p_collection, 'permits', v_ids, 'kind', p_kind, 'reason', p_break_glass));
+      END IF;
       RETURN v_ids;
     END IF;
     -- An entity has an active permit: an overdue one makes room, and with another there is no second attempt.

@@ -93,7 +93,8 @@ AS $$
     SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user
 $$;
 
--- The rows of critical collections that have no birth. Owned by birthgate_reader.
+-- The rows of critical collections that have no birth, but for collections of which an owner decided that their rows
+-- are to have none. Owned by birthgate_reader.
 CREATE OR REPLACE FUNCTION birthgate.count_orphans() RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
@@ -103,7 +104,8 @@ DECLARE
   v_count bigint;
   v_total bigint := 0;
 BEGIN
-  FOR v_collection IN SELECT * FROM birthgate.collection WHERE critical AND mode <> 'disarmed' LOOP
+  FOR v_collection IN SELECT * FROM birthgate.collection
+                       WHERE critical AND mode <> 'disarmed' AND birthgate.has_own_births(collection_name) LOOP
     EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
                      WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
                    v_collection.table_schema, v_collection.table_name, v_collection.code_expression)

@@ -51,7 +51,8 @@ BEGIN
   END IF;
   INSERT INTO birthgate.birth_registry
          (entity_code, collection_name, status, origin, born_at, born_xid, incarnation, finalized_at)
-  SELECT code, p_collection, 'finalized', 'backfill', v_now, pg_current_xact_id(), (SELECT incarnation FROM birthgate.instance), v_now
+  SELECT code, p_collection, 'finalized',
+         CASE WHEN EXISTS (SELECT FROM birthgate.identity_decision WHERE collection_name = p_collection) THEN 'decision' ELSE 'backfill' END, v_now, pg_current_xact_id(), (SELECT incarnation FROM birthgate.instance), v_now
     FROM unnest(p_entity_codes) AS code
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS v_born = ROW_COUNT;

@@ -8,6 +8,7 @@ ALTER FUNCTION birthgate.rows_present(birthgate.collection, text[]) OWNER TO bir
 ALTER FUNCTION birthgate.count_orphans() OWNER TO birthgate_reader;
 ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
 ALTER FUNCTION birthgate.reconcile_rows(text) OWNER TO birthgate_reader;
+ALTER FUNCTION birthgate.count_not_born_in(text, text) OWNER TO birthgate_reader;
 REVOKE CREATE ON SCHEMA birthgate FROM birthgate_reader;
 GRANT EXECUTE ON FUNCTION birthgate.rows_present(birthgate.collection, text[]), birthgate.count_orphans(),
-  birthgate.count_phantoms(), birthgate.reconcile_rows(text) TO birthgate_owner;
+  birthgate.count_phantoms(), birthgate.reconcile_rows(text), birthgate.count_not_born_in(text, text) TO birthgate_owner;

@@ -5,13 +5,16 @@ pub mod journal;
 mod session;
 mod step;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
+use tokio_postgres::Client;
 
 use crate::approval::{Standing, Subject};
 use crate::database::Database;
+use crate::drift;
 use crate::error::{Doing, Error, Result};
 use crate::evidence_log::{self, Entry, Head, Identity};
 use crate::owner::Owners;
@@ -154,6 +157,8 @@ struct Ready<'a> {
     /// The run that goes on, or that has ended in being done.
     run: Option<Run>,
     standing: Standing,
+    /// The objects of the gate's baseline; `None` where there is no baseline.
+    gate: Option<BTreeSet<String>>,
 }
 
 /// Carries out a packet from where it stands: as far as owners have signed, and no further than `until`.
@@ -407,7 +412,8 @@ impl<'a> Ready<'a> {
                 run.packet, run.rehearsal
             )));
         }
-        Ok(Ready { session, subject, run, standing })
+        let gate = gate(&session.client).await?;
+        Ok(Ready { session, subject, run, standing, gate })
     }
 
     /// How many steps are done, after what was broken off is found out. A step that was announced and not noted as
@@ -480,6 +486,20 @@ impl<'a> Ready<'a> {
         evidence_log::append(&self.session.client, "end", &body).await?;
         // Birthgate's own roles may have come to be.
         evidence_log::ensure(&self.session.client).await
+    }
+}
+
+/// The objects of the gate's baseline, where there is one. A gate that has drifted is applied to by nobody.
+async fn gate(client: &Client) -> Result<Option<BTreeSet<String>>> {
+    if drift::baseline(client).await?.is_none() {
+        return Ok(None);
+    }
+    let found = drift::look(client).await?;
+    match found.objects() + found.circumstances.len() {
+        0 => drift::objects(client).await.map(Some),
+        count => Err(Error::Stale(format!(
+            "the gate has drifted ({count}): birthgate drift explain says what it is, and what brings it back"
+        ))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use crate::drift;
 use crate::error::{Doing, Error, Result};
 use crate::unprepared::Unprepared;
 
@@ -89,7 +90,7 @@ pub async fn put(client: &Client, dimension: &NewDimension<'_>) -> Result<()> {
         .map(drop)
 }
 
-/// Counts every dimension that has a query, each in a read-only transaction as birthgate_reader with
+/// Counts every dimension that has a query, and compares the gate with its baseline, where there is one. Each in a read-only transaction as birthgate_reader with
 /// a timeout. One that cannot be counted is recorded as unknown, with the reason.
 pub async fn refresh(client: &mut Client) -> Result<()> {
     let queries = client
@@ -105,7 +106,8 @@ pub async fn refresh(client: &mut Client) -> Result<()> {
         };
         observe(client, &name, value, problem.as_deref()).await?;
     }
-    Ok(())
+    // Compared rather than counted.
+    drift::check(client).await.map(drop)
 }
 
 async fn count(client: &mut Client, query: &str) -> Result<i64> {

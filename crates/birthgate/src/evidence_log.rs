@@ -215,27 +215,53 @@ pub fn verify(entries: &[Entry]) -> Vec<String> {
     flaws
 }
 
+/// Fails when a signed text was used before: each has an id of its own.
+pub fn unused(log: &[Entry], statement: &Statement) -> Result<()> {
+    let id = statement.get("id")?;
+    match log.iter().find(|entry| entry.json()["id"] == id) {
+        Some(entry) => {
+            Err(Error::NotSigned(format!("the text was used already (entry {})", entry.number)))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Which signatures in a log do not hold, in words: each is verified as of when it was kept, so that a key which has
 /// expired or was revoked since does not unsay what it said; and each signed text must name an entry of this log.
 pub fn verify_signatures(entries: &[Entry], owners: &Owners) -> Vec<String> {
     let mut flaws = Vec::new();
-    for entry in entries {
+    for (place, entry) in entries.iter().enumerate() {
         let body = entry.json();
-        let (Some(text), Some(signature)) = (body["text"].as_str(), body["signature"].as_str())
-        else {
-            continue;
-        };
-        let signed = Signed { text: text.to_owned(), signature: signature.to_owned() };
+        let Some(text) = body["text"].as_str() else { continue };
         let at = entry.at.get(..19).unwrap_or_default().to_owned() + "Z";
-        let held = owners.signer(&signed, &at).and_then(|owner| {
-            match body["principal"] == owner.principal.as_str() {
-                true => Statement::parse(text)?
-                    .knows(&entries[..entries.len().min(entry.number.unsigned_abs() as usize)]),
-                false => Err(Error::NotSigned(format!("it is {}'s signature", owner.principal))),
+        let said = |value: &Value| value.as_str().map(str::to_owned);
+        let signatures = body["signatures"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain([&body["signature"]])
+            .filter_map(said);
+        let mut held: Vec<String> = Vec::new();
+        let mut flaw = |why: String| flaws.push(format!("entry {}: {why}", entry.number));
+        for signature in signatures {
+            match owners.signer(&Signed { text: text.to_owned(), signature }, &at) {
+                Ok(owner) => held.push(owner.principal.clone()),
+                Err(error) => flaw(error.to_string()),
             }
-        });
-        if let Err(error) = held {
-            flaws.push(format!("entry {}: {error}", entry.number));
+        }
+        let named = body["principals"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain([&body["principal"]])
+            .filter_map(said);
+        for principal in named.filter(|principal| !held.contains(principal)) {
+            flaw(format!("{principal} is named, and has not signed"));
+        }
+        if let Err(error) =
+            Statement::parse(text).and_then(|statement| statement.knows(&entries[..place]))
+        {
+            flaw(error.to_string());
         }
     }
     flaws

@@ -113,7 +113,7 @@ impl fmt::Display for Difference {
 }
 
 impl Fingerprint {
-    fn of(objects: BTreeMap<String, Object>, absent: Vec<String>) -> Fingerprint {
+    pub(crate) fn of(objects: BTreeMap<String, Object>, absent: Vec<String>) -> Fingerprint {
         let mut kinds: BTreeMap<&str, Sha256> = BTreeMap::new();
         for object in objects.values() {
             kinds.entry(&object.kind).or_default().update(object.hash.as_bytes());
@@ -214,11 +214,8 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
     let (relations, functions) = match scope {
         Scope::All => (None, None),
         Scope::Gate => {
-            let row = client
-                .one_row(include_str!("../sql/fingerprint/scope_gate.sql"), &[])
-                .await
-                .doing(DOING)?;
-            (Some(row.get(0)), Some(row.get(1)))
+            let gate = gate(client).await?;
+            (Some(gate.relations), Some(gate.functions))
         }
         Scope::Objects(names) | Scope::Named { whole: names, .. } => {
             let found = find(client, names).await?;
@@ -249,6 +246,13 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
         _ => {}
     }
     Ok(Fingerprint::of(reader.objects, absent))
+}
+
+/// The relations and functions that enforce the gate.
+pub(crate) async fn gate(client: &Client) -> Result<Found> {
+    let row = client.one_row(include_str!("../sql/fingerprint/scope_gate.sql"), &[]).await;
+    let row = row.doing("looking for what enforces the gate")?;
+    Ok(Found { relations: row.get(0), functions: row.get(1), absent: Vec::new() })
 }
 
 /// What names mean.
@@ -296,6 +300,31 @@ pub(crate) async fn take_secrets(client: &Client) -> Result<Fingerprint> {
     Ok(Fingerprint::of(reader.objects, Vec::new()))
 }
 
+/// The fingerprint of the gate with what surrounds it, for the drift monitor; as the transaction sees it that the client
+/// is in.
+pub(crate) async fn surrounded_gate(client: &Client) -> Result<Fingerprint> {
+    const DOING: &str = "taking the fingerprint of the gate";
+    client.batch_execute(include_str!("../sql/fingerprint/pin.sql")).await.doing(DOING)?;
+    let gate = gate(client).await?;
+    let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
+    let relations = Some(gate.relations.clone());
+    for sql in OF_RELATIONS {
+        reader.read(client, sql, &[&relations]).await?;
+    }
+    reader.read(client, OF_FUNCTIONS, &[&Some(gate.functions.clone())]).await?;
+    let sql = include_str!("../sql/drift/surroundings.sql");
+    reader.read(client, sql, &[&gate.relations, &gate.functions]).await?;
+    if is_since_15(client).await? {
+        reader.read(client, include_str!("../sql/drift/parameter_acl.sql"), &[]).await?;
+    }
+    Ok(Fingerprint::of(reader.objects, Vec::new()))
+}
+
+async fn is_since_15(client: &Client) -> Result<bool> {
+    let sql = "SELECT current_setting('server_version_num')::int >= 150000";
+    Ok(client.one_row(sql, &[]).await.doing("asking for the version")?.get(0))
+}
+
 #[derive(Clone)]
 struct Reader {
     incarnation: Option<String>,
@@ -308,8 +337,7 @@ impl Reader {
         for sql in OF_THE_REST {
             self.read(client, sql, &[]).await?;
         }
-        let sql = "SELECT current_setting('server_version_num')::int >= 150000";
-        if client.one_row(sql, &[]).await.doing(DOING)?.get(0) {
+        if is_since_15(client).await? {
             self.read(client, include_str!("../sql/fingerprint/since_15.sql"), &[]).await?;
         }
         let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;

@@ -10,6 +10,8 @@ pub mod approval;
 pub mod block;
 pub mod collection;
 pub mod database;
+pub mod decision;
+pub mod drift;
 pub mod entity;
 pub mod error;
 pub mod evidence;

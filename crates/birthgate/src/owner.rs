@@ -237,6 +237,32 @@ impl Owners {
         Ok(owner)
     }
 
+    /// Fails unless a quorum has signed what `check` finds to be right; answers who, and the text that all of them signed.
+    pub fn agree(
+        &self,
+        signed: &[Signed],
+        at: &str,
+        check: impl Fn(&Statement) -> Result<()>,
+    ) -> Result<(Vec<String>, Statement)> {
+        let mut who = BTreeSet::new();
+        let mut text: Option<Statement> = None;
+        for one in signed {
+            let said = Statement::parse(&one.text)?;
+            check(&said)?;
+            if text.as_ref().is_some_and(|known| *known != said) {
+                return refuse("the signatures are of different texts");
+            }
+            text = Some(said);
+            who.insert(self.signer(one, at)?.principal.clone());
+        }
+        match text {
+            Some(text) if who.len() as u64 >= u64::from(self.quorum) => {
+                Ok((who.into_iter().collect(), text))
+            }
+            _ => refuse(format!("{} of the owners have signed, {} must", who.len(), self.quorum)),
+        }
+    }
+
     /// The text that the quorum signs so that the change is made. `now` and `expires` are RFC 3339, UTC.
     pub fn propose(&self, change: &Change, now: &str, expires: &str) -> Result<Statement> {
         let lines = self.changed_lines(change, now)?;
@@ -252,10 +278,7 @@ impl Owners {
         if self.owners.is_empty() {
             return self.write(&self.changed_lines(change, now)?);
         }
-        let mut who = BTreeSet::new();
-        let mut lines: Option<Vec<(&'static str, String)>> = None;
-        for one in signed {
-            let said = Statement::parse(&one.text)?;
+        let check = |said: &Statement| {
             if said.kind != "owners" {
                 return refuse(format!("the text is about {}, not owners", said.kind));
             }
@@ -265,26 +288,15 @@ impl Owners {
             if said.get("expires")? <= now {
                 return refuse(format!("the text has expired at {}", said.get("expires")?));
             }
-            let expected = self.changed_lines(change, said.get("at")?)?;
-            for (what, line) in &expected {
+            for (what, line) in &self.changed_lines(change, said.get("at")?)? {
                 if !said.all(what).any(|known| known == line) {
                     return refuse("the text is about another change of the owners");
                 }
             }
-            if lines.as_ref().is_some_and(|known| *known != expected) {
-                return refuse("the signatures are of different texts");
-            }
-            lines = Some(expected);
-            who.insert(self.signer(one, now)?.principal.clone());
-        }
-        if (who.len() as u64) < u64::from(self.quorum) {
-            return refuse(format!(
-                "{} of the owners have signed, {} must",
-                who.len(),
-                self.quorum
-            ));
-        }
-        self.write(&lines.unwrap_or_default())
+            Ok(())
+        };
+        let (_, said) = self.agree(signed, now, check)?;
+        self.write(&self.changed_lines(change, said.get("at")?)?)
     }
 
     fn changed_lines(&self, change: &Change, now: &str) -> Result<Vec<(&'static str, String)>> {

@@ -4,15 +4,18 @@ use tokio_postgres::Client;
 
 use crate::collection;
 use crate::error::{Doing, Error, Result};
+use crate::evidence_log;
 use crate::unprepared::Unprepared;
 
 /// The newest schema version that this program knows: the number of the last migration.
 pub const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Tables, once each, in order.
-const MIGRATIONS: &[&str] = &[include_str!("../sql/migrations/0001.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../sql/migrations/0001.sql"), include_str!("../sql/migrations/0002.sql")];
 /// What each role may do, once, after the functions of the same version.
-const GRANTS: &[&str] = &[include_str!("../sql/grants/0001.sql")];
+const GRANTS: &[&str] =
+    &[include_str!("../sql/grants/0001.sql"), include_str!("../sql/grants/0002.sql")];
 /// Run by whoever installs, before anything else.
 const ROLES: &str = include_str!("../sql/000_roles.sql");
 /// Makes the schema and its table of versions.
@@ -27,8 +30,10 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/060_finalize.sql"),
     include_str!("../sql/070_guard.sql"),
     include_str!("../sql/080_entity.sql"),
+    include_str!("../sql/085_decision.sql"),
     include_str!("../sql/090_block.sql"),
     include_str!("../sql/095_replication.sql"),
+    include_str!("../sql/097_drift.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
     include_str!("../sql/120_reconcile.sql"),
@@ -104,6 +109,8 @@ pub async fn init(client: &mut Client) -> Result<Installed> {
         .await
         .doing("installing the schema birthgate")?;
     transaction.commit().await.doing("committing the installation")?;
+    // Emergency admissions are written there, from the first one on.
+    evidence_log::install(client).await?;
     Ok(Installed { from, to: VERSION })
 }
 

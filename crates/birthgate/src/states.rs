@@ -290,7 +290,9 @@ impl States {
         let mut whole: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
         let sql = include_str!("../sql/fingerprint/has_incarnation.sql");
         if client.one_row(sql, &[]).await.doing(DOING)?.get::<_, bool>(0) {
-            let rows = client.rows(include_str!("../sql/fingerprint/gate_names.sql"), &[]).await;
+            let gate = fingerprint::gate(client).await?;
+            let sql = include_str!("../sql/fingerprint/gate_names.sql");
+            let rows = client.rows(sql, &[&gate.relations, &gate.functions]).await;
             whole.extend(rows.doing(DOING)?.iter().map(|row| row.get::<_, String>(0)));
         }
         client.batch_execute("ROLLBACK").await.doing(DOING)?;

@@ -1,8 +1,11 @@
 use birthgate::collection::{self, Collection, Govern, Mode, Observed};
+use birthgate::decision::{self, Identity};
 use birthgate::schema;
+use birthgate::statement::Binding;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
+use super::signing::{Signing, SigningArgs};
 use crate::connection::ConnectionArgs;
 use crate::error::Result;
 use crate::output::Output;
@@ -49,6 +52,22 @@ pub enum Command {
         /// What the gate does from now on [default: what it did]
         #[arg(long, value_enum)]
         mode: Option<GateModeArg>,
+    },
+    /// Say what the entities of a collection are, as its owner has signed it
+    ///
+    /// `own`: each of its rows has a birth; those that have none are born. `alias-of=C`: they are other names of entities of
+    /// C. `excluded`: they are no entities. `retired`: all of them have ended.
+    #[command(
+        after_help = "Example:\n  birthgate collection decide dot_iu_command_catalog --identity own --sign ~/.ssh/id_ed25519"
+    )]
+    Decide {
+        /// The collection
+        collection: String,
+        /// own, alias-of=COLLECTION, excluded or retired
+        #[arg(long)]
+        identity: Identity,
+        #[command(flatten)]
+        signing: SigningArgs,
     },
     /// Show, set or drop the rule of a collection's codes
     #[command(
@@ -250,6 +269,31 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 armed.collection_name, armed.mode, armed.table, armed.trust
             ));
             output.result("collection rearm", armed)
+        }
+        Command::Decide { collection, identity, signing } => {
+            let owners = signing.owners(connection)?;
+            let signed = if signing.brings() {
+                signing.brought()?
+            } else {
+                let binding = Binding::make(&client, signing.valid_for()).await?;
+                let statement = decision::statement(&collection, &identity, &binding);
+                let again =
+                    format!("birthgate collection decide {collection} --identity {identity}");
+                match signing.have_signed(&statement, "collection.decision", &again, output)? {
+                    Signing::Asked(text) => {
+                        return output.result("collection decide", json!({ "to_sign": text }));
+                    }
+                    Signing::Signed(signed) => signed,
+                }
+            };
+            let decided =
+                decision::decide(&connection.database()?, &collection, &identity, &owners, &signed)
+                    .await?;
+            output.say(format!(
+                "{} has decided: the entities of {collection} are {identity}; {} of its rows are born now (entry {} of the evidence log).",
+                decided.principals.join(", "), decided.births.born, decided.entry
+            ));
+            output.result("collection decide", decided)
         }
         Command::Rule { collection, pattern, drop } => {
             if drop || pattern.is_some() {

@@ -6,6 +6,7 @@ mod block;
 mod collection;
 mod completions;
 mod demo;
+mod drift;
 mod entity;
 mod evidence;
 mod fingerprint;
@@ -14,6 +15,7 @@ mod man;
 mod owner;
 mod packet;
 mod permit;
+mod preflight;
 mod promote;
 mod registry;
 mod rehearse;
@@ -46,6 +48,7 @@ pub enum Command {
     #[command(subcommand)]
     Block(block::Command),
     Rehearse(rehearse::Args),
+    Preflight(preflight::Args),
     Approve(approve::Args),
     Apply(apply::Args),
     Undo(undo::Args),
@@ -56,6 +59,8 @@ pub enum Command {
     Owner(owner::Command),
     #[command(subcommand)]
     Evidence(evidence::Command),
+    #[command(subcommand)]
+    Drift(drift::Command),
     #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     Completions(completions::Args),
@@ -76,6 +81,8 @@ impl Command {
             Command::Entity(command) => entity::run(command, connection, output).await,
             Command::Block(command) => block::run(command, connection, output).await,
             Command::Rehearse(args) => rehearse::run(args, connection, output).await,
+            Command::Preflight(args) => preflight::run(args, connection, output).await,
+            Command::Drift(command) => drift::run(command, connection, output).await,
             Command::Approve(args) => approve::run(args, connection, output).await,
             Command::Apply(args) => apply::run(args, connection, output).await,
             Command::Undo(args) => undo::run(args, connection, output).await,

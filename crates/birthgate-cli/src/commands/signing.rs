@@ -21,6 +21,9 @@ pub struct SigningArgs {
     /// A signature that was made of the text: FILE.sig beside FILE; may be given again
     #[arg(long, value_name = "FILE.sig", help_heading = "Signing", conflicts_with = "sign")]
     add: Vec<PathBuf>,
+    /// The text that all of these signatures are of, where it is not beside them
+    #[arg(long, value_name = "FILE", help_heading = "Signing", requires = "add")]
+    text: Option<PathBuf>,
     /// Where the text to be signed is written
     #[arg(long, value_name = "FILE", help_heading = "Signing")]
     out: Option<PathBuf>,
@@ -114,7 +117,7 @@ impl SigningArgs {
 
     /// The signatures that are brought.
     pub fn brought(&self) -> Result<Vec<Signed>> {
-        self.add.iter().map(|path| read(path)).collect()
+        self.add.iter().map(|path| read(path, self.text.as_deref())).collect()
     }
 
     /// Has a text signed, or writes it and says how that is done. `command` is what takes the signature.
@@ -145,7 +148,7 @@ impl SigningArgs {
             return Err(error.into());
         }
         sign(key, &path)?;
-        Ok(Signing::Signed(vec![read(&signature)?]))
+        Ok(Signing::Signed(vec![read(&signature, Some(&path))?]))
     }
 }
 
@@ -176,17 +179,21 @@ fn unknown(message: String) -> CommandError {
     CommandError { kind: Kind::Unknown, message, detail: None, hint: None }
 }
 
-/// A signature and the text beside it.
-fn read(path: &Path) -> Result<Signed> {
+/// A signature and its text, which is beside it where nobody says otherwise.
+fn read(path: &Path, text: Option<&Path>) -> Result<Signed> {
     let name = path.display().to_string();
-    let Some(text) = name.strip_suffix(".sig") else {
-        return Err(CommandError::usage(format!(
-            "{name} does not end in .sig: the text is beside it, without that"
-        )));
+    let text = match (text, name.strip_suffix(".sig")) {
+        (Some(text), _) => text,
+        (None, Some(text)) => Path::new(text),
+        (None, None) => {
+            return Err(CommandError::usage(format!(
+                "{name} does not end in .sig: say with --text which text it is of"
+            )));
+        }
     };
     let text_of = |path: &Path| {
         std::fs::read_to_string(path)
             .map_err(|source| birthgate::Error::File { path: path.display().to_string(), source })
     };
-    Ok(Signed { text: text_of(Path::new(text))?, signature: text_of(path)? })
+    Ok(Signed { text: text_of(text)?, signature: text_of(path)? })
 }

@@ -1,13 +1,14 @@
 -- The objects of these names: `public.thing`, `table public.thing`, `function public.f` (every one of
--- that name) or `function public.f(text)`.
+-- that name) or `function public.f(text)`. Each name is taken apart once, and functions are looked up by their index.
+WITH name AS MATERIALIZED (
+  SELECT name, kind, bare, CASE WHEN kind IN ('', 'function', 'procedure', 'aggregate') AND bare !~ '\(' THEN parse_ident(bare) END AS parts
+    FROM (SELECT name, coalesce(substring(name FROM '^(table|view|materialized view|sequence|function|procedure|aggregate|foreign table|type) '), '') AS kind,
+                 regexp_replace(name, '^(table|view|materialized view|sequence|function|procedure|aggregate|foreign table|type) +', '') AS bare
+            FROM unnest($1::text[]) AS name) AS n)
 SELECT n.name, relation.oid AS relation, ARRAY(
-         SELECT p.oid FROM pg_proc p WHERE n.kind IN ('', 'function', 'procedure', 'aggregate')
-            AND p.oid = CASE WHEN n.bare ~ '\(' THEN to_regprocedure(n.bare) END
-          UNION
-         SELECT p.oid FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace
-          WHERE n.kind IN ('', 'function', 'procedure', 'aggregate') AND n.bare !~ '\(' AND cardinality(parse_ident(n.bare)) = 2
-            AND ARRAY[s.nspname, p.proname]::text[] = parse_ident(n.bare)) AS functions
-  FROM (SELECT name, coalesce(substring(name FROM '^(table|view|materialized view|sequence|function|procedure|aggregate|foreign table|type) '), '') AS kind,
-               regexp_replace(name, '^(table|view|materialized view|sequence|function|procedure|aggregate|foreign table|type) +', '') AS bare
-          FROM unnest($1::text[]) AS name) AS n
+         SELECT to_regprocedure(n.bare)::oid WHERE n.kind IN ('', 'function', 'procedure', 'aggregate') AND n.bare ~ '\(' AND to_regprocedure(n.bare) IS NOT NULL
+          UNION ALL
+         SELECT p.oid FROM pg_proc p
+          WHERE cardinality(n.parts) = 2 AND p.proname = n.parts[2]::name AND p.pronamespace = to_regnamespace(quote_ident(n.parts[1]))) AS functions
+  FROM name AS n
  CROSS JOIN LATERAL (SELECT CASE WHEN n.kind NOT IN ('function', 'procedure', 'aggregate') AND n.bare !~ '\(' THEN to_regclass(n.bare)::oid END AS oid) AS relation

@@ -16,11 +16,12 @@ BEGIN
     END IF;
     FOR v_object IN
       SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_namespace'::regclass THEN format('SCHEMA %s', d.objid::regnamespace)
+                                     WHEN 'pg_catalog.pg_proc'::regclass THEN format('FUNCTION %s', d.objid::regprocedure)
                                      ELSE format('TABLE %s', d.objid::regclass) END
         FROM pg_catalog.pg_shdepend d
        WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = v_role::regrole AND d.deptype = 'a'
          AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-         AND d.classid IN ('pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_class'::regclass) LOOP
+         AND d.classid IN ('pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass) LOOP
       EXECUTE format('REVOKE ALL ON %s FROM %I', v_object, v_role);
     END LOOP;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_shdepend d

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 
 use super::{Event, Observer, Options, Phase, Ready, StepDone};
+use crate::drift;
 use crate::error::{Doing, Error, Result};
 use crate::evidence;
 use crate::evidence_log;
@@ -106,6 +107,24 @@ impl Ready<'_> {
     /// Whether the step changes anything that is compared: else nothing but its entry tells whether it was done.
     fn shows(&self, action: Action) -> bool {
         !self.subject.rehearsed.states.steps[action.at].changes.is_empty()
+    }
+
+    /// Whether the gate's baseline moves with the step: it changes something of it, or writes Birthgate's own tables.
+    fn changes_the_gate(&self, action: Action) -> bool {
+        let Some(gate) = &self.gate else { return false };
+        let states = &self.subject.rehearsed.states;
+        let step = &states.steps[action.at];
+        let table = |object: &String| {
+            let table = states
+                .on
+                .get(object)
+                .map(String::as_str)
+                .or_else(|| Some(object.rsplit_once(" on ")?.1));
+            table.is_some_and(|table| gate.contains(&format!("table {table}")))
+        };
+        let ours = |name: &String| name.contains("birthgate");
+        step.changes.keys().any(|object| gate.contains(object) || ours(object) || table(object))
+            || step.locks.keys().any(ours)
     }
 
     async fn note(&self, run: i64, action: Action, state: &str, more: Option<&str>) -> Result<()> {
@@ -297,6 +316,9 @@ impl Ready<'_> {
             )));
         }
         see(Phase::Proven, observe);
+        if self.changes_the_gate(action) {
+            drift::move_inside(&self.session.client).await?;
+        }
         if let Err(error) = self.note(run, action, "done", None).await {
             return match crate::database::is_transient(&error) && !is_lost(&error) {
                 true => Ok(Attempt::Again(error.to_string())),
@@ -478,7 +500,12 @@ impl Ready<'_> {
             return Ok(Attempt::Failed(format!("{why}; it stays announced in the journal")));
         }
         see(Phase::Proven, observe);
+        self.session.command("BEGIN").await?;
+        if self.changes_the_gate(action) {
+            drift::move_inside(&self.session.client).await?;
+        }
         self.note(run, action, "done", None).await?;
+        self.session.command("COMMIT").await?;
         see(Phase::Noted, observe);
         Ok(Attempt::Done)
     }

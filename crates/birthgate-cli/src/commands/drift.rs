@@ -1,0 +1,162 @@
+use birthgate::drift::{self, Drift};
+use birthgate::statement::Binding;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::signing::{Signing, SigningArgs};
+use crate::connection::ConnectionArgs;
+use crate::error::{CommandError, Result};
+use crate::output::Output;
+
+/// Gate drift: whether what enforces the gate is what it was when it was found good
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take the first baseline, and make gate_drift a dimension
+    ///
+    /// It holds every object that enforces the gate, by name, with every attribute. An apply moves it; everything else that
+    /// changes the gate is drift.
+    Baseline {
+        /// An action that gate drift blocks; may be given again [default: every action that something blocks already]
+        #[arg(long, value_name = "ACTION")]
+        blocks: Vec<String>,
+    },
+    /// Compare the gate with its baseline, and store the outcome; exit code 3 when it drifted
+    Check,
+    /// Say of each difference what it is, since when, who could have done it, what probably did, and what brings it back
+    Explain,
+    /// Take over what drifted, as an owner has signed it
+    #[command(
+        after_help = "Example:\n  birthgate drift accept --reason 'partition of 2027, CHG-4711' --sign ~/.ssh/id_ed25519"
+    )]
+    Accept {
+        #[command(flatten)]
+        takeover: Takeover,
+    },
+    /// Take over everything, after an upgrade, a restore or a move, as an owner has signed it
+    Rebase {
+        #[command(flatten)]
+        takeover: Takeover,
+    },
+}
+
+/// Why something is taken over, and who signs it.
+#[derive(clap::Args, Debug)]
+pub struct Takeover {
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
+    let client = connection.database()?.connect().await?;
+    match command {
+        Command::Baseline { blocks } => {
+            let blocks = (!blocks.is_empty()).then_some(&blocks[..]);
+            let baseline = drift::take_baseline(&client, blocks).await?;
+            output.say(format!("The gate as it is now is its baseline: {}.", &baseline.root[..16]));
+            output.result("drift baseline", baseline)
+        }
+        Command::Check => {
+            let drift = drift::check(&client).await?;
+            show(&drift, output);
+            end("drift check", &drift, output, &drift)
+        }
+        Command::Explain => {
+            let drift = drift::look(&client).await?;
+            let explained = drift::explain(&client, &drift).await?;
+            for circumstance in &drift.circumstances {
+                output.say(circumstance);
+            }
+            for finding in &explained.findings {
+                output.say(format!("\x1b[1m{}\x1b[0m", finding.object));
+                for what in &finding.what {
+                    output.say(format!("  {what}"));
+                }
+                output
+                    .say(format!("  probably: {}\n  restore:  {}", finding.cause, finding.restore));
+            }
+            if !explained.findings.is_empty() {
+                output.say(format!(
+                    "\nIt was as the baseline says until {} at least.",
+                    explained.after
+                ));
+                output.say(format!("Who could have: {}.", explained.who_could.join(", ")));
+            }
+            end("drift explain", &drift, output, json!({ "drift": drift, "explained": explained }))
+        }
+        Command::Accept { takeover } => {
+            take_over(takeover, false, "drift accept", connection, output, &client).await
+        }
+        Command::Rebase { takeover } => {
+            take_over(takeover, true, "drift rebase", connection, output, &client).await
+        }
+    }
+}
+
+async fn take_over(
+    takeover: Takeover,
+    rebase: bool,
+    command: &str,
+    connection: &ConnectionArgs,
+    output: &Output,
+    client: &tokio_postgres::Client,
+) -> Result {
+    let owners = takeover.signing.owners(connection)?;
+    let signed = if takeover.signing.brings() {
+        takeover.signing.brought()?
+    } else {
+        let reason = takeover
+            .reason
+            .filter(|reason| reason.trim().len() >= 10)
+            .ok_or_else(|| CommandError::usage("say why, in ten characters or more: --reason"))?;
+        let drift = drift::look(client).await?;
+        show(&drift, output);
+        let statement = drift::statement(
+            &drift,
+            &reason,
+            &Binding::make(client, takeover.signing.valid_for()).await?,
+        )?;
+        match takeover.signing.have_signed(
+            &statement,
+            "drift.acceptance",
+            &format!("birthgate {command}"),
+            output,
+        )? {
+            Signing::Asked(text) => return output.result(command, json!({ "to_sign": text })),
+            Signing::Signed(signed) => signed,
+        }
+    };
+    let baseline = drift::accept(client, &owners, &signed, rebase).await?;
+    output.say(format!("The gate as it is now is its baseline: {}.", &baseline.root[..16]));
+    output.result(command, baseline)
+}
+
+fn show(drift: &Drift, output: &Output) {
+    for circumstance in &drift.circumstances {
+        output.say(circumstance);
+    }
+    for one in &drift.differences {
+        output.say(one.to_string());
+    }
+    match &drift.baseline {
+        None => output.say("There is no baseline: birthgate drift baseline"),
+        Some(baseline) if drift.differences.is_empty() && drift.circumstances.is_empty() => {
+            output.say(format!("The gate is as the baseline of {} says.", baseline.taken_at));
+        }
+        Some(_) => {}
+    }
+}
+
+fn end(command: &str, drift: &Drift, output: &Output, result: impl serde::Serialize) -> Result {
+    output.result(command, result)?;
+    match (&drift.baseline, drift.objects() + drift.circumstances.len()) {
+        (None, _) => Err(CommandError::no("there is no baseline")),
+        (_, 0) => Ok(()),
+        (_, count) => Err(CommandError {
+            hint: Some("birthgate drift explain".to_owned()),
+            ..CommandError::no(format!("gate drift: {count}"))
+        }),
+    }
+}

@@ -1,0 +1,1 @@
+SELECT object, kind, hash, attributes FROM birthgate.baseline_object

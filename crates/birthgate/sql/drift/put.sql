@@ -1,0 +1,1 @@
+SELECT birthgate.baseline_put($1, $2)

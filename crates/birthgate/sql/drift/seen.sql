@@ -1,0 +1,1 @@
+SELECT birthgate.baseline_seen()

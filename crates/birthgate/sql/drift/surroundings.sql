@@ -1,0 +1,52 @@
+-- What weakens the gate from outside of its tables: roles that may do everything or act as Birthgate's, settings of roles
+-- and of the server, event triggers, default privileges, the schemas, the language; and when each trigger was last written,
+-- since one that is switched off and on again within a transaction leaves nothing else behind.
+WITH gate_role AS (
+  SELECT oid FROM pg_roles WHERE rolname IN ('birthgate_owner', 'birthgate_reader', 'birthgate_registrar', 'birthgate_breakglass', 'birthgate_auditor')
+   UNION SELECT c.relowner FROM pg_class c WHERE c.oid = ANY ($1)
+   UNION SELECT p.proowner FROM pg_proc p WHERE p.oid = ANY ($2)),
+gate_schema AS (
+  SELECT relnamespace AS oid FROM pg_class WHERE oid = ANY ($1) UNION SELECT pronamespace FROM pg_proc WHERE oid = ANY ($2))
+SELECT 'role' AS kind, quote_ident(r.rolname) AS identity,
+       jsonb_strip_nulls(jsonb_build_object('superuser', r.rolsuper, 'createrole', r.rolcreaterole, 'replication', r.rolreplication,
+         'bypassrls', r.rolbypassrls, 'login', r.rolcanlogin,
+         'acts as', (SELECT string_agg(quote_ident(pg_get_userbyid(m.roleid)), ', ' ORDER BY pg_get_userbyid(m.roleid) COLLATE "C")
+                       FROM (SELECT DISTINCT roleid FROM pg_auth_members WHERE member = r.oid AND roleid IN (SELECT oid FROM gate_role)) AS m))) AS attributes
+  FROM pg_roles r
+ WHERE r.rolname !~ '^pg_' AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR r.oid IN (SELECT oid FROM gate_role)
+       OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND (m.roleid IN (SELECT oid FROM gate_role)
+                     OR pg_get_userbyid(m.roleid) IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain'))))
+ UNION ALL
+SELECT 'settings', format('of %s in %s', CASE s.setrole WHEN 0 THEN 'every role' ELSE quote_ident(pg_get_userbyid(s.setrole)) END,
+              CASE s.setdatabase WHEN 0 THEN 'every database' ELSE 'this database' END),
+       jsonb_build_object('settings', (SELECT string_agg(c, ', ' ORDER BY c COLLATE "C") FROM unnest(s.setconfig) AS c))
+  FROM pg_db_role_setting s WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+ UNION ALL
+SELECT 'setting', s.name, jsonb_build_object('value', coalesce(s.reset_val, ''))
+  FROM pg_settings s WHERE s.name IN ('session_replication_role', 'event_triggers', 'row_security', 'allow_system_table_mods', 'ignore_system_indexes')
+ UNION ALL
+SELECT 'event trigger', quote_ident(e.evtname), jsonb_strip_nulls(jsonb_build_object('event', e.evtevent, 'enabled', e.evtenabled, 'tags', e.evttags::text,
+         'function', e.evtfoid::regprocedure::text, 'owner', pg_get_userbyid(e.evtowner)))
+  FROM pg_event_trigger e
+ UNION ALL
+SELECT 'default privileges', format('of %I in %s on %s', pg_get_userbyid(d.defaclrole), CASE d.defaclnamespace WHEN 0 THEN 'every schema' ELSE d.defaclnamespace::regnamespace::text END, d.defaclobjtype),
+       jsonb_build_object('acl', d.defaclacl::text)
+  FROM pg_default_acl d WHERE d.defaclrole IN (SELECT oid FROM gate_role) OR d.defaclnamespace IN (SELECT oid FROM gate_schema)
+ UNION ALL
+SELECT 'schema', quote_ident(n.nspname), jsonb_build_object('owner', pg_get_userbyid(n.nspowner), 'acl',
+         (SELECT string_agg(entry, ', ' ORDER BY entry COLLATE "C") FROM (
+            SELECT format('%s=%s%s/%s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END, x.privilege_type,
+                          CASE WHEN x.is_grantable THEN '*' ELSE '' END, pg_get_userbyid(x.grantor)) AS entry
+              FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS x) AS entries))
+  FROM pg_namespace n WHERE n.oid IN (SELECT oid FROM gate_schema)
+ UNION ALL
+SELECT 'language', quote_ident(l.lanname), jsonb_build_object('trusted', l.lanpltrusted, 'handler', l.lanplcallfoid::regproc::text)
+  FROM pg_language l WHERE l.lanname = 'plpgsql'
+ UNION ALL
+SELECT 'written', format('trigger %I on %s', t.tgname, t.tgrelid::regclass), jsonb_build_object('by transaction', t.xmin::text)
+  FROM pg_trigger t WHERE t.tgrelid = ANY ($1) AND NOT t.tgisinternal
+ UNION ALL
+SELECT 'collection', c.collection_name, jsonb_strip_nulls(jsonb_build_object('table', format('%I.%I', c.table_schema, c.table_name), 'mode', c.mode, 'form', c.form,
+         'finalize', c.finalize, 'code', c.code_expression, 'bound', c.bound_expression, 'open permits', c.open_permits,
+         'rule', (SELECT pattern FROM birthgate.code_rule r WHERE r.collection_name = c.collection_name)))
+  FROM birthgate.collection c WHERE c.mode <> 'listed'

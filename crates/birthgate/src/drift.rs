@@ -1,0 +1,288 @@
+//! Gate drift: whether what enforces the gate is what it was when it was found good. The baseline holds every object of it
+//! by name, with every attribute. It is only compared: nothing is repaired here.
+
+mod explain;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::error::{Doing, Error, Result};
+use crate::evidence_log;
+use crate::fingerprint::{self, Difference, Fingerprint, Object};
+use crate::owner::Owners;
+use crate::schema;
+use crate::statement::{Binding, Signed, Statement};
+use crate::unprepared::Unprepared;
+
+pub use explain::{Explained, explain};
+
+/// When and of what a baseline was taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct Baseline {
+    /// The hash over all of it.
+    pub root: String,
+    /// The major version of PostgreSQL.
+    pub major: i32,
+    /// This database's life.
+    pub incarnation: String,
+    /// The instance that was claimed for it.
+    pub instance: String,
+    /// When (RFC 3339, UTC).
+    pub taken_at: String,
+    /// By whom.
+    pub taken_by: String,
+    /// When the gate was last found to be so.
+    pub seen_at: String,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Drift {
+    /// What it was compared with; `None` when there is no baseline.
+    pub baseline: Option<Baseline>,
+    /// The hash of what is there now.
+    pub now: String,
+    /// What differs. Empty when nothing does.
+    pub differences: Vec<Difference>,
+    /// What may be behind all of it: another version, another life, another place.
+    pub circumstances: Vec<String>,
+}
+
+impl Drift {
+    /// How many objects differ.
+    pub fn objects(&self) -> usize {
+        let mut objects: Vec<&str> =
+            self.differences.iter().map(|one| one.object.as_str()).collect();
+        objects.dedup();
+        objects.len()
+    }
+}
+
+const DOING: &str = "comparing the gate with its baseline";
+
+async fn take(client: &Client) -> Result<Fingerprint> {
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.doing(DOING)?;
+    let taken = fingerprint::surrounded_gate(client).await;
+    client.batch_execute("ROLLBACK").await.doing(DOING)?;
+    taken
+}
+
+/// The baseline, where there is one.
+pub async fn baseline(client: &Client) -> Result<Option<Baseline>> {
+    if schema::installed_version(client).await?.is_none_or(|version| version < 2) {
+        return Ok(None);
+    }
+    let row = client.optional_row(include_str!("../sql/drift/baseline.sql"), &[]).await;
+    Ok(row.doing("reading the baseline")?.map(|row| Baseline {
+        root: row.get("root"),
+        major: row.get("major"),
+        incarnation: row.get("incarnation"),
+        instance: row.get("instance"),
+        taken_at: row.get("taken"),
+        taken_by: row.get("taken_by"),
+        seen_at: row.get("seen_at"),
+    }))
+}
+
+async fn kept(client: &Client) -> Result<Fingerprint> {
+    let rows = client
+        .rows(include_str!("../sql/drift/objects.sql"), &[])
+        .await
+        .doing("reading the baseline")?;
+    let mut objects = BTreeMap::new();
+    for row in rows {
+        let Value::Object(attributes) = row.get("attributes") else {
+            return Err(Error::Unexpected(
+                "an object of the baseline has no attributes".to_owned(),
+            ));
+        };
+        objects.insert(
+            row.get("object"),
+            Object { kind: row.get("kind"), hash: row.get("hash"), attributes },
+        );
+    }
+    Ok(Fingerprint::of(objects, Vec::new()))
+}
+
+/// The names of the baseline's objects.
+pub(crate) async fn objects(client: &Client) -> Result<BTreeSet<String>> {
+    Ok(kept(client).await?.objects.into_keys().collect())
+}
+
+/// Compares the gate with its baseline, and writes nothing. What is read while somebody changes it can be torn: only what is
+/// seen twice is drift.
+pub async fn look(client: &Client) -> Result<Drift> {
+    schema::require_installed(client).await?;
+    let Some(baseline) = baseline(client).await? else {
+        return Ok(Drift {
+            baseline: None,
+            now: String::new(),
+            differences: Vec::new(),
+            circumstances: Vec::new(),
+        });
+    };
+    let before = kept(client).await?;
+    let mut now = take(client).await?;
+    let mut differences = before.diff(&now);
+    if !differences.is_empty() {
+        now = take(client).await?;
+        let again = before.diff(&now);
+        differences.retain(|one| again.contains(one));
+    }
+    let row = client.one_row(include_str!("../sql/drift/now.sql"), &[]).await.doing(DOING)?;
+    let (major, incarnation): (i32, Option<String>) = (row.get("major"), row.get("incarnation"));
+    let mut circumstances = Vec::new();
+    if major != baseline.major {
+        circumstances.push(format!("the server was PostgreSQL {}, and is {major}", baseline.major));
+    }
+    if incarnation.as_deref() != Some(&baseline.incarnation) {
+        circumstances.push(
+            "the database has begun another life since: it was restored, or a gate was set again"
+                .to_owned(),
+        );
+    }
+    let identity = evidence_log::identity(client).await?;
+    if identity.instance.as_deref() != Some(&baseline.instance) {
+        circumstances.push("the database is a copy, or was moved".to_owned());
+    }
+    // An older text of an older root is drift as well: somebody wrote the baseline's rows by hand.
+    if before.root != baseline.root && differences.is_empty() {
+        circumstances.push("the baseline's own objects are not those that were kept".to_owned());
+    }
+    Ok(Drift { baseline: Some(baseline), now: now.root, differences, circumstances })
+}
+
+/// Compares the gate with its baseline, and stores the outcome as the observation of `gate_drift`.
+pub async fn check(client: &Client) -> Result<Drift> {
+    let drift = look(client).await?;
+    if drift.baseline.is_some() {
+        let count = i64::try_from(drift.objects() + drift.circumstances.len()).unwrap_or(i64::MAX);
+        client
+            .rows(
+                include_str!("../sql/query/block_observe.sql"),
+                &[&"gate_drift", &Some(count), &None::<String>],
+            )
+            .await
+            .doing("storing the observation of gate_drift")?;
+        if count == 0 {
+            client
+                .rows(include_str!("../sql/drift/seen.sql"), &[])
+                .await
+                .doing("noting that the gate holds")?;
+        }
+    }
+    Ok(drift)
+}
+
+/// Takes the first baseline, and makes `gate_drift` a dimension that blocks these actions; `None`: every action that
+/// something blocks already.
+pub async fn take_baseline(client: &Client, blocks: Option<&[String]>) -> Result<Baseline> {
+    schema::require_installed(client).await?;
+    if baseline(client).await?.is_some() {
+        return Err(Error::Busy(
+            "there is a baseline: drift accept takes over what has changed, drift rebase all of it"
+                .to_owned(),
+        ));
+    }
+    let identity = evidence_log::install(client).await?;
+    let taken = put(client, take(client).await?, identity.instance.as_deref()).await?;
+    client
+        .rows(include_str!("../sql/drift/dimension.sql"), &[&blocks])
+        .await
+        .doing("making gate_drift a dimension")?;
+    evidence_log::append(client, "baseline", &json!({ "root": taken.root, "why": "the first" }))
+        .await?;
+    check(client).await?;
+    Ok(taken)
+}
+
+async fn put(client: &Client, now: Fingerprint, instance: Option<&str>) -> Result<Baseline> {
+    let row = client.one_row(include_str!("../sql/drift/now.sql"), &[]).await.doing(DOING)?;
+    let header = json!({ "root": now.root, "major": row.get::<_, i32>("major"), "instance": instance.unwrap_or_default() });
+    let objects: Vec<Value> = now
+        .objects
+        .iter()
+        .map(|(name, object)| json!({ "object": name, "kind": object.kind, "hash": object.hash, "attributes": object.attributes }))
+        .collect();
+    client
+        .rows(include_str!("../sql/drift/put.sql"), &[&Some(header), &Value::Array(objects)])
+        .await
+        .doing("storing the baseline")?;
+    baseline(client)
+        .await?
+        .ok_or_else(|| Error::Unexpected("the baseline that was stored is not there".to_owned()))
+}
+
+/// Takes the gate as the transaction that is open leaves it for the new baseline: what an apply does to it was rehearsed
+/// and signed.
+pub(crate) async fn move_inside(client: &Client) -> Result<()> {
+    client.batch_execute("SAVEPOINT birthgate_baseline").await.doing(DOING)?;
+    let now = fingerprint::surrounded_gate(client).await;
+    client
+        .batch_execute(
+            "ROLLBACK TO SAVEPOINT birthgate_baseline; RELEASE SAVEPOINT birthgate_baseline",
+        )
+        .await
+        .doing(DOING)?;
+    let identity = evidence_log::identity(client).await?;
+    put(client, now?, identity.instance.as_deref()).await.map(drop)
+}
+
+/// The text that an owner signs to take over what has drifted.
+pub fn statement(drift: &Drift, reason: &str, binding: &Binding) -> Result<Statement> {
+    let Some(baseline) = &drift.baseline else {
+        return Err(Error::Stale("there is no baseline: birthgate drift baseline".to_owned()));
+    };
+    let mut fields = vec![
+        ("reason", reason.to_owned()),
+        ("baseline-sha256", baseline.root.clone()),
+        ("now-sha256", drift.now.clone()),
+    ];
+    fields.extend(drift.differences.iter().map(|one| ("accepts", one.to_string())));
+    fields.extend(drift.circumstances.iter().map(|one| ("accepts", one.clone())));
+    Ok(Statement::bound("drift", &fields, binding))
+}
+
+/// Takes over what has drifted, as a quorum of owners has signed it. With `rebase` all of it, whatever it is now; else only
+/// while it is what was signed.
+pub async fn accept(
+    client: &Client,
+    owners: &Owners,
+    signed: &[Signed],
+    rebase: bool,
+) -> Result<Baseline> {
+    let drift = look(client).await?;
+    let here = evidence_log::identity(client).await?;
+    let log = evidence_log::entries(client, 0, None).await?;
+    let (principals, text) = owners.agree(signed, &here.now, |said| {
+        said.holds_here("drift", &here, &log)?;
+        let baseline =
+            drift.baseline.as_ref().map(|baseline| baseline.root.clone()).unwrap_or_default();
+        said.says("baseline-sha256", &baseline)?;
+        if !rebase {
+            said.says("now-sha256", &drift.now)?;
+        }
+        evidence_log::unused(&log, said)
+    })?;
+    client.batch_execute("BEGIN").await.doing(DOING)?;
+    let outcome = async {
+        move_inside(client).await?;
+        let body = json!({
+            "id": text.get("id")?, "principals": principals, "text": text.text(), "rebase": rebase,
+            "signatures": signed.iter().map(|one| one.signature.clone()).collect::<Vec<_>>(),
+        });
+        evidence_log::append(client, "drift", &body).await
+    };
+    match outcome.await {
+        Ok(_) => client.batch_execute("COMMIT").await.doing(DOING)?,
+        Err(error) => {
+            client.batch_execute("ROLLBACK").await.doing(DOING)?;
+            return Err(error);
+        }
+    }
+    check(client).await?;
+    baseline(client).await?.ok_or_else(|| Error::Unexpected("the baseline is gone".to_owned()))
+}
