@@ -22,7 +22,7 @@ use crate::unprepared::Unprepared;
 
 use journal::Run;
 use session::Session;
-use step::{Action, Direction, Outcome};
+use step::{Action, Direction, Outcome, Why};
 
 /// How to apply.
 #[derive(Clone, Debug)]
@@ -94,10 +94,20 @@ pub struct Applied {
     pub ended: Ended,
     /// Why it stands where it stands.
     pub why: Option<String>,
+    /// The same without what may be values of rows, for the evidence log.
+    #[serde(skip)]
+    kept: Option<String>,
     /// The step that comes next.
     pub next: Option<String>,
     /// The steps.
     pub steps: Vec<StepDone>,
+}
+
+impl Applied {
+    fn stops(&mut self, ended: Ended, why: impl Into<Why>) {
+        let why = why.into();
+        (self.ended, self.why, self.kept) = (ended, Some(why.told), Some(why.kept));
+    }
 }
 
 /// What happens while steps are carried out.
@@ -188,6 +198,7 @@ pub async fn apply(
         packet: subject.packet.macro_name.clone(),
         ended: Ended::Done,
         why: None,
+        kept: None,
         next: None,
         steps: Vec::new(),
     };
@@ -223,7 +234,7 @@ pub async fn apply(
     applied.run = Some(run);
     while done < subject.packet.plan.steps.len() {
         if let Some(why) = stop(&ready, options, done) {
-            (applied.ended, applied.why) = (Ended::Stopped, Some(why));
+            applied.stops(Ended::Stopped, why);
             break;
         }
         match ready
@@ -232,7 +243,7 @@ pub async fn apply(
         {
             Outcome::Done(step) => applied.steps.push(step),
             Outcome::Failed(why) => {
-                (applied.ended, applied.why) = (Ended::Failed, Some(why));
+                applied.stops(Ended::Failed, why);
                 break;
             }
         }
@@ -298,6 +309,7 @@ pub async fn undo(
         packet: subject.packet.macro_name.clone(),
         ended: Ended::Undone,
         why: None,
+        kept: None,
         next: None,
         steps: Vec::new(),
     };
@@ -317,18 +329,12 @@ pub async fn undo(
     while done > 0 {
         let step = &steps[done - 1];
         if steps[done..].iter().any(|step| Some(&step.id) == options.until.as_ref()) {
-            (applied.ended, applied.why) = (
-                Ended::Stopped,
-                Some(format!(
-                    "it was to be taken back until {}",
-                    options.until.clone().unwrap_or_default()
-                )),
-            );
+            let until = options.until.clone().unwrap_or_default();
+            applied.stops(Ended::Stopped, format!("it was to be taken back until {until}"));
             break;
         }
         if step.undo.is_none() || !subject.rehearsed.states.steps[done - 1].undone {
-            (applied.ended, applied.why) =
-                (Ended::Stopped, Some(format!("there is no way back through {}", step.id)));
+            applied.stops(Ended::Stopped, format!("there is no way back through {}", step.id));
             break;
         }
         if options.dry_run {
@@ -351,7 +357,7 @@ pub async fn undo(
             {
                 Outcome::Done(step) => applied.steps.push(step),
                 Outcome::Failed(why) => {
-                    (applied.ended, applied.why) = (Ended::Failed, Some(why));
+                    applied.stops(Ended::Failed, why);
                     break;
                 }
             }
@@ -481,7 +487,7 @@ impl<'a> Ready<'a> {
     }
 
     async fn end(&mut self, run: i64, applied: &Applied) -> Result<()> {
-        let body = json!({ "run": run, "ended": applied.ended.word(), "why": applied.why, "next": applied.next });
+        let body = json!({ "run": run, "ended": applied.ended.word(), "why": applied.kept, "next": applied.next });
         self.session.reset().await?;
         evidence_log::append(&self.session.client, "end", &body).await?;
         // Birthgate's own roles may have come to be.

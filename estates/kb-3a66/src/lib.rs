@@ -35,6 +35,12 @@ pub mod story {
     pub const DIMENSIONS: &str = include_str!("../birthgate/dimensions.sql");
     /// `(collection_name, table, code_column, is_critical)` of each collection that the estate lists.
     pub const LIST_COLLECTIONS: &str = include_str!("../birthgate/list_collections.sql");
+    /// A login of its own for the registrar; once Birthgate is installed.
+    pub const REGISTRAR: &str = include_str!("../birthgate/registrar.sql");
+    /// Brings the pivot that is older than its source up to date.
+    pub const PIVOT: &str = include_str!("../birthgate/pivot.sql");
+    /// `(name, oid, definition)` of the functions that the packet watches or patches.
+    pub const FUNCTIONS: &str = include_str!("../birthgate/functions.sql");
     /// An insert that has no permit.
     pub const INSERT_ONE: &str = include_str!("../birthgate/insert_one.sql");
     /// The same insert with a permit, in one statement.

@@ -1,14 +1,16 @@
 //! The main job on the seed's estate, in a PostgreSQL of our own: rows refused, admitted, finalised.
 
+mod full;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use birthgate::admission::{self, Admission};
 use birthgate::block::{self, Dimension};
 use birthgate::collection::{self, Govern, Mode};
-use birthgate::evidence::{self, Sources};
-use birthgate::plan::packet;
+use birthgate::evidence::{self, Evidence, Sources};
+use birthgate::plan::packet::{self, Packet};
 use birthgate::private_server::{Binaries, Folder, Options, PrivateServer};
 use birthgate::rehearsal::{self, Door, Live, Rows};
 use birthgate::{Database, Error, RefusalCode, key_change, permit, registry, schema};
@@ -36,9 +38,13 @@ const NEW_RULE: &str = "^([A-Z]+-[0-9]+|dot-[a-z]+-[a-z]+)$";
 /// Everything is removed at the end.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  birthgate demo\n  birthgate demo --scale 0.01 --keep ./estate\n  birthgate demo --format json"
+    after_help = "Examples:\n  birthgate demo\n  birthgate demo --scale 0.01 --keep ./estate\n  birthgate demo --story full\n  birthgate demo --format json"
 )]
 pub struct Args {
+    /// Which story: births in a registry that is guarded at once; or, in full, the owner-gated apply of the rehearsed change,
+    /// from NO-GO to GO
+    #[arg(long, value_enum, default_value = "births")]
+    story: Which,
     /// How much of the estate to build: 1 is all of it
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -51,6 +57,14 @@ pub struct Args {
     /// The folder of PostgreSQL's programs
     #[arg(long, value_name = "DIR", env = "BIRTHGATE_PG_BIN", hide_env_values = true)]
     pg_bin: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// Rows refused, admitted and finalised
+    Births,
+    /// Rehearse, sign, apply, decide, and end in GO
+    Full,
 }
 
 /// What the demo saw. Births, block and rp_cleanup are those of the estate before the first admission.
@@ -85,8 +99,14 @@ struct Rehearsed {
 
 pub async fn run(args: Args, output: &Output) -> Result {
     let server = start_server(&args)?.await?;
+    let telling = async {
+        Ok::<_, CommandError>(match args.story {
+            Which::Births => serde_json::to_value(tell(&server, &args, output).await?)?,
+            Which::Full => serde_json::to_value(full::tell(&server, &args, output).await?)?,
+        })
+    };
     let told = tokio::select! {
-        told = tell(&server, &args, output) => told,
+        told = telling => told,
         _ = tokio::signal::ctrl_c() => Err(CommandError {
             kind: Kind::Unknown, message: "interrupted".to_owned(), detail: None, hint: None,
         }),
@@ -124,7 +144,9 @@ async fn tell(server: &PrivateServer, args: &Args, output: &Output) -> Result<St
     let mut story = Story { postgresql: server.binaries().major, ..Story::default() };
     let owner = Database::new(server.config(DATABASE))?;
     build_estate(server, args.scale, &owner).await?;
-    story.rehearsal = rehearse_packet(args, &owner, output).await?;
+    let folder = tempfile::tempdir()?;
+    let packet = write_packet(folder.path())?;
+    (story.rehearsal, _) = rehearse_packet(args, &owner, &packet, folder.path(), output).await?;
     let mut dba = owner.connect().await?;
 
     let step = Step::begin("birthgate init, registry adopt");
@@ -178,12 +200,14 @@ async fn tell(server: &PrivateServer, args: &Args, output: &Output) -> Result<St
     Ok(story)
 }
 
-/// Rehearses the estate's packet where nothing of Birthgate is yet.
-async fn rehearse_packet(args: &Args, owner: &Database, output: &Output) -> Result<Rehearsed> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("packet.toml");
-    estate::write_packet(folder.path())?;
-    let packet = packet::read(&file)?;
+/// Rehearses the estate's packet where nothing of Birthgate is yet, and writes the evidence below that folder.
+async fn rehearse_packet(
+    args: &Args,
+    owner: &Database,
+    packet: &Packet,
+    folder: &Path,
+    output: &Output,
+) -> Result<(Rehearsed, Evidence)> {
     let options = rehearsal::Options {
         rows: Rows::All,
         live: Live::AfterSandbox,
@@ -213,12 +237,12 @@ async fn rehearse_packet(args: &Args, owner: &Database, output: &Output) -> Resu
         key.decision, key.rows, key.violations, key.nulls, key.foreign_keys.len(), key.code.len()
     ));
     let evidence = match &args.keep {
-        Some(folder) => folder.join("birthgate-evidence"),
-        None => folder.path().join("birthgate-evidence"),
+        Some(kept) => kept.join("birthgate-evidence"),
+        None => folder.join("birthgate-evidence"),
     };
     let written = evidence::write(
         &evidence,
-        Sources { packet: &packet, rehearsal: &said, key_change: Some(&key), dimensions: None },
+        Sources { packet, rehearsal: &said, key_change: Some(&key), dimensions: None },
     )?;
     if args.keep.is_some() {
         output.say(format!("The evidence: {}/index.html", written.folder.display()));
@@ -226,7 +250,7 @@ async fn rehearse_packet(args: &Args, owner: &Database, output: &Output) -> Resu
     let orphans = said.watch.iter().find(|one| one.name == "orphan_critical");
     let value = |value: &Option<String>| value.clone().unwrap_or_default();
     let door = said.steps.iter().find(|step| step.id == "drop-code-unique").map(|step| &step.door);
-    Ok(Rehearsed {
+    let rehearsed = Rehearsed {
         verdict: rehearse::word(said.verdict),
         mutated: rehearse::mutated(said.mutated),
         entry_equals_exit: said.entry == said.exit,
@@ -246,7 +270,15 @@ async fn rehearse_packet(args: &Args, owner: &Database, output: &Output) -> Resu
             .map(|one| [value(&one.entry), value(&one.inside), value(&one.exit)])
             .unwrap_or_default(),
         seconds,
-    })
+    };
+    Ok((rehearsed, written))
+}
+
+/// The estate's packet, in a folder of its own.
+fn write_packet(folder: &Path) -> Result<Packet> {
+    let folder = folder.join("packet");
+    estate::write_packet(&folder)?;
+    Ok(packet::read(&folder.join("packet.toml"))?)
 }
 
 async fn build_estate(server: &PrivateServer, scale: f64, owner: &Database) -> Result {

@@ -81,7 +81,32 @@ impl Action {
 pub(super) enum Outcome {
     Done(StepDone),
     /// Nothing of it is left; why.
-    Failed(String),
+    Failed(Why),
+}
+
+/// Why a step failed, as it is told and as it is kept: the server's detail may hold values of rows.
+pub(super) struct Why {
+    pub told: String,
+    pub kept: String,
+}
+
+impl From<String> for Why {
+    fn from(told: String) -> Why {
+        Why { kept: told.clone(), told }
+    }
+}
+
+impl Why {
+    fn of(failed: &Failed) -> Why {
+        Why {
+            told: format!("{}: {failed}", failed.place),
+            kept: format!("{}: {}", failed.place, evidence::without_values(&failed.message)),
+        }
+    }
+
+    fn and(self, more: &str) -> Why {
+        Why { told: self.told + more, kept: self.kept + more }
+    }
 }
 
 /// How one attempt ended.
@@ -90,8 +115,18 @@ enum Attempt {
     /// Somebody did it already: the database is what it has to be after it.
     Recognised,
     /// It may be tried again.
-    Again(String),
-    Failed(String),
+    Again(Why),
+    Failed(Why),
+}
+
+impl Attempt {
+    fn again(why: String) -> Attempt {
+        Attempt::Again(why.into())
+    }
+
+    fn failed(why: String) -> Attempt {
+        Attempt::Failed(why.into())
+    }
 }
 
 impl Ready<'_> {
@@ -177,11 +212,11 @@ impl Ready<'_> {
                 Attempt::Again(why) => why,
             };
             let Some(wait) = waits.next() else {
-                return Ok(Outcome::Failed(format!(
-                    "{id}: given up after {attempts} attempts: {why}"
-                )));
+                let before = format!("{id}: given up after {attempts} attempts: ");
+                let (told, kept) = (before.clone() + &why.told, before + &why.kept);
+                return Ok(Outcome::Failed(Why { told, kept }));
             };
-            observe(&Event::Again { step: &id, why });
+            observe(&Event::Again { step: &id, why: why.told });
             tokio::time::sleep(wait).await;
         }
     }
@@ -232,7 +267,7 @@ impl Ready<'_> {
             return attempt;
         }
         let rolled_back = self.session.client.batch_execute("ROLLBACK").await;
-        let again = |why: String| Ok(Attempt::Again(why));
+        let again = |why: String| Ok(Attempt::again(why));
         match (attempt, seen.cancelled) {
             (Err(error), None) => return Err(error),
             (Err(error), Some(_)) if is_lost(&error) => return Err(error),
@@ -259,7 +294,7 @@ impl Ready<'_> {
             observe(&Event::Step { step: &step.id, phase })
         };
         let Some(script) = action.script(&step) else {
-            return Ok(Attempt::Failed(format!("{} has no undo", step.id)));
+            return Ok(Attempt::failed(format!("{} has no undo", step.id)));
         };
         let lock_timeout = step
             .lock_timeout
@@ -282,7 +317,7 @@ impl Ready<'_> {
                 self.session.command("COMMIT").await?;
                 return Ok(Attempt::Recognised);
             }
-            return Ok(Attempt::Failed(format!(
+            return Ok(Attempt::failed(format!(
                 "STALE: before {} this is not as rehearsed: {}",
                 step.id,
                 told(&differs)
@@ -302,14 +337,14 @@ impl Ready<'_> {
             self.session.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE; RESET ROLE").await
         {
             let Some(last) = script.statements.last() else {
-                return Ok(Attempt::Failed("it has no statement".to_owned()));
+                return Ok(Attempt::failed("it has no statement".to_owned()));
             };
             return self.judge(failed(script, last, &source), action).await;
         }
         let differs =
             self.differs(action.after(), &look, &look.at(&self.session.client, true).await?);
         if !differs.is_empty() {
-            return Ok(Attempt::Failed(format!(
+            return Ok(Attempt::failed(format!(
                 "after {} this is not as rehearsed: {}",
                 step.id,
                 told(&differs)
@@ -321,14 +356,14 @@ impl Ready<'_> {
         }
         if let Err(error) = self.note(run, action, "done", None).await {
             return match crate::database::is_transient(&error) && !is_lost(&error) {
-                true => Ok(Attempt::Again(error.to_string())),
+                true => Ok(Attempt::again(error.to_string())),
                 false => Err(error),
             };
         }
         see(Phase::Noted, observe);
         if let Err(source) = self.session.client.batch_execute("COMMIT").await {
             let Some(last) = script.statements.last() else {
-                return Ok(Attempt::Failed("it has no statement".to_owned()));
+                return Ok(Attempt::failed("it has no statement".to_owned()));
             };
             let failed = failed(script, last, &source);
             if failed.lost {
@@ -369,7 +404,8 @@ impl Ready<'_> {
                 if is_lost(&error) {
                     return Err(error);
                 }
-                let why = format!("{error}; {}", self.holders(&tables).await);
+                let told = format!("{error}; {}", self.holders(&tables).await);
+                let why = Why { told, kept: error.to_string() };
                 return Ok(Err(match crate::database::is_transient(&error) {
                     true => Attempt::Again(why),
                     false => Attempt::Failed(why),
@@ -406,14 +442,16 @@ impl Ready<'_> {
                 failed.place, step.id
             )));
         }
-        let text = format!("{}: {failed}", failed.place);
+        let why = Why::of(&failed);
         Ok(match failed.sqlstate.as_deref() {
             Some("55P03" | "40P01" | "40001") => {
                 let locks = &self.subject.rehearsed.states.steps[action.at].locks;
                 let tables: Vec<&str> = locks.keys().map(String::as_str).collect();
-                Attempt::Again(format!("{text}; {}", self.holders(&tables).await))
+                // What others run is told, and not kept.
+                let told = format!("{}; {}", why.told, self.holders(&tables).await);
+                Attempt::Again(Why { told, ..why })
             }
-            _ => Attempt::Failed(text),
+            _ => Attempt::Failed(why),
         })
     }
 
@@ -429,7 +467,7 @@ impl Ready<'_> {
             observe(&Event::Step { step: &step.id, phase })
         };
         let Some(script) = action.script(&step) else {
-            return Ok(Attempt::Failed(format!("{} has no undo", step.id)));
+            return Ok(Attempt::failed(format!("{} has no undo", step.id)));
         };
         let look = self.subject.rehearsed.states.look_of_step(action.at);
         let actual = look.at(&self.session.client, false).await?;
@@ -439,7 +477,7 @@ impl Ready<'_> {
                 self.note(run, action, "recognised", None).await?;
                 return Ok(Attempt::Recognised);
             }
-            return Ok(Attempt::Failed(format!(
+            return Ok(Attempt::failed(format!(
                 "STALE: before {} this is not as rehearsed: {}",
                 step.id,
                 told(&differs)
@@ -473,23 +511,17 @@ impl Ready<'_> {
                 )));
             }
             self.session.reset().await?;
-            let why = format!("{}: {failed}", failed.place);
             let cleaned = self.clean(action, action.before()).await?;
             let cleaned = if cleaned.is_empty() {
                 String::new()
             } else {
                 format!("; {} was half made, and is dropped", cleaned.join(", "))
             };
-            self.note(
-                run,
-                action,
-                "failed",
-                Some(&format!("{}{cleaned}", evidence::without_values(&failed.message))),
-            )
-            .await?;
+            let why = Why::of(&failed).and(&cleaned);
+            self.note(run, action, "failed", Some(&why.kept)).await?;
             return Ok(match failed.sqlstate.as_deref() {
-                Some("55P03" | "40P01" | "40001") => Attempt::Again(format!("{why}{cleaned}")),
-                _ => Attempt::Failed(format!("{why}{cleaned}")),
+                Some("55P03" | "40P01" | "40001") => Attempt::Again(why),
+                _ => Attempt::Failed(why),
             });
         }
         self.session.reset().await?;
@@ -497,7 +529,7 @@ impl Ready<'_> {
             self.differs(action.after(), &look, &look.at(&self.session.client, false).await?);
         if !differs.is_empty() {
             let why = format!("after {} this is not as rehearsed: {}", step.id, told(&differs));
-            return Ok(Attempt::Failed(format!("{why}; it stays announced in the journal")));
+            return Ok(Attempt::failed(format!("{why}; it stays announced in the journal")));
         }
         see(Phase::Proven, observe);
         self.session.command("BEGIN").await?;

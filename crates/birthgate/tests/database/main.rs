@@ -4,6 +4,7 @@
 mod admission;
 mod admit_many;
 mod adoption;
+mod apply;
 mod bypass;
 mod clones;
 mod dice;
@@ -26,6 +27,7 @@ mod replication;
 mod scale;
 mod schema;
 mod shapes;
+mod signed;
 mod storm;
 
 #[test]
