@@ -491,7 +491,8 @@ impl<'a> Ready<'a> {
         self.session.reset().await?;
         evidence_log::append(&self.session.client, "end", &body).await?;
         // Birthgate's own roles may have come to be.
-        evidence_log::ensure(&self.session.client).await
+        evidence_log::ensure(&self.session.client).await?;
+        self.session.unlock().await
     }
 }
 

@@ -36,25 +36,30 @@ impl Session {
         self.client.batch_execute(sql).await.doing("applying")
     }
 
-    /// The lock on applying, which one session has.
+    /// The lock on applying, which one session has. One that has just ended may still be leaving.
     pub async fn lock(&self) -> Result<()> {
-        let row = self.client.one_row(include_str!("../../sql/apply/lock.sql"), &[]).await;
-        if row.doing("asking whether somebody applies")?.get(0) {
-            return Ok(());
+        for wait in crate::database::waits(5) {
+            let row = self.client.one_row(include_str!("../../sql/apply/lock.sql"), &[]).await;
+            if row.doing("asking whether somebody applies")?.get(0) {
+                return Ok(());
+            }
+            tokio::time::sleep(wait).await;
         }
         let row = self.client.optional_row(include_str!("../../sql/apply/running.sql"), &[]).await;
         let who = row.doing("asking who applies")?.map_or_else(
             || "somebody".to_owned(),
             |row| {
                 let text = |name: &str| row.get::<_, Option<String>>(name).unwrap_or_default();
-                format!(
-                    "{} (pid {}, since {})",
-                    text("login"),
-                    row.get::<_, i32>("pid"),
-                    text("since")
-                )
+                let pid: i32 = row.get("pid");
+                format!("{} (pid {pid}, since {})", text("login"), text("since"))
             },
         );
         Err(Error::Busy(format!("{who} is applying in this database: one at a time")))
+    }
+
+    /// Lets the next one apply.
+    pub async fn unlock(&self) -> Result<()> {
+        let sql = include_str!("../../sql/apply/unlock.sql");
+        self.client.rows(sql, &[]).await.doing("letting others apply").map(drop)
     }
 }

@@ -73,8 +73,6 @@ pub fn ssh_keygen(arguments: &[&str], folder: &Path) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-pub const NOW: &str = "2026-06-03T12:00:00Z";
-
 /// The owners of these keys.
 pub fn owners(keys: &[&Key]) -> Owners {
     let mut text = String::new();

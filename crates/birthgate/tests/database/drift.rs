@@ -1,0 +1,376 @@
+//! The baseline and its drift: what weakens the gate is found and explained, what does not is no alarm, and an apply moves it
+//! in its own transaction.
+
+use birthgate::apply::Ended;
+use birthgate::drift;
+use birthgate::statement::{Binding, Signed};
+use birthgate::{Error, RefusalCode, block, collection, evidence_log, permit};
+use testkit::{Db, refusal};
+
+use crate::signed::{Key, Prepared, owners};
+
+/// Governed, with a baseline whose drift blocks a cleanup and births.
+async fn watched() -> Db {
+    let db = Db::governed("statement").await;
+    let client = db.dba().await;
+    let actions = ["cleanup".to_owned(), "birth_admit:thing".to_owned()];
+    drift::take_baseline(&client, Some(&actions)).await.unwrap();
+    block::assert_safe(&client, "cleanup").await.unwrap();
+    db
+}
+
+/// Ways to weaken the gate: what is done, the object that is named, the cause that is said.
+const TAMPERS: &[(&str, &str, &str)] = &[
+    (
+        "ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate",
+        "trigger zz_birthgate_gate on public.thing",
+        "DISABLE TRIGGER",
+    ),
+    (
+        "ALTER TABLE thing ENABLE TRIGGER ALL",
+        "trigger zz_birthgate_guard_delete on public.thing",
+        "pg_restore --disable-triggers",
+    ),
+    (
+        "ALTER TABLE thing ENABLE TRIGGER zz_birthgate_guard_key",
+        "trigger zz_birthgate_guard_key on public.thing",
+        "no longer fires for everybody",
+    ),
+    (
+        "ALTER TABLE thing ENABLE REPLICA TRIGGER zz_birthgate_guard_key",
+        "trigger zz_birthgate_guard_key on public.thing",
+        "no longer fires for everybody",
+    ),
+    (
+        "DROP TRIGGER zz_birthgate_guard_delete ON thing",
+        "trigger zz_birthgate_guard_delete on public.thing",
+        "DROP TRIGGER",
+    ),
+    // Off and on again within one transaction.
+    (
+        "BEGIN; ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate; INSERT INTO thing (code) VALUES ('smuggled'); ALTER TABLE thing ENABLE ALWAYS TRIGGER zz_birthgate_gate; COMMIT",
+        "written trigger zz_birthgate_gate on public.thing",
+        "switched off and on again",
+    ),
+    (
+        "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgname = 'zz_birthgate_gate'",
+        "trigger zz_birthgate_gate on public.thing",
+        "DISABLE TRIGGER",
+    ),
+    (
+        "CREATE TRIGGER aa BEFORE INSERT ON thing FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "trigger aa on public.thing",
+        "CREATE TRIGGER",
+    ),
+    (
+        "CREATE RULE away AS ON INSERT TO thing DO INSTEAD NOTHING",
+        "rule away on public.thing",
+        "CREATE RULE",
+    ),
+    ("ALTER TABLE thing SET UNLOGGED", "table public.thing", "a crash empties it"),
+    ("ALTER TABLE thing ENABLE ROW LEVEL SECURITY", "table public.thing", "ROW LEVEL SECURITY"),
+    ("CREATE POLICY p ON thing USING (true)", "policy p on public.thing", "CREATE POLICY"),
+    ("ALTER TABLE thing OWNER TO app", "table public.thing", "OWNER TO"),
+    ("GRANT TRIGGER ON thing TO app", "table public.thing", "GRANT or REVOKE"),
+    (
+        "GRANT UPDATE ON birthgate.birth_admission_permit TO app",
+        "table birthgate.birth_admission_permit",
+        "GRANT or REVOKE",
+    ),
+    ("GRANT CREATE ON SCHEMA birthgate TO app", "schema birthgate", "GRANT or REVOKE"),
+    ("ALTER TABLE thing RENAME TO other", "table public.thing", "renamed or moved"),
+    ("ALTER TABLE thing SET SCHEMA evil", "table public.thing", "renamed or moved"),
+    ("CREATE TABLE child () INHERITS (thing)", "table public.child", "its rows may not be gated"),
+    (
+        "CREATE OR REPLACE FUNCTION birthgate.refuse_direct_write() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "function birthgate.refuse_direct_write()",
+        "CREATE OR REPLACE FUNCTION",
+    ),
+    (
+        "UPDATE pg_proc SET prosrc = 'BEGIN RETURN NULL; END' WHERE proname = 'permit_guard'",
+        "function birthgate.permit_guard()",
+        "UPDATE of pg_proc by a superuser",
+    ),
+    (
+        "ALTER FUNCTION birthgate.guard_delete() SECURITY INVOKER",
+        "function birthgate.guard_delete()",
+        "ALTER FUNCTION",
+    ),
+    (
+        "ALTER FUNCTION birthgate.guard_delete() RESET search_path",
+        "function birthgate.guard_delete()",
+        "ALTER FUNCTION",
+    ),
+    (
+        "ALTER FUNCTION birthgate.guard_delete() OWNER TO app",
+        "function birthgate.guard_delete()",
+        "OWNER TO",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION birthgate.gate_statement() TO PUBLIC",
+        "function birthgate.gate_statement()",
+        "GRANT or REVOKE",
+    ),
+    (
+        "ALTER TABLE birthgate.birth_registry DROP CONSTRAINT birth_has_permit",
+        "constraint birth_has_permit on birthgate.birth_registry",
+        "a change of the schema",
+    ),
+    (
+        "DROP INDEX birthgate.birth_registry_permit_key",
+        "index birthgate.birth_registry_permit_key",
+        "a change of the schema",
+    ),
+    (
+        "ALTER TABLE thing ALTER COLUMN code TYPE varchar(99)",
+        "table public.thing",
+        "a change of the schema",
+    ),
+    (
+        "SET ROLE birthgate_owner; UPDATE birthgate.collection SET mode = 'observe'",
+        "collection thing",
+        "collection govern, rearm or rule",
+    ),
+    (
+        "SET ROLE birthgate_owner; INSERT INTO birthgate.code_rule VALUES ('thing', '.')",
+        "collection thing",
+        "collection govern, rearm or rule",
+    ),
+    (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$",
+        "settings of every role in this database",
+        "ALTER ROLE or DATABASE",
+    ),
+    (
+        "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION e()",
+        "event trigger e",
+        "EVENT TRIGGER",
+    ),
+    (
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA birthgate GRANT ALL ON TABLES TO app",
+        "default privileges of postgres in birthgate on r",
+        "a change of the schema",
+    ),
+];
+
+#[tokio::test]
+async fn what_weakens_the_gate_is_found_and_explained() {
+    for (tamper, object, cause) in TAMPERS {
+        let db = watched().await;
+        let client = db.dba().await;
+        db.sql(tamper).await;
+        let found = drift::check(&client).await.unwrap();
+        let objects: Vec<&str> = found.differences.iter().map(|one| one.object.as_str()).collect();
+        assert!(objects.contains(object), "{tamper}: {objects:?}");
+        let explained = drift::explain(&client, &found).await.unwrap();
+        let finding = explained.findings.iter().find(|one| one.object == *object).unwrap();
+        assert!(finding.cause.contains(cause), "{tamper}: {finding:?}");
+        assert!(!finding.restore.contains(['{', '}']), "{finding:?}");
+        assert!(
+            explained.who_could.iter().any(|who| who == "postgres (superuser)"),
+            "{explained:?}"
+        );
+        // Guarded actions fail closed, and so do reservations.
+        assert_eq!(
+            refusal(block::assert_safe(&client, "cleanup").await),
+            RefusalCode::Blocked,
+            "{tamper}"
+        );
+    }
+}
+
+/// Roles belong to the whole server: those of other tests must not see these.
+#[test]
+fn roles_and_settings_of_the_server_are_found() {
+    let server = testkit::Server::own(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let name = server.make_database(true);
+        let database = birthgate::Database::new(server.config(&name, "postgres")).unwrap();
+        let mut client = database.connect().await.unwrap();
+        collection::govern(&mut client, &testkit::govern_thing()).await.unwrap();
+        drift::take_baseline(&client, None).await.unwrap();
+        for (tamper, object, back) in [
+            ("ALTER ROLE app SUPERUSER", "role app", "ALTER ROLE app NOSUPERUSER"),
+            ("ALTER ROLE app BYPASSRLS", "role app", "ALTER ROLE app NOBYPASSRLS"),
+            ("ALTER ROLE app CREATEROLE", "role app", "ALTER ROLE app NOCREATEROLE"),
+            ("GRANT birthgate_owner TO app", "role app", "REVOKE birthgate_owner FROM app"),
+            ("GRANT thing_owner TO app", "role app", "REVOKE thing_owner FROM app"),
+            (
+                "GRANT birthgate_breakglass TO app",
+                "role app",
+                "REVOKE birthgate_breakglass FROM app",
+            ),
+            ("GRANT pg_write_all_data TO app", "role app", "REVOKE pg_write_all_data FROM app"),
+            (
+                "ALTER ROLE thing_owner SUPERUSER",
+                "role thing_owner",
+                "ALTER ROLE thing_owner NOSUPERUSER",
+            ),
+            (
+                "ALTER ROLE app SET session_replication_role = replica",
+                "settings of app in every database",
+                "ALTER ROLE app RESET ALL",
+            ),
+            ("CREATE ROLE other SUPERUSER LOGIN", "role other", "DROP ROLE other"),
+        ] {
+            client.batch_execute(tamper).await.unwrap();
+            let found = drift::look(&client).await.unwrap();
+            assert!(
+                found.differences.iter().any(|one| one.object == object),
+                "{tamper}: {found:?}"
+            );
+            client.batch_execute(back).await.unwrap();
+            let found = drift::look(&client).await.unwrap();
+            assert_eq!(found.differences, [], "{back}");
+        }
+        if server.major() >= 15 {
+            client
+                .batch_execute("GRANT SET ON PARAMETER session_replication_role TO app")
+                .await
+                .unwrap();
+            let found = drift::look(&client).await.unwrap();
+            assert_eq!(found.differences[0].object, "parameter session_replication_role");
+        }
+    });
+}
+
+/// Everyday work is no drift.
+#[tokio::test]
+async fn everyday_work_is_no_drift() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let app = db.connect("app").await;
+    for round in 0..40 {
+        app.batch_execute(&format!("INSERT INTO thing (code) SELECT 'A-{round}' FROM birthgate.permit_hold('thing', 'A-{round}')")).await.unwrap();
+        for work in [
+            "ANALYZE",
+            "VACUUM FULL thing",
+            "VACUUM FREEZE birthgate.birth_registry",
+            "REINDEX TABLE thing",
+            "CLUSTER thing USING thing_code_key",
+            "VACUUM FREEZE pg_trigger",
+        ] {
+            if round % 10 == 0 {
+                client.batch_execute(work).await.unwrap();
+            }
+        }
+        if round == 5 {
+            db.sql("CREATE TABLE elsewhere (a int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE elsewhere").await;
+            collection::grant(&client, "thing", "other_app", None).await.unwrap();
+            permit::archive(&client, 0.0, 100).await.unwrap();
+        }
+        let found = drift::check(&client).await.unwrap();
+        // CLUSTER marks its index, once: that is a change of the index, and said to be one.
+        let real: Vec<_> = found
+            .differences
+            .iter()
+            .filter(|one| one.attribute.as_deref() != Some("clustered"))
+            .collect();
+        assert_eq!(real, Vec::<&birthgate::fingerprint::Difference>::new(), "round {round}");
+        assert_eq!(found.circumstances, Vec::<String>::new());
+    }
+}
+
+async fn acceptance(db: &Db, key: &Key, reason: &str) -> Signed {
+    let client = db.dba().await;
+    let found = drift::look(&client).await.unwrap();
+    let binding = Binding::make(&client, std::time::Duration::from_secs(60)).await.unwrap();
+    key.sign(&drift::statement(&found, reason, &binding).unwrap())
+}
+
+#[tokio::test]
+async fn what_drifted_is_taken_over_by_an_owner_alone() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let (ada, mallory) = (Key::ed25519("ada"), Key::ed25519("mallory"));
+    let owners = owners(&[&ada]);
+    db.sql("GRANT TRIGGER ON thing TO app").await;
+    let refused =
+        async |signed: &[Signed], says: &str| match drift::accept(&client, &owners, signed, false)
+            .await
+        {
+            Err(Error::NotSigned(why)) => assert!(why.contains(says), "{why}"),
+            other => panic!("{other:?}"),
+        };
+    refused(&[], "0 of the owners have signed").await;
+    refused(&[acceptance(&db, &mallory, "it is mine").await], "is no owner's").await;
+    let early = acceptance(&db, &ada, "a partition, CHG-1").await;
+    // It changes again: what was signed is not what is there.
+    db.sql("GRANT TRUNCATE ON thing TO app").await;
+    refused(std::slice::from_ref(&early), "another now-sha256").await;
+    let signed = acceptance(&db, &ada, "both of them, CHG-2").await;
+    drift::accept(&client, &owners, std::slice::from_ref(&signed), false).await.unwrap();
+    assert_eq!(drift::look(&client).await.unwrap().differences, []);
+    block::assert_safe(&client, "cleanup").await.unwrap();
+    // Once is enough for one text; and a rebase takes whatever is there.
+    refused(&[signed], "another baseline-sha256").await;
+    let rebase = acceptance(&db, &ada, "after the upgrade").await;
+    db.sql("REVOKE TRUNCATE ON thing FROM app").await;
+    drift::accept(&client, &owners, &[rebase], true).await.unwrap();
+    assert_eq!(drift::look(&client).await.unwrap().differences, []);
+    let log = evidence_log::entries(&client, 0, Some(&["drift", "baseline"])).await.unwrap();
+    let kinds: Vec<&str> = log.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["baseline", "drift", "drift"]);
+    let all = evidence_log::entries(&client, 0, None).await.unwrap();
+    assert_eq!(evidence_log::verify_signatures(&all, &owners), Vec::<String>::new());
+}
+
+/// An apply that changes the gate moves the baseline in the step's own transaction; one on a gate that has drifted does not
+/// begin.
+#[tokio::test]
+async fn an_apply_moves_the_baseline() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let packet = "macro = 'MORE'\n[[step]]\nid = 'column'\ndo = 'a.sql'\nundo = 'u.sql'\n[[step]]\nid = 'index'\ndo = 'i.sql'\nundo = 'j.sql'\ntransaction = false\n[[step]]\nid = 'rule'\ndo = 'r.sql'\nundo = 's.sql'";
+    let files = [
+        ("a.sql", "ALTER TABLE thing ADD COLUMN size integer"),
+        ("u.sql", "ALTER TABLE thing DROP COLUMN size"),
+        ("i.sql", "CREATE INDEX CONCURRENTLY thing_name ON thing (name)"),
+        ("j.sql", "DROP INDEX CONCURRENTLY thing_name"),
+        ("r.sql", "SELECT birthgate.code_rule_set('thing', '^A')"),
+        ("s.sql", "SELECT birthgate.code_rule_set('thing', NULL)"),
+    ];
+    let prepared = Prepared::new(&db, packet, &files).await;
+    prepared.approve(&client, &[]).await;
+    let database = db.database("postgres");
+    // By hand it is drift, and nothing is applied on it.
+    db.sql("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await;
+    match prepared.apply(&database).await {
+        Err(Error::Stale(why)) => assert!(why.contains("the gate has drifted"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    let key = &prepared.key;
+    db.sql("ALTER TABLE thing ENABLE ALWAYS TRIGGER zz_birthgate_gate").await;
+    drift::accept(
+        &client,
+        &prepared.owners,
+        &[acceptance(&db, key, "switched back on").await],
+        false,
+    )
+    .await
+    .unwrap();
+    let applied = prepared.apply(&database).await.unwrap();
+    assert_eq!(applied.ended, Ended::Done, "{applied:?}");
+    assert_eq!(drift::check(&client).await.unwrap().differences, [], "what was signed is no drift");
+    assert_eq!(prepared.undo(&database).await.unwrap().ended, Ended::Undone);
+    assert_eq!(drift::check(&client).await.unwrap().differences, []);
+}
+
+/// Drift blocks reservations where it is listed for them; a reserved permit is still spent.
+#[tokio::test]
+async fn drift_stops_reservations_and_no_insert() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let app = db.connect("app").await;
+    app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-1')").await.unwrap();
+    db.sql("GRANT TRUNCATE ON thing TO app").await;
+    drift::check(&client).await.unwrap();
+    let refused =
+        app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await.unwrap_err();
+    assert_eq!(testkit::sqlstate(&refused), "PB017");
+    app.batch_execute("INSERT INTO thing (code) VALUES ('A-1')").await.unwrap();
+    db.sql("REVOKE TRUNCATE ON thing FROM app").await;
+    drift::check(&client).await.unwrap();
+    app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await.unwrap();
+}
