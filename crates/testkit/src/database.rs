@@ -8,12 +8,18 @@ use crate::server::{Server, connect, server};
 
 pub struct Db {
     name: String,
+    server: &'static Server,
 }
 
 impl Db {
     /// With Birthgate, and the table public.thing, not yet governed.
     pub async fn birth() -> Db {
-        Db::make(true).await
+        Db::make(true, None).await
+    }
+
+    /// With Birthgate, on a server whose roles are not everybody's.
+    pub async fn birth_on(server: &'static Server) -> Db {
+        Db::make(true, Some(server)).await
     }
 
     /// With Birthgate, and public.thing governed in this form.
@@ -25,15 +31,16 @@ impl Db {
 
     /// Empty.
     pub async fn empty() -> Db {
-        Db::make(false).await
+        Db::make(false, None).await
     }
 
-    async fn make(from_template: bool) -> Db {
-        let name = tokio::task::spawn_blocking(move || {
-            let server: &'static Server = server();
-            std::thread::spawn(move || server.make_database(from_template)).join().unwrap()
+    async fn make(from_template: bool, on: Option<&'static Server>) -> Db {
+        let made = tokio::task::spawn_blocking(move || {
+            let server: &'static Server = on.unwrap_or_else(server);
+            let name = std::thread::spawn(move || server.make_database(from_template));
+            Db { name: name.join().unwrap(), server }
         });
-        Db { name: name.await.unwrap() }
+        made.await.unwrap()
     }
 
     /// Governs public.thing: enforced, finalised at the commit, open to app, or as changed here.
@@ -50,9 +57,9 @@ impl Db {
     pub async fn dump_of_birthgate(&self) -> String {
         birthgate::schema::init(&mut self.dba().await).await.unwrap();
         let incarnation: i64 = self.value("SELECT incarnation FROM birthgate.instance").await;
-        let name = self.name.clone();
+        let (name, server) = (self.name.clone(), self.server);
         let dump = tokio::task::spawn_blocking(move || {
-            server().dump(&name, &["--schema-only", "--schema=birthgate"])
+            server.dump(&name, &["--schema-only", "--schema=birthgate"])
         })
         .await
         .unwrap();
@@ -68,8 +75,8 @@ impl Db {
 
     /// Dumps this database, and restores it into that one.
     pub async fn copy_into(&self, to: &Db, arguments: &'static [&'static str]) {
-        let (from, to) = (self.name.clone(), to.name.clone());
-        tokio::task::spawn_blocking(move || server().copy(&from, &to, arguments)).await.unwrap();
+        let (from, to, server) = (self.name.clone(), to.name.clone(), self.server);
+        tokio::task::spawn_blocking(move || server.copy(&from, &to, arguments)).await.unwrap();
     }
 
     /// Everything in this database, and what of the server belongs to it, to be compared: the rows of the
@@ -140,15 +147,15 @@ impl Db {
     }
 
     pub fn config(&self, role: &str) -> tokio_postgres::Config {
-        server().config(&self.name, role)
+        self.server.config(&self.name, role)
     }
 
     pub fn database(&self, role: &str) -> Database {
-        Database::new(server().config(&self.name, role)).unwrap()
+        Database::new(self.server.config(&self.name, role)).unwrap()
     }
 
     pub async fn connect(&self, role: &str) -> Client {
-        connect(server().config(&self.name, role)).await
+        connect(self.server.config(&self.name, role)).await
     }
 
     /// The superuser.

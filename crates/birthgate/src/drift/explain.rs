@@ -180,6 +180,11 @@ const RULES: &[Rule] = &[
         restore: "DROP POLICY {name} ON {table}",
     },
     Rule {
+        holds: |one, _| of(one, "table ", "row security"),
+        cause: "ALTER TABLE … ROW LEVEL SECURITY: it hides rows from who counts them",
+        restore: "ALTER {object} DISABLE ROW LEVEL SECURITY, or as it was: {before}",
+    },
+    Rule {
         holds: |one, _| of(one, "table ", "persistence"),
         cause: "ALTER TABLE … SET UNLOGGED: a crash empties it",
         restore: "ALTER {object} SET LOGGED",
@@ -209,37 +214,46 @@ const RULES: &[Rule] = &[
 /// Says of each difference what it means.
 pub async fn explain(client: &Client, drift: &Drift) -> Result<Explained> {
     let rows = client.rows(include_str!("../../sql/drift/who_could.sql"), &[]).await;
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut objects: Vec<&str> = Vec::new();
     for one in &drift.differences {
-        let told = one.to_string();
-        if let Some(known) = findings.iter_mut().find(|known| known.object == one.object) {
-            known.what.push(told);
-            continue;
+        if !objects.contains(&one.object.as_str()) {
+            objects.push(&one.object);
         }
-        let rule = RULES.iter().find(|rule| (rule.holds)(one, drift));
-        let bare = one.object.split_once(' ').map_or("", |(_, bare)| bare);
-        let (name, table) = bare.rsplit_once(" on ").unwrap_or((bare, ""));
-        let fill = |text: &str| {
-            text.replace("{object}", &one.object)
-                .replace("{name}", name)
-                .replace("{table}", table)
-                .replace("{before}", one.before.as_deref().unwrap_or("nothing"))
-        };
-        findings.push(Finding {
-            object: one.object.clone(),
-            what: vec![told],
-            cause: rule.map_or("a change of the schema", |rule| rule.cause).to_owned(),
-            restore: fill(
-                rule.map_or(
-                    "bring {object} back, or take it over: birthgate drift accept",
-                    |rule| rule.restore,
-                ),
-            ),
-        });
     }
+    let findings = objects.into_iter().map(|object| finding(object, drift)).collect();
     Ok(Explained {
         after: drift.baseline.as_ref().map(|baseline| baseline.seen_at.clone()).unwrap_or_default(),
         who_could: rows.doing("asking who could have")?.iter().map(|row| row.get(0)).collect(),
         findings,
     })
+}
+
+/// What the differences of one object come to: the first rule that holds for one of them says it.
+fn finding(object: &str, drift: &Drift) -> Finding {
+    let of_it: Vec<&Difference> =
+        drift.differences.iter().filter(|one| one.object == object).collect();
+    let holds = |rule: &'static Rule| {
+        of_it.iter().find(|one| (rule.holds)(one, drift)).map(|one| (rule, *one))
+    };
+    let (cause, restore, one) = match RULES.iter().find_map(holds) {
+        Some((rule, one)) => (rule.cause, rule.restore, Some(one)),
+        None => (
+            "a change of the schema",
+            "bring {object} back, or take it over: birthgate drift accept",
+            of_it.first().copied(),
+        ),
+    };
+    let bare = object.split_once(' ').map_or("", |(_, bare)| bare);
+    let (name, table) = bare.rsplit_once(" on ").unwrap_or((bare, ""));
+    let before = one.and_then(|one| one.before.as_deref()).unwrap_or("nothing");
+    Finding {
+        object: object.to_owned(),
+        what: of_it.iter().map(ToString::to_string).collect(),
+        cause: cause.to_owned(),
+        restore: restore
+            .replace("{object}", object)
+            .replace("{name}", name)
+            .replace("{table}", table)
+            .replace("{before}", before),
+    }
 }
