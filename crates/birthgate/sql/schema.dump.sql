@@ -407,7 +407,8 @@ BEGIN
   END IF;
   INSERT INTO birthgate.birth_registry
          (entity_code, collection_name, status, origin, born_at, born_xid, incarnation, finalized_at)
-  SELECT code, p_collection, 'finalized', 'backfill', v_now, pg_current_xact_id(), (SELECT incarnation FROM birthgate.instance), v_now
+  SELECT code, p_collection, 'finalized',
+         CASE WHEN EXISTS (SELECT FROM birthgate.identity_decision WHERE collection_name = p_collection) THEN 'decision' ELSE 'backfill' END, v_now, pg_current_xact_id(), (SELECT incarnation FROM birthgate.instance), v_now
     FROM unnest(p_entity_codes) AS code
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS v_born = ROW_COUNT;
@@ -415,6 +416,33 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.baseline_put(p_header jsonb, p_objects jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  DELETE FROM birthgate.baseline_object WHERE p_header IS NOT NULL OR object IN (SELECT o ->> 'object' FROM jsonb_array_elements(p_objects) AS o);
+  INSERT INTO birthgate.baseline_object (object, kind, hash, attributes)
+  SELECT o ->> 'object', o ->> 'kind', o ->> 'hash', o -> 'attributes' FROM jsonb_array_elements(p_objects) AS o WHERE o ->> 'hash' IS NOT NULL;
+  IF p_header IS NOT NULL THEN
+    INSERT INTO birthgate.baseline (root, major, incarnation, instance, taken_at, taken_by, seen_at)
+    VALUES (p_header ->> 'root', (p_header ->> 'major')::integer, (SELECT incarnation::text FROM birthgate.instance), p_header ->> 'instance',
+            clock_timestamp(), session_user, clock_timestamp())
+    ON CONFLICT (only_row) DO UPDATE SET root = EXCLUDED.root, major = EXCLUDED.major, incarnation = EXCLUDED.incarnation,
+      instance = EXCLUDED.instance, taken_at = EXCLUDED.taken_at, taken_by = EXCLUDED.taken_by, seen_at = EXCLUDED.seen_at;
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.baseline_put(p_header jsonb, p_objects jsonb) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.baseline_seen() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  UPDATE birthgate.baseline SET seen_at = clock_timestamp()
+$$;
+ALTER FUNCTION birthgate.baseline_seen() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.birth_guard() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -789,6 +817,23 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.copy_plan() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $_$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_count bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
+                   WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
+                 v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
+     INTO v_count USING p_other;
+  RETURN v_count;
+END
+$_$;
+ALTER FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) OWNER TO birthgate_reader;
 CREATE FUNCTION birthgate.count_orphans() RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -799,7 +844,8 @@ DECLARE
   v_count bigint;
   v_total bigint := 0;
 BEGIN
-  FOR v_collection IN SELECT * FROM birthgate.collection WHERE critical AND mode <> 'disarmed' LOOP
+  FOR v_collection IN SELECT * FROM birthgate.collection
+                       WHERE critical AND mode <> 'disarmed' AND birthgate.has_own_births(collection_name) LOOP
     EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
                      WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
                    v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
@@ -832,6 +878,42 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_entry bigint;
+  v_count bigint;
+BEGIN
+  IF p_identity = 'alias' THEN
+    PERFORM birthgate.collection_of(p_alias_of);
+    v_count := birthgate.count_not_born_in(p_collection, p_alias_of);
+    IF v_count > 0 OR p_alias_of = p_collection THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025',
+        MESSAGE = format('the entities of %L are no aliases of those of %L', p_collection, p_alias_of),
+        DETAIL = format('%s of their codes are not born there.', v_count), HINT = 'Decide otherwise, or bear them there first.';
+    END IF;
+  ELSIF p_identity = 'retired' THEN
+    SELECT count(*) INTO v_count FROM birthgate.birth_registry WHERE collection_name = p_collection AND status <> 'retired';
+    IF v_count > 0 OR v_collection.mode <> 'listed' THEN
+      RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('the collection %L cannot be retired as it is', p_collection),
+        DETAIL = format('%s of its births are not retired; its mode is %s.', v_count, v_collection.mode),
+        HINT = 'Retire its entities (entity retire) and give its table back (collection ungovern) first.';
+    END IF;
+  END IF;
+  v_entry := birthgate_evidence.append('decision',
+    p_evidence || jsonb_build_object('collection', p_collection, 'identity', p_identity, 'alias_of', p_alias_of));
+  INSERT INTO birthgate.identity_decision (collection_name, identity, alias_of, entry) VALUES (p_collection, p_identity, p_alias_of, v_entry)
+  ON CONFLICT (collection_name) DO UPDATE SET identity = EXCLUDED.identity, alias_of = EXCLUDED.alias_of, entry = EXCLUDED.entry,
+    decided_at = EXCLUDED.decided_at, decided_by = EXCLUDED.decided_by;
+  INSERT INTO birthgate.registry_changelog (collection_name, action) VALUES (p_collection, 'decided ' || p_identity || coalesce(' of ' || p_alias_of, ''));
+  RETURN v_entry;
+END
+$$;
+ALTER FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.disarm_plan(p_table regclass) RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1017,6 +1099,16 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.gate_drift_put(p_blocks text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+  INSERT INTO birthgate.block_dimension (name, description, bound, max_age)
+  VALUES ('gate_drift', 'objects of the gate that are not as the baseline says', 0, '1 hour') ON CONFLICT DO NOTHING;
+  INSERT INTO birthgate.block_rule (action, dimension) SELECT action, 'gate_drift' FROM unnest(p_blocks) AS action ON CONFLICT DO NOTHING;
+$$;
+ALTER FUNCTION birthgate.gate_drift_put(p_blocks text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1364,6 +1456,13 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.guard_truncate() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.has_own_births(p_collection text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT NOT EXISTS (SELECT FROM birthgate.identity_decision WHERE collection_name = p_collection AND identity <> 'own')
+$$;
+ALTER FUNCTION birthgate.has_own_births(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.incarnation_set(p_incarnation bigint) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1761,6 +1860,10 @@ BEGIN
       END;
     END IF;
     IF v_ids IS NOT NULL THEN
+      IF p_break_glass IS NOT NULL AND to_regprocedure('birthgate_evidence.append(text, jsonb)') IS NOT NULL THEN
+        PERFORM birthgate_evidence.append('break-glass',
+          jsonb_build_object('collection', p_collection, 'permits', v_ids, 'kind', p_kind, 'reason', p_break_glass));
+      END IF;
       RETURN v_ids;
     END IF;
     -- An entity has an active permit: an overdue one makes room, and with another there is no second attempt.
@@ -2404,6 +2507,25 @@ CREATE TABLE birthgate.admission_grant (
     CONSTRAINT admission_grant_quota_check CHECK ((quota >= 0))
 );
 ALTER TABLE birthgate.admission_grant OWNER TO birthgate_owner;
+CREATE TABLE birthgate.baseline (
+    only_row boolean DEFAULT true NOT NULL,
+    root text NOT NULL,
+    major integer NOT NULL,
+    incarnation text NOT NULL,
+    instance text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    taken_by text NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT baseline_only_row_check CHECK (only_row)
+);
+ALTER TABLE birthgate.baseline OWNER TO birthgate_owner;
+CREATE TABLE birthgate.baseline_object (
+    object text NOT NULL,
+    kind text NOT NULL,
+    hash text NOT NULL,
+    attributes jsonb NOT NULL
+);
+ALTER TABLE birthgate.baseline_object OWNER TO birthgate_owner;
 CREATE TABLE birthgate.birth_admission_permit (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -2618,6 +2740,17 @@ CREATE UNLOGGED TABLE birthgate.finalization (
 );
 ALTER TABLE ONLY birthgate.finalization ALTER COLUMN permit_ids SET STORAGE EXTERNAL;
 ALTER TABLE birthgate.finalization OWNER TO birthgate_owner;
+CREATE TABLE birthgate.identity_decision (
+    collection_name text NOT NULL,
+    identity text NOT NULL,
+    alias_of text,
+    entry bigint NOT NULL,
+    decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    decided_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT identity_decision_check CHECK (((identity = 'alias'::text) = (alias_of IS NOT NULL))),
+    CONSTRAINT identity_decision_identity_check CHECK ((identity = ANY (ARRAY['own'::text, 'alias'::text, 'excluded'::text, 'retired'::text])))
+);
+ALTER TABLE birthgate.identity_decision OWNER TO birthgate_owner;
 CREATE TABLE birthgate.instance (
     only_row boolean DEFAULT true NOT NULL,
     incarnation bigint NOT NULL,
@@ -2684,6 +2817,10 @@ CREATE TABLE birthgate.stop (
 ALTER TABLE birthgate.stop OWNER TO birthgate_owner;
 ALTER TABLE ONLY birthgate.admission_grant
     ADD CONSTRAINT admission_grant_pkey PRIMARY KEY (role_name, collection_name);
+ALTER TABLE ONLY birthgate.baseline_object
+    ADD CONSTRAINT baseline_object_pkey PRIMARY KEY (object);
+ALTER TABLE ONLY birthgate.baseline
+    ADD CONSTRAINT baseline_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY birthgate.birth_admission_permit
     ADD CONSTRAINT birth_admission_permit_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY birthgate.birth_registry
@@ -2704,6 +2841,8 @@ ALTER TABLE ONLY birthgate.collection
     ADD CONSTRAINT collection_table_schema_table_name_key UNIQUE (table_schema, table_name);
 ALTER TABLE ONLY birthgate.finalization
     ADD CONSTRAINT finalization_pkey PRIMARY KEY (first_permit_id);
+ALTER TABLE ONLY birthgate.identity_decision
+    ADD CONSTRAINT identity_decision_pkey PRIMARY KEY (collection_name);
 ALTER TABLE ONLY birthgate.instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (only_row);
 ALTER TABLE ONLY birthgate.observed
@@ -2722,6 +2861,10 @@ CREATE INDEX permit_archive_id_key ON ONLY birthgate.permit_archive USING btree 
 CREATE INDEX permit_archive_idempotency_key ON ONLY birthgate.permit_archive USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.admission_grant ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.baseline FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.baseline ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.baseline_object FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.baseline_object ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_dimension FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.block_dimension ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.block_observation FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2734,6 +2877,8 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.collection FOR
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.finalization FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.identity_decision FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.identity_decision ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.instance FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.observed FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2748,6 +2893,10 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.stop FOR EACH 
 ALTER TABLE birthgate.stop ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.admission_grant FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.admission_grant ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.baseline FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.baseline ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.baseline_object FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.baseline_object ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.block_dimension FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.block_dimension ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.block_observation FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2760,6 +2909,8 @@ CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.finalization FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.identity_decision FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.identity_decision ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.instance FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.instance ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.observed FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2804,6 +2955,8 @@ ALTER TABLE ONLY birthgate.block_rule
     ADD CONSTRAINT block_rule_dimension_fkey FOREIGN KEY (dimension) REFERENCES birthgate.block_dimension(name) ON DELETE CASCADE;
 ALTER TABLE ONLY birthgate.code_rule
     ADD CONSTRAINT code_rule_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
+ALTER TABLE ONLY birthgate.identity_decision
+    ADD CONSTRAINT identity_decision_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
 ALTER TABLE ONLY birthgate.stop
     ADD CONSTRAINT stop_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
 GRANT USAGE ON SCHEMA birthgate TO birthgate_admitter;
@@ -2834,6 +2987,10 @@ REVOKE ALL ON FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_mo
 GRANT ALL ON FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_most bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.baseline_put(p_header jsonb, p_objects jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.baseline_seen() FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.baseline_seen() TO birthgate_registrar;
+GRANT ALL ON FUNCTION birthgate.baseline_seen() TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_drop(p_name text) FROM PUBLIC;
@@ -2863,10 +3020,13 @@ REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collectio
 REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.copy_plan() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.disarm_plan(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_admitter;
@@ -2885,6 +3045,7 @@ REVOKE ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) FR
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.gate_drift_put(p_blocks text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_problem(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_statement() FROM PUBLIC;
@@ -2895,6 +3056,10 @@ REVOKE ALL ON FUNCTION birthgate.governed(p_relid oid, p_collection text) FROM P
 REVOKE ALL ON FUNCTION birthgate.guard_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.has_own_births(p_collection text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_reader;
+GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_registrar;
+GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.incarnation_set(p_incarnation bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) FROM PUBLIC;
@@ -2984,6 +3149,10 @@ REVOKE ALL ON FUNCTION birthgate.unadopt_registry_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.ungovern_plan(p_collection text) FROM PUBLIC;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.baseline TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.baseline TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.baseline_object TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.baseline_object TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_admitter;
 GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.birth_admission_permit TO birthgate_auditor;
@@ -3010,6 +3179,9 @@ GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.finalization TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.finalization TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.identity_decision TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.identity_decision TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.identity_decision TO birthgate_reader;
 GRANT SELECT ON TABLE birthgate.instance TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.instance TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.observed TO birthgate_registrar;

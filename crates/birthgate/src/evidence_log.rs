@@ -121,8 +121,6 @@ async fn claim(client: &Client, identity: Identity) -> Result<Identity> {
     let id: String = row.get(0);
     let claim = include_str!("../sql/evidence_log/claim.sql");
     client.rows(claim, &[&id, &identity.facts]).await.doing(DOING)?;
-    append(client, "claim", &serde_json::json!({ "instance": id, "facts": identity.facts }))
-        .await?;
     Ok(Identity { instance: Some(id), ..identity })
 }
 

@@ -1,2 +1,1 @@
-INSERT INTO birthgate_evidence.instance (id, facts) VALUES ($1, $2)
-ON CONFLICT (only_row) DO UPDATE SET id = EXCLUDED.id, facts = EXCLUDED.facts
+SELECT birthgate_evidence.claim($1, $2)

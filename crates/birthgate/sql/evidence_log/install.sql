@@ -60,6 +60,33 @@ BEGIN
 END
 $$;
 
+-- Says which life this database has: what was signed for another does not hold here. Appends that.
+CREATE OR REPLACE FUNCTION birthgate_evidence.claim(p_id text, p_facts jsonb) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO birthgate_evidence.instance (id, facts) VALUES (p_id, p_facts)
+  ON CONFLICT (only_row) DO UPDATE SET id = EXCLUDED.id, facts = EXCLUDED.facts;
+  RETURN birthgate_evidence.append('claim', jsonb_build_object('instance', p_id, 'facts', p_facts));
+END
+$$;
+
+-- SECURITY INVOKER: whoever may write every table, pg_write_all_data, does not write these; their functions do, as the owner.
+CREATE OR REPLACE FUNCTION birthgate_evidence.refuse_direct_write() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF current_user = (SELECT pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = TG_RELID) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION USING ERRCODE = 'PB012', MESSAGE = format('%s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
+    DETAIL = format('Only Birthgate''s own functions write it; the role here is %I.', current_user),
+    HINT = 'SELECT birthgate_evidence.append(kind, body) adds an entry.';
+END
+$$;
+
 CREATE OR REPLACE FUNCTION birthgate_evidence.refuse_change() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -73,12 +100,17 @@ DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = 'birthgate_evidence.log'::regclass AND tgname = 'append_only') THEN
     CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON birthgate_evidence.log
-      FOR EACH ROW EXECUTE FUNCTION birthgate_evidence.refuse_change();
+      FOR EACH STATEMENT EXECUTE FUNCTION birthgate_evidence.refuse_change();
     CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON birthgate_evidence.log
       FOR EACH STATEMENT EXECUTE FUNCTION birthgate_evidence.refuse_change();
-    ALTER TABLE birthgate_evidence.log ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate;
+    CREATE TRIGGER direct_write AFTER INSERT ON birthgate_evidence.log
+      FOR EACH STATEMENT EXECUTE FUNCTION birthgate_evidence.refuse_direct_write();
+    CREATE TRIGGER direct_write AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON birthgate_evidence.instance
+      FOR EACH STATEMENT EXECUTE FUNCTION birthgate_evidence.refuse_direct_write();
+    ALTER TABLE birthgate_evidence.log ENABLE ALWAYS TRIGGER append_only, ENABLE ALWAYS TRIGGER append_only_truncate, ENABLE ALWAYS TRIGGER direct_write;
+    ALTER TABLE birthgate_evidence.instance ENABLE ALWAYS TRIGGER direct_write;
   END IF;
-  REVOKE ALL ON FUNCTION birthgate_evidence.append(text, jsonb) FROM PUBLIC;
+  REVOKE ALL ON ALL FUNCTIONS IN SCHEMA birthgate_evidence FROM PUBLIC;
   -- Who may read what Birthgate did may read this as well, and Birthgate's own functions write it.
   IF to_regrole('birthgate_auditor') IS NOT NULL THEN
     GRANT USAGE ON SCHEMA birthgate_evidence TO birthgate_auditor;

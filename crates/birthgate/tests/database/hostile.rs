@@ -31,11 +31,13 @@ async fn no_role_writes_our_tables_directly() {
          INSERT INTO birthgate.block_rule SELECT 'x', name FROM birthgate.block_dimension;
          SELECT birthgate.block_observe('orphan_critical', 0);
          SELECT birthgate.permit_archive('infinity', 1);
+         SELECT birthgate.baseline_put('{\"root\": \"\", \"major\": 1, \"instance\": \"\"}', '[{\"object\": \"o\", \"kind\": \"k\", \"hash\": \"h\", \"attributes\": {}}]');
+         SELECT birthgate.decide_identity('thing', 'excluded', NULL, '{}');
          INSERT INTO birthgate.schema_version (version) VALUES (0)",
     )
     .await;
     let tables: Vec<String> = db
-        .value("SELECT array_agg(oid::regclass::text) FROM pg_class WHERE relnamespace = 'birthgate'::regnamespace AND relkind IN ('r', 'p') AND relname NOT LIKE 'finalization'")
+        .value("SELECT array_agg(oid::regclass::text) FROM pg_class WHERE relnamespace IN ('birthgate'::regnamespace, 'birthgate_evidence'::regnamespace) AND relkind IN ('r', 'p') AND relname NOT LIKE 'finalization'")
         .await;
     assert!(tables.len() > 12, "{tables:?}");
     let root = db.dba().await;
