@@ -1,6 +1,7 @@
 //! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
 
 mod births;
+mod key_change;
 mod permits;
 mod rehearse;
 mod report;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use births::Births;
+use key_change::KeyChange;
 use permits::Permits;
 use rehearse::Rehearse;
 use report::Format;
@@ -41,6 +43,14 @@ enum Command {
         #[command(flatten)]
         permits: Permits,
     },
+    /// The online key change on the estate's registry, under load, beside the naive ALTER TABLE
+    KeyChange {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        key_change: KeyChange,
+    },
     /// Rehearsals: what they cost above their bare steps, and fingerprints beside pg_dump
     Rehearse {
         /// What to print on stdout
@@ -56,6 +66,9 @@ async fn main() -> ExitCode {
     let (command, measured, format) = match Args::parse().command {
         Command::Births { format, births } => ("bench births", births.measure().await, format),
         Command::Permits { format, permits } => ("bench permits", permits.measure().await, format),
+        Command::KeyChange { format, key_change } => {
+            ("bench key-change", key_change.measure().await, format)
+        }
         Command::Rehearse { format, rehearse } => {
             ("bench rehearse", rehearse.measure().await, format)
         }

@@ -41,6 +41,23 @@ impl Server {
         run(&self.root, "making a database", &format!("CREATE DATABASE {name}")).await
     }
 
+    /// A copy of a database that nobody is connected to; who was may still be leaving.
+    pub async fn copy_database(&self, from: &str, name: &str) -> Result<()> {
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {from}");
+        for _ in 0..100 {
+            if self.root.batch_execute(&sql).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        run(&self.root, "copying a database", &sql).await
+    }
+
+    /// Drops a database, with whoever is in it.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        run(&self.root, "dropping a database", &format!("DROP DATABASE {name} WITH (FORCE)")).await
+    }
+
     /// How a database is reached, as its superuser.
     pub fn reach(&self, database: &str) -> Result<Database> {
         Ok(Database::new(self.server.config(database))?)
