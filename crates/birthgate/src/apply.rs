@@ -8,6 +8,7 @@ mod step;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio_postgres::Client;
@@ -40,7 +41,7 @@ pub struct Options {
 }
 
 /// How an apply, or an undo, ended that was not cut short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Every step is done.
@@ -69,7 +70,7 @@ impl Ended {
 }
 
 /// What became of a step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StepDone {
     /// Its id.
     pub id: String,
@@ -84,7 +85,7 @@ pub struct StepDone {
 }
 
 /// What an apply, or an undo, comes to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Applied {
     /// The number of its first entry in the evidence log; `None` of a look before the first step.
     pub run: Option<i64>,
@@ -511,7 +512,7 @@ async fn gate(client: &Client) -> Result<Option<BTreeSet<String>>> {
 }
 
 /// What the log says, and what goes on now.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Status {
     /// Which database this is.
     pub identity: Identity,
@@ -526,7 +527,7 @@ pub struct Status {
 }
 
 /// An apply that goes on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Running {
     /// Its backend.
     pub pid: i32,

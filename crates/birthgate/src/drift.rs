@@ -5,6 +5,7 @@ mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -20,7 +21,7 @@ use crate::unprepared::Unprepared;
 pub use explain::{Explained, explain};
 
 /// When and of what a baseline was taken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Baseline {
     /// The hash over all of it.
     pub root: String,
@@ -39,7 +40,7 @@ pub struct Baseline {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Drift {
     /// What it was compared with; `None` when there is no baseline.
     pub baseline: Option<Baseline>,

@@ -2,6 +2,7 @@
 //! with the hash of the one before. A superuser can write it anew; each signed text holds its newest hash, so that this
 //! shows.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use crate::statement::{Signed, Statement};
 use crate::unprepared::Unprepared;
 
 /// An entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its number, from 1.
     pub number: i64,
@@ -32,7 +33,7 @@ pub struct Entry {
 }
 
 /// The newest entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Head {
     /// Its number; 0 of an empty log.
     pub number: i64,
@@ -41,7 +42,7 @@ pub struct Head {
 }
 
 /// Which database this is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Identity {
     /// Its name.
     pub database: String,

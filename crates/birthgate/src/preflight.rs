@@ -1,6 +1,7 @@
 //! What stands in the way of an action, found by looking: of authority, which people clear, apart from engineering; each with
 //! what it blocks and the command that clears it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
@@ -43,7 +44,7 @@ impl Default for Ospa {
 }
 
 /// Whose it is to clear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Somebody has to say yes, or to give somebody a right.
@@ -53,7 +54,7 @@ pub enum Kind {
 }
 
 /// Something that stands in the way.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Blocker {
     /// Whose it is to clear.
     pub kind: Kind,
@@ -63,6 +64,17 @@ pub struct Blocker {
     pub blocks: Vec<String>,
     /// What clears it.
     pub clear: String,
+}
+
+/// What it comes to for one action.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Preflight {
+    /// The action that was asked for.
+    pub action: String,
+    /// Whether nothing that was found blocks it.
+    pub go: bool,
+    /// Everything that was found, whatever it blocks.
+    pub blockers: Vec<Blocker>,
 }
 
 /// What is looked at.

@@ -1,7 +1,6 @@
 use birthgate::evidence;
 use birthgate::plan::packet;
-use birthgate::preflight::{self, Kind, Ospa, Subjects};
-use serde_json::json;
+use birthgate::preflight::{self, Kind, Ospa, Preflight, Subjects};
 
 use super::signing::OwnersArgs;
 use crate::connection::ConnectionArgs;
@@ -77,7 +76,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let blocked = blockers.iter().filter(|one| one.blocks.contains(&args.action)).count();
     output.result(
         "preflight",
-        json!({ "action": args.action, "go": blocked == 0, "blockers": blockers }),
+        Preflight { action: args.action.clone(), go: blocked == 0, blockers },
     )?;
     match blocked {
         0 if known => {

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use crate::run::{Ended, birthgate, run};
 
-struct User {
+pub struct User {
     server: PrivateServer,
     runtime: tokio::runtime::Runtime,
 }
 
 impl User {
-    fn new() -> User {
+    pub fn new() -> User {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
         let binaries = Binaries::find(&Search { path, ..Search::default() }).unwrap();
@@ -25,26 +25,26 @@ impl User {
         user
     }
 
-    fn sql(&self, sql: &str) {
+    pub fn sql(&self, sql: &str) {
         self.runtime.block_on(async {
             let database = birthgate::Database::new(self.server.config("postgres")).unwrap();
             database.connect().await.unwrap().batch_execute(sql).await.unwrap();
         });
     }
 
-    fn url(&self, role: &str) -> String {
+    pub fn url(&self, role: &str) -> String {
         let host = self.server.socket_folder().to_str().unwrap().replace('/', "%2F");
         format!("postgresql://{role}@{host}/postgres")
     }
 
-    fn run_as(&self, role: &str, arguments: &[&str]) -> Ended {
+    pub fn run_as(&self, role: &str, arguments: &[&str]) -> Ended {
         let url = self.url(role);
         let mut all = vec!["--database-url", url.as_str()];
         all.extend(arguments);
         birthgate(&all)
     }
 
-    fn json_as(&self, role: &str, arguments: &[&str]) -> Value {
+    pub fn json_as(&self, role: &str, arguments: &[&str]) -> Value {
         let mut all = vec!["--format", "json"];
         all.extend(arguments);
         self.run_as(role, &all).expect(0).json()["result"].take()
@@ -58,8 +58,8 @@ fn from_init_to_uninstall() {
     assert!(refused.stderr.contains("birthgate init"), "{}", refused.stderr);
 
     let installed = user.json_as("postgres", &["init"]);
-    assert_eq!((&installed["from"], &installed["to"]), (&Value::Null, &Value::from(1)));
-    assert_eq!(user.json_as("postgres", &["init"])["from"], 1);
+    assert_eq!((&installed["from"], &installed["to"]), (&Value::Null, &Value::from(2)));
+    assert_eq!(user.json_as("postgres", &["init"])["from"], 2);
 
     let govern = ["collection", "govern", "public.thing", "--code", "code", "--rule", "^T-[0-9]+$"];
     let governed = user.json_as("postgres", &govern);

@@ -36,6 +36,40 @@ fn tells_the_story() {
     }
 }
 
+/// From NO-GO to GO, every number of the estate asserted.
+fn tells_the_full_story(scale: &str, births: i64) {
+    let ended = birthgate(&["demo", "--story", "full", "--scale", scale, "--format", "json"]);
+    let result = &ended.expect(0).json()["result"];
+    assert_eq!(result["births"], births);
+    assert_eq!(result["rehearsal"]["verdict"], "PASS");
+    assert_eq!(result["rehearsal"]["orphan_critical"], serde_json::json!(["59", "54", "59"]));
+    assert_eq!(result["stopped_before"], "drop-code-unique");
+    assert_eq!(result["doors"], serde_json::json!(["drop-code-unique", "pivot-births"]));
+    assert_eq!(result["steps_applied"], 15);
+    // At the start, after the pivots, after the decision, and once everything is cleaned up.
+    assert_eq!(result["orphan_critical"], serde_json::json!([59, 54, 0, 0]));
+    assert_eq!(result["phantom_real"], serde_json::json!([6, 6, 6, 0]));
+    assert_eq!(result["fs_no_registry"], serde_json::json!([16, 16, 16, 0]));
+    assert_eq!(result["dot_pivot_update"], serde_json::json!([1, 1, 1, 0]));
+    assert_eq!(result["rp_cleanup"], serde_json::json!(["NO-GO", "GO"]));
+    assert_eq!(result["fn_birth_gate_unchanged"], true);
+    assert_eq!(result["oids_kept"], true);
+    assert_eq!(result["gate_drift"], 0);
+    assert_eq!(result["evidence_intact"], true);
+    assert!(result["evidence_log"].as_i64().unwrap() > 25, "{result}");
+}
+
+#[test]
+fn tells_the_full_story_from_no_go_to_go() {
+    tells_the_full_story("0.01", 11_267);
+}
+
+#[test]
+#[ignore = "the estate at full scale: ./test --all"]
+fn tells_the_full_story_of_the_whole_estate() {
+    tells_the_full_story("1", 1_126_728);
+}
+
 #[test]
 fn a_scale_that_makes_no_sense_is_refused() {
     let ended = birthgate(&["demo", "--scale", "7"]).expect(1);

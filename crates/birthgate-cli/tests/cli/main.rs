@@ -4,6 +4,7 @@
 mod commands;
 mod demo;
 mod help;
+mod owner_gated;
 mod run;
 mod schemas;
 

@@ -1,6 +1,10 @@
 //! The JSON Schemas in `docs/schemas` are those of the documents that `--format json` prints.
 
+use birthgate::apply::{Applied, Status};
+use birthgate::drift::Drift;
+use birthgate::evidence_log::Entry;
 use birthgate::fingerprint::Fingerprint;
+use birthgate::preflight::Preflight;
 use birthgate::rehearsal::Rehearsal;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 
@@ -29,7 +33,12 @@ fn committed<T: JsonSchema>(command: &str) {
 }
 
 #[test]
-fn of_rehearse_and_fingerprint() {
+fn of_every_document() {
+    committed::<Applied>("apply");
+    committed::<Status>("status");
+    committed::<Preflight>("preflight");
+    committed::<Drift>("drift-check");
+    committed::<Vec<Entry>>("evidence-log");
     committed::<Rehearsal>("rehearse");
     committed::<Fingerprint>("fingerprint-take");
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::evidence_log::Entry;
 
 /// A packet on its way into the database.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Run {
     /// The number of its first entry.
     pub number: i64,
@@ -37,7 +38,7 @@ pub struct Run {
 }
 
 /// A step that was announced.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Open {
     /// Which.
     pub step: String,
