@@ -498,3 +498,84 @@ async fn after_a_failover_it_goes_on_once_it_is_signed_again() {
     tokio::task::spawn_blocking(move || drop(standby)).await.unwrap();
     ground.end().await;
 }
+
+/// The disk is full in the middle of the build, for real: a file system of its own, made for the test.
+#[tokio::test]
+#[ignore = "mounts a small file system, as root: ./test --all"]
+async fn the_disk_is_full_in_the_build() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let disk = folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let status = std::process::Command::new(program).args(arguments).status();
+        assert!(
+            status.unwrap().success(),
+            "{program} {arguments:?}: run the tests as root, who may mount a file system"
+        );
+    };
+    let path = disk.to_str().unwrap().to_owned();
+    run("mount", &["-t", "tmpfs", "-o", "size=40m,mode=0777", "tmpfs", &path]);
+    struct Unmount(String);
+    impl Drop for Unmount {
+        fn drop(&mut self) {
+            let _ = std::process::Command::new("umount").args(["-l", &self.0]).status();
+        }
+    }
+    let unmount = Unmount(path.clone());
+    let server = tokio::task::spawn_blocking(|| Server::own(&[])).await.unwrap();
+    let place = disk.join("place");
+    std::fs::create_dir(&place).unwrap();
+    run("chown", &["--reference", server.data_folder().to_str().unwrap(), place.to_str().unwrap()]);
+    run("chmod", &["0700", place.to_str().unwrap()]);
+    let root = connect(server.config("postgres", "postgres")).await;
+    root.batch_execute(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()))
+        .await
+        .unwrap();
+    root.batch_execute("CREATE DATABASE orders TABLESPACE small").await.unwrap();
+    let database = Database::new(server.config("orders", "postgres")).unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute(ORDERS).await.unwrap();
+    let evidence = tempfile::tempdir().unwrap();
+    let packet = signed::write(&evidence.path().join("packet"), PACKET, FILES);
+    let (packet, rehearsed) =
+        signed::rehearse(&database, &packet, &evidence.path().join("evidence")).await;
+    let key = Key::ed25519("ada");
+    let prepared = Prepared { folder: evidence, packet, rehearsed, owners: owners(&[&key]), key };
+    prepared.approve(&client, &[]).await;
+    client.batch_execute("INSERT INTO orders (code) SELECT repeat('O', 60) || n FROM generate_series(501, 80000) AS n").await.unwrap();
+    client.batch_execute("CHECKPOINT").await.unwrap();
+    // All but a little is taken.
+    let free =
+        std::process::Command::new("df").args(["--output=avail", "-k", &path]).output().unwrap();
+    let free: u64 =
+        String::from_utf8_lossy(&free.stdout).lines().last().unwrap().trim().parse().unwrap();
+    let filler = disk.join("filler");
+    std::fs::write(&filler, vec![0; usize::try_from((free - 1500) * 1024).unwrap()]).unwrap();
+
+    let failed = prepared.apply(&database).await.unwrap();
+    assert_eq!(
+        (failed.ended, failed.next.as_deref()),
+        (Ended::Failed, Some("index")),
+        "{failed:?}"
+    );
+    let why = failed.why.unwrap();
+    assert!(
+        why.contains("could not extend file") && why.contains("public.orders_code was half made"),
+        "{why}"
+    );
+    let status = apply::status(&database).await.unwrap();
+    assert_eq!((status.runs[0].ended.as_deref(), status.runs[0].done.len()), (Some("failed"), 1));
+    let invalid: i64 = client
+        .query_one("SELECT count(*) FROM pg_index WHERE NOT indisvalid", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(invalid, 0);
+    std::fs::remove_file(&filler).unwrap();
+    assert_eq!(prepared.apply(&database).await.unwrap().next.as_deref(), Some("check"));
+    drop((client, root));
+    tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
+    drop(unmount);
+}

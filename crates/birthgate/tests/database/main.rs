@@ -24,6 +24,7 @@ mod owners;
 mod permit;
 mod plan;
 mod pooler;
+mod preflight;
 mod protocol;
 mod reconcile;
 mod refusal;
