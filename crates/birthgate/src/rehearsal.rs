@@ -480,6 +480,7 @@ async fn states(
     if deltas.len() != plan.steps.len() {
         return Ok(None);
     }
+    let befores: Vec<_> = deltas.iter().map(|delta| delta.before.clone()).collect();
     let steps = deltas.into_iter().zip(&rehearsal.steps).map(|(delta, report)| {
         let mut locks = BTreeMap::new();
         for lock in report.locks.iter().filter(|lock| lock.is_of_a_table() && lock.is_strong()) {
@@ -505,5 +506,11 @@ async fn states(
             plan::Watchable::Query(_) => None,
         })
         .collect();
-    States::of(client, entry.fingerprint(), steps.collect(), &named).await.map(Some)
+    let states = States::of(client, entry.fingerprint(), steps.collect(), &named).await?;
+    for what in states.not_exact(&befores) {
+        rehearsal.notes.push(format!(
+            "the sandbox's copy is not exact in what a step changes: {what}; an apply would stop there"
+        ));
+    }
+    Ok(Some(states))
 }

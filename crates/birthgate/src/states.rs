@@ -54,6 +54,8 @@ pub struct StepStates {
 pub(crate) struct Delta {
     pub changes: BTreeMap<String, Change>,
     pub on: BTreeMap<String, String>,
+    /// What the changed attributes were before, where the rehearsal saw them.
+    pub before: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 /// The evidence log is our own book: it may come to be between rehearsal and apply.
@@ -74,8 +76,21 @@ fn hash(value: &Value) -> String {
     format!("{:x}", Sha256::digest(text))[..16].to_owned()
 }
 
+/// Lists are taken apart: a step that grants something changes nothing of what else was granted, and a copy may have
+/// others.
 fn hashes(object: &Object) -> Hashes {
-    object.attributes.iter().map(|(name, value)| (name.clone(), hash(value))).collect()
+    let mut hashes = Hashes::new();
+    for (name, value) in &object.attributes {
+        match (name.as_str(), value) {
+            ("acl" | "member of", Value::String(list)) => {
+                hashes.extend(
+                    list.split(", ").map(|one| (format!("{name} {one}"), "yes".to_owned())),
+                );
+            }
+            _ => drop(hashes.insert(name.clone(), hash(value))),
+        }
+    }
+    hashes
 }
 
 fn tables_of_indexes<'a>(
@@ -90,6 +105,7 @@ impl Delta {
     /// From one fingerprint to the next.
     pub fn between(before: &Fingerprint, after: &Fingerprint) -> Delta {
         let mut changes: BTreeMap<String, Change> = BTreeMap::new();
+        let mut befores = BTreeMap::new();
         let names: BTreeSet<&String> = before.objects.keys().chain(after.objects.keys()).collect();
         for name in names.into_iter().filter(|name| !is_ours(name) && !is_temporary(name)) {
             let (old, new) = (before.objects.get(name), after.objects.get(name));
@@ -102,16 +118,25 @@ impl Delta {
                 (Some(old), Some(new)) => {
                     let (old, new) = (hashes(old), hashes(new));
                     let attributes: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-                    let changed =
-                        attributes.into_iter().filter(|name| old.get(*name) != new.get(*name));
-                    Some(changed.map(|name| (name.clone(), new.get(name).cloned())).collect())
+                    let changed: Vec<&String> = attributes
+                        .into_iter()
+                        .filter(|name| old.get(*name) != new.get(*name))
+                        .collect();
+                    let of = |hashes: &Hashes| {
+                        changed
+                            .iter()
+                            .map(|name| ((*name).clone(), hashes.get(*name).cloned()))
+                            .collect()
+                    };
+                    befores.insert(name.clone(), of(&old));
+                    Some(of(&new))
                 }
             };
             changes.insert(name.clone(), change);
         }
         let there = before.objects.iter().chain(&after.objects);
         let on = tables_of_indexes(there.filter(|(name, _)| changes.contains_key(*name)));
-        Delta { changes, on }
+        Delta { changes, on, before: befores }
     }
 }
 
@@ -343,6 +368,28 @@ impl States {
             }
         }
         objects
+    }
+
+    /// Where the rehearsal's copy was not what the database is, in an attribute that a step changes: what comes out there
+    /// was not seen. Each in words.
+    pub(crate) fn not_exact(
+        &self,
+        befores: &[BTreeMap<String, BTreeMap<String, Option<String>>>],
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        for (at, before) in befores.iter().enumerate() {
+            let expected = self.after(at);
+            for (object, attributes) in before {
+                let known = expected.get(object);
+                let differs = |(name, hash): &(&String, &Option<String>)| {
+                    known.and_then(|known| known.get(*name)) != hash.as_ref()
+                };
+                found.extend(
+                    attributes.iter().filter(differs).map(|(name, _)| format!("{object}: {name}")),
+                );
+            }
+        }
+        found
     }
 
     /// SHA-256 over everything before the first step.

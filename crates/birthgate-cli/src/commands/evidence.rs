@@ -77,7 +77,7 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             let entries = evidence_log::entries(&client, 0, None).await?;
             if let Some(path) = &export {
                 let lines: std::result::Result<Vec<String>, _> =
-                    entries.iter().map(|entry| serde_json::to_string(entry)).collect();
+                    entries.iter().map(serde_json::to_string).collect();
                 std::fs::write(path, lines?.join("\n") + "\n")?;
                 output.say(format!("{} entries are in {}.", entries.len(), path.display()));
             } else {

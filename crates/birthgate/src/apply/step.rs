@@ -269,8 +269,8 @@ impl Ready<'_> {
         let rolled_back = self.session.client.batch_execute("ROLLBACK").await;
         let again = |why: String| Ok(Attempt::again(why));
         match (attempt, seen.cancelled) {
-            (Err(error), None) => return Err(error),
-            (Err(error), Some(_)) if is_lost(&error) => return Err(error),
+            (Err(error), None) => Err(error),
+            (Err(error), Some(_)) if is_lost(&error) => Err(error),
             (_, Some(why)) => {
                 rolled_back.doing("rolling the step back")?;
                 again(why)

@@ -101,7 +101,7 @@ async fn what_changed_since_the_rehearsal_is_named() {
             "function public.order_count()",
         ),
         ("ALTER TABLE orders ENABLE ROW LEVEL SECURITY", "row security changed"),
-        ("GRANT DELETE ON orders TO app", "acl changed"),
+        ("GRANT DELETE ON orders TO app", "acl app=DELETE/postgres changed"),
         (
             "CREATE TRIGGER mine BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
             "trigger mine on public.orders should not be there",
@@ -114,7 +114,7 @@ async fn what_changed_since_the_rehearsal_is_named() {
     ] {
         let db = Db::empty().await;
         db.sql(ORDERS).await;
-        let prepared = Prepared::new(&db, PACKET, &FILES[..]).await;
+        let prepared = Prepared::new(&db, PACKET, FILES).await;
         prepared.approve(&db.dba().await, &[]).await;
         db.sql(change).await;
         let before = objects(&db).await;

@@ -2,6 +2,7 @@
 //! apply goes on, and what comes out is what comes out without a crash, with a journal in which nothing is missing or twice.
 
 use std::sync::{Arc, Mutex};
+
 use std::time::Duration;
 
 use birthgate::apply::{self, Applied, Ended, Event, Options, Phase, journal};
@@ -10,6 +11,7 @@ use birthgate::evidence_log;
 use birthgate::fingerprint::{self, Fingerprint, Scope};
 use birthgate::{Database, Error};
 use testkit::{Server, connect};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::signed::{self, DOORS, FILES, Key, ORDERS, PACKET, Prepared, STEPS, options, owners};
 
@@ -36,15 +38,15 @@ const PHASES: [Phase; 8] = [
 
 /// A server of one's own, with a database that the packet was rehearsed on, to be copied.
 struct Ground {
-    server: Arc<Mutex<Server>>,
+    server: Arc<AsyncMutex<Server>>,
     prepared: Arc<Prepared>,
     /// What comes out without a crash: of the apply, and of taking it back to the door.
     done: (Fingerprint, String),
     undone: (Fingerprint, String),
 }
 
-fn config(server: &Mutex<Server>, database: &str) -> tokio_postgres::Config {
-    server.lock().unwrap().config(database, "postgres")
+async fn config(server: &AsyncMutex<Server>, database: &str) -> tokio_postgres::Config {
+    server.lock().await.config(database, "postgres")
 }
 
 /// Runs something on a thread of its own, with a runtime of its own: within an observer nothing can be awaited.
@@ -58,8 +60,8 @@ where
     thread.join().unwrap()
 }
 
-async fn copy(server: &Mutex<Server>, name: &str) -> Database {
-    let root = connect(config(server, "postgres")).await;
+async fn copy(server: &AsyncMutex<Server>, name: &str) -> Database {
+    let root = connect(config(server, "postgres").await).await;
     let sql = format!("CREATE DATABASE {name} TEMPLATE orders");
     // Who was in the template may still be leaving.
     for _ in 0..200 {
@@ -68,11 +70,11 @@ async fn copy(server: &Mutex<Server>, name: &str) -> Database {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
-    Database::new(config(server, name)).unwrap()
+    Database::new(config(server, name).await).unwrap()
 }
 
-async fn drop_database(server: &Mutex<Server>, name: &str) {
-    let root = connect(config(server, "postgres")).await;
+async fn drop_database(server: &AsyncMutex<Server>, name: &str) {
+    let root = connect(config(server, "postgres").await).await;
     root.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
 }
 
@@ -92,10 +94,10 @@ async fn outcome(database: &Database) -> (Fingerprint, String) {
 impl Ground {
     async fn new() -> Ground {
         let server = tokio::task::spawn_blocking(|| Server::own(&[])).await.unwrap();
-        let server = Arc::new(Mutex::new(server));
-        let root = connect(config(&server, "postgres")).await;
+        let server = Arc::new(AsyncMutex::new(server));
+        let root = connect(config(&server, "postgres").await).await;
         root.batch_execute("CREATE DATABASE orders").await.unwrap();
-        let database = Database::new(config(&server, "orders")).unwrap();
+        let database = Database::new(config(&server, "orders").await).unwrap();
         database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = signed::write(&folder.path().join("packet"), PACKET, FILES);
@@ -154,11 +156,7 @@ impl Ground {
                     Kill::Server => {
                         let server = server.clone();
                         aside(move || async move {
-                            #[expect(
-                                clippy::await_holding_lock,
-                                reason = "nobody else runs on this thread"
-                            )]
-                            server.lock().unwrap().crash().await;
+                            server.lock().await.crash().await;
                         });
                     }
                 }
@@ -333,7 +331,7 @@ async fn killed_within_a_build_beside_writers_it_goes_on() {
         let database = copy(&ground.server, &name).await;
         ground.prepared.approve(&database.connect().await.unwrap(), &DOORS).await;
         // A transaction with an old snapshot, for whose end the build waits.
-        let old = connect(config(&ground.server, &name)).await;
+        let old = connect(config(&ground.server, &name).await).await;
         old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
             .await
             .unwrap();
@@ -466,15 +464,9 @@ async fn after_a_failover_it_goes_on_once_it_is_signed_again() {
     ground.prepared.approve(&database.connect().await.unwrap(), &DOORS).await;
     let until = Options { until: Some("index".to_owned()), ..options() };
     ground.prepared.apply_as(&database, &until, &mut |_| {}).await.unwrap();
-    let copied = {
-        #[expect(clippy::await_holding_lock, reason = "nobody else is there")]
-        let taken = PhysicalCopy::take(&ground.server.lock().unwrap()).await;
-        taken
-    };
-    #[expect(clippy::await_holding_lock, reason = "nobody else is there")]
+    let copied = PhysicalCopy::take(&*ground.server.lock().await).await;
     let standby =
-        PhysicalCopy::start(&ground.server.lock().unwrap(), copied, Some("standby.signal"), "")
-            .await;
+        PhysicalCopy::start(&*ground.server.lock().await, copied, Some("standby.signal"), "").await;
     let there = Database::new(standby.config("primary_orders", "postgres")).unwrap();
     match ground.prepared.apply(&there).await {
         Err(Error::Busy(why)) => assert!(why.contains("this is a standby"), "{why}"),

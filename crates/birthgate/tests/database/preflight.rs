@@ -1,5 +1,6 @@
 //! What stands in the way: each blocker is found by looking, says what it blocks, and is gone once it is cleared.
 
+use birthgate::apply::Ended;
 use birthgate::preflight::{self, Blocker, Kind, Ospa, Subjects};
 use birthgate::{block, collection, decision, drift, entity, registry};
 use testkit::Db;
@@ -94,7 +95,8 @@ async fn each_blocker_is_found_and_cleared() {
     case.prepared.approve(&client, &["drop-code-unique", "pivot-births"]).await;
     assert_eq!(case.before("apply").await, Vec::<String>::new());
     assert_eq!(case.before("apply:pivot-births").await, Vec::<String>::new());
-    case.prepared.apply(&database).await.unwrap();
+    let applied = case.prepared.apply(&database).await.unwrap();
+    assert_eq!(applied.ended, Ended::Done, "{applied:?}");
     assert!(case.has("birth", "no login may register").await);
     case.db.sql(estate_kb_3a66::story::REGISTRAR).await;
     assert_eq!(case.before("birth").await, Vec::<String>::new());
