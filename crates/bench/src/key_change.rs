@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use birthgate::apply::{self, Ended};
 use birthgate::approval::Subject;
+use birthgate::declaration::{Binding, Signed};
 use birthgate::evidence::{self, Rehearsed, Sources};
 use birthgate::key_change;
 use birthgate::owner::{Change, Owners};
 use birthgate::plan::packet::{self, Packet};
 use birthgate::private_server::Search;
 use birthgate::rehearsal::{self, Live, Rows};
-use birthgate::statement::{Binding, Signed};
 use clap::Args;
 use estate_kb_3a66 as estate;
 use tokio_postgres::Client;
@@ -263,16 +263,16 @@ async fn apply_it(
 ) -> Result<()> {
     let subject = Subject { packet: &prepared.packet, rehearsed: &prepared.rehearsed };
     let doors: Vec<String> = subject.doors().into_iter().map(str::to_owned).collect();
-    let statement =
-        subject.statement(&doors, &Binding::make(client, Duration::from_secs(600)).await?)?;
-    std::fs::write(prepared.folder.path().join("text"), statement.text())?;
+    let declaration =
+        subject.declaration(&doors, &Binding::make(client, Duration::from_secs(600)).await?)?;
+    std::fs::write(prepared.folder.path().join("text"), declaration.text())?;
     let _ = std::fs::remove_file(prepared.folder.path().join("text.sig"));
     ssh_keygen(
         &["-q", "-Y", "sign", "-n", "birthgate", "-f", "owner", "text"],
         prepared.folder.path(),
     )?;
     let signature = std::fs::read_to_string(prepared.folder.path().join("text.sig"))?;
-    subject.add(client, &prepared.owners, &Signed { text: statement.text(), signature }).await?;
+    subject.add(client, &prepared.owners, &Signed { text: declaration.text(), signature }).await?;
     let options = apply::Options {
         until: None,
         dry_run: false,

@@ -1,9 +1,12 @@
 //! The owner-gated apply: what was rehearsed and signed is carried out in order, stops before each door that no owner has
 //! opened, survives any crash, and can be taken back as far as no door is shut.
 
+mod broken_off;
 pub mod journal;
+mod outside;
 mod session;
 mod step;
+mod transaction;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

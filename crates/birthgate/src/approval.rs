@@ -6,12 +6,12 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_postgres::Client;
 
+use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Error, Result};
 use crate::evidence::Rehearsed;
 use crate::evidence_log::{self, Entry, Identity};
 use crate::owner::Owners;
 use crate::plan::packet::Packet;
-use crate::statement::{Binding, Signed, Statement};
 
 /// A packet and its rehearsal, as the evidence has it.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl Subject<'_> {
     }
 
     /// The text that an owner signs; `doors` are the steps that it opens besides the packet.
-    pub fn statement(&self, doors: &[String], binding: &Binding) -> Result<Statement> {
+    pub fn declaration(&self, doors: &[String], binding: &Binding) -> Result<Declaration> {
         self.holds()?;
         if let Some(unknown) = doors.iter().find(|door| !self.doors().contains(&door.as_str())) {
             return refuse(format!(
@@ -115,7 +115,7 @@ impl Subject<'_> {
         fields.push(("touches-sha256", self.rehearsed.states.entry_hash()));
         fields.push(("steps", steps.join(", ")));
         fields.push(("doors", if doors.is_empty() { "none".to_owned() } else { doors.join(", ") }));
-        Ok(Statement::bound("approval", &fields, binding))
+        Ok(Declaration::bound("approval", &fields, binding))
     }
 
     /// Whether a signed text approves this packet as it was rehearsed, here and now; answers who signed, and the
@@ -127,7 +127,7 @@ impl Subject<'_> {
         identity: &Identity,
         log: &[Entry],
     ) -> Result<(String, Vec<String>, String)> {
-        let said = Statement::parse(&signed.text)?;
+        let said = Declaration::parse(&signed.text)?;
         said.holds_here("approval", identity, log)?;
         let doors: Vec<String> = match said.get("doors")? {
             "none" => Vec::new(),
@@ -146,7 +146,7 @@ impl Subject<'_> {
             expires: said.get("expires")?.to_owned(),
             id: said.get("id")?.to_owned(),
         };
-        let here = self.statement(&doors, &binding)?;
+        let here = self.declaration(&doors, &binding)?;
         for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "steps"] {
             said.says(name, here.get(name)?)?;
         }

@@ -9,10 +9,10 @@ use tokio_postgres::Client;
 
 use crate::collection::{self, Backfilled};
 use crate::database::Database;
+use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Doing, Error, Result};
 use crate::evidence_log;
 use crate::owner::Owners;
-use crate::statement::{Binding, Signed, Statement};
 use crate::unprepared::Unprepared;
 
 /// What the entities of a collection are.
@@ -80,9 +80,9 @@ pub struct Decided {
 }
 
 /// The text that an owner signs.
-pub fn statement(collection: &str, identity: &Identity, binding: &Binding) -> Statement {
+pub fn declaration(collection: &str, identity: &Identity, binding: &Binding) -> Declaration {
     let fields = [("collection", collection.to_owned()), ("identity", identity.to_string())];
-    Statement::bound("decision", &fields, binding)
+    Declaration::bound("decision", &fields, binding)
 }
 
 /// Records what a quorum of owners has decided. Rows of a collection whose entities are its own are born.
@@ -121,7 +121,7 @@ async fn record(
     collection: &str,
     identity: &Identity,
     principals: &[String],
-    text: &Statement,
+    text: &Declaration,
     signed: &[Signed],
 ) -> Result<i64> {
     let evidence = json!({

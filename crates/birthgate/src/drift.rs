@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Doing, Error, Result};
 use crate::evidence_log;
 use crate::fingerprint::{self, Difference, Fingerprint, Object};
 use crate::owner::Owners;
 use crate::schema;
-use crate::statement::{Binding, Signed, Statement};
 use crate::unprepared::Unprepared;
 
 pub use explain::{Explained, explain};
@@ -233,7 +233,7 @@ pub(crate) async fn move_inside(client: &Client) -> Result<()> {
 }
 
 /// The text that an owner signs to take over what has drifted.
-pub fn statement(drift: &Drift, reason: &str, binding: &Binding) -> Result<Statement> {
+pub fn declaration(drift: &Drift, reason: &str, binding: &Binding) -> Result<Declaration> {
     let Some(baseline) = &drift.baseline else {
         return Err(Error::Stale("there is no baseline: birthgate drift baseline".to_owned()));
     };
@@ -244,7 +244,7 @@ pub fn statement(drift: &Drift, reason: &str, binding: &Binding) -> Result<State
     ];
     fields.extend(drift.differences.iter().map(|one| ("accepts", one.to_string())));
     fields.extend(drift.circumstances.iter().map(|one| ("accepts", one.clone())));
-    Ok(Statement::bound("drift", &fields, binding))
+    Ok(Declaration::bound("drift", &fields, binding))
 }
 
 /// Takes over what has drifted, as a quorum of owners has signed it. With `rebase` all of it, whatever it is now; else only

@@ -8,9 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
+use crate::declaration::{Declaration, Signed};
 use crate::error::{Doing, Error, Result};
 use crate::owner::Owners;
-use crate::statement::{Signed, Statement};
 use crate::unprepared::Unprepared;
 
 /// An entry.
@@ -215,8 +215,8 @@ pub fn verify(entries: &[Entry]) -> Vec<String> {
 }
 
 /// Fails when a signed text was used before: each has an id of its own.
-pub fn unused(log: &[Entry], statement: &Statement) -> Result<()> {
-    let id = statement.get("id")?;
+pub fn unused(log: &[Entry], declaration: &Declaration) -> Result<()> {
+    let id = declaration.get("id")?;
     match log.iter().find(|entry| entry.json()["id"] == id) {
         Some(entry) => {
             Err(Error::NotSigned(format!("the text was used already (entry {})", entry.number)))
@@ -258,7 +258,7 @@ pub fn verify_signatures(entries: &[Entry], owners: &Owners) -> Vec<String> {
             flaw(format!("{principal} is named, and has not signed"));
         }
         if let Err(error) =
-            Statement::parse(text).and_then(|statement| statement.knows(&entries[..place]))
+            Declaration::parse(text).and_then(|declaration| declaration.knows(&entries[..place]))
         {
             flaw(error.to_string());
         }

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
+use crate::declaration::{Declaration, Signed};
 use crate::error::{Error, Result};
 use crate::signature::{self, NAMESPACE};
-use crate::statement::{Signed, Statement};
 
 /// How the file says how many owners must sign at least, whatever a packet says.
 const QUORUM: &str = "# birthgate: quorum = ";
@@ -242,12 +242,12 @@ impl Owners {
         &self,
         signed: &[Signed],
         at: &str,
-        check: impl Fn(&Statement) -> Result<()>,
-    ) -> Result<(Vec<String>, Statement)> {
+        check: impl Fn(&Declaration) -> Result<()>,
+    ) -> Result<(Vec<String>, Declaration)> {
         let mut who = BTreeSet::new();
-        let mut text: Option<Statement> = None;
+        let mut text: Option<Declaration> = None;
         for one in signed {
-            let said = Statement::parse(&one.text)?;
+            let said = Declaration::parse(&one.text)?;
             check(&said)?;
             if text.as_ref().is_some_and(|known| *known != said) {
                 return refuse("the signatures are of different texts");
@@ -264,13 +264,13 @@ impl Owners {
     }
 
     /// The text that the quorum signs so that the change is made. `now` and `expires` are RFC 3339, UTC.
-    pub fn propose(&self, change: &Change, now: &str, expires: &str) -> Result<Statement> {
+    pub fn propose(&self, change: &Change, now: &str, expires: &str) -> Result<Declaration> {
         let lines = self.changed_lines(change, now)?;
         let mut fields = vec![("owners-sha256".to_owned(), self.hash())];
         fields.extend(lines.iter().map(|(what, line)| ((*what).to_owned(), line.clone())));
         fields.push(("at".to_owned(), now.to_owned()));
         fields.push(("expires".to_owned(), expires.to_owned()));
-        Ok(Statement::new("owners", fields))
+        Ok(Declaration::new("owners", fields))
     }
 
     /// The file after a change that a quorum of its owners has signed; while there is no owner, nobody has to.
@@ -278,7 +278,7 @@ impl Owners {
         if self.owners.is_empty() {
             return self.write(&self.changed_lines(change, now)?);
         }
-        let check = |said: &Statement| {
+        let check = |said: &Declaration| {
             if said.kind != "owners" {
                 return refuse(format!("the text is about {}, not owners", said.kind));
             }

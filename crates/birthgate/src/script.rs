@@ -87,6 +87,8 @@ pub struct Statement {
     pub place: Place,
     /// What it does to its transaction.
     pub conduct: Conduct,
+    /// Whether it makes, changes or drops objects, and writes no rows by itself.
+    pub of_the_schema: bool,
 }
 
 /// A file of SQL.
@@ -131,11 +133,11 @@ impl Script {
                 .iter()
                 .map(|error| (error.range().into(), error.message().to_owned()))
                 .collect();
-            let statements: Vec<(Range<usize>, Conduct)> = parse
+            let statements: Vec<(Range<usize>, Conduct, bool)> = parse
                 .tree()
                 .stmts()
                 .filter(|statement| !matches!(statement, ast::Stmt::EmptyStmt(_)))
-                .map(|statement| (trimmed(statement.syntax()), conduct(&statement)))
+                .map(|one| (trimmed(one.syntax()), conduct(&one), is_of_the_schema(&one)))
                 .collect();
             (errors, statements)
         });
@@ -154,7 +156,11 @@ impl Script {
         }
         let statements = statements
             .into_iter()
-            .map(|(span, conduct)| Statement { place: lines.place(path, text, span), conduct })
+            .map(|(span, conduct, of_the_schema)| Statement {
+                place: lines.place(path, text, span),
+                conduct,
+                of_the_schema,
+            })
             .collect();
         Ok(Script { path: path.to_owned(), text: text.to_owned(), statements })
     }
@@ -167,6 +173,11 @@ impl Script {
     /// Whether a statement of it runs only outside of a transaction.
     pub fn leaves_the_transaction(&self) -> bool {
         self.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)))
+    }
+
+    /// Whether all of it is of the schema: what it has done shows in the objects.
+    pub fn is_of_the_schema_alone(&self) -> bool {
+        self.statements.iter().all(|one| one.of_the_schema)
     }
 
     /// Without a BEGIN at its beginning and the COMMIT at its end: many tools' files carry their own
@@ -183,6 +194,15 @@ impl Script {
         }
         self
     }
+}
+
+/// Whether a statement makes, changes or drops objects, and writes no rows and moves no sequence.
+fn is_of_the_schema(statement: &ast::Stmt) -> bool {
+    let kind = format!("{:?}", statement.syntax().kind());
+    let starts = ["CREATE_", "ALTER_", "DROP_", "COMMENT_ON", "GRANT", "REVOKE", "SECURITY_LABEL"];
+    let writes =
+        ["CREATE_TABLE_AS", "CREATE_MATERIALIZED_VIEW", "ALTER_SEQUENCE", "ALTER_LARGE_OBJECT"];
+    starts.iter().any(|start| kind.starts_with(start)) && !writes.contains(&kind.as_str())
 }
 
 /// The place of a parenthesis that is nested deeper than any parser's stack would bear.

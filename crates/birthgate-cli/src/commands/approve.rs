@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use birthgate::approval::Subject;
+use birthgate::declaration::Binding;
 use birthgate::evidence::{self, Rehearsed};
 use birthgate::plan::packet::{self, Packet};
-use birthgate::statement::Binding;
 use serde_json::json;
 
 use super::signing::{Signing, SigningArgs};
@@ -81,10 +81,10 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         args.signing.brought()?
     } else {
         subject.record(&client).await?;
-        let statement = subject
-            .statement(&args.door, &Binding::make(&client, args.signing.valid_for()).await?)?;
+        let declaration = subject
+            .declaration(&args.door, &Binding::make(&client, args.signing.valid_for()).await?)?;
         let again = format!("birthgate approve {}", args.subject.packet.display());
-        match args.signing.have_signed(&statement, "packet.approval", &again, output)? {
+        match args.signing.have_signed(&declaration, "packet.approval", &again, output)? {
             Signing::Asked(text) => return output.result("approve", json!({ "to_sign": text })),
             Signing::Signed(signed) => signed,
         }

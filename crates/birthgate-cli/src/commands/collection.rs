@@ -1,7 +1,7 @@
 use birthgate::collection::{self, Collection, Govern, Mode, Observed};
 use birthgate::decision::{self, Identity};
+use birthgate::declaration::Binding;
 use birthgate::schema;
-use birthgate::statement::Binding;
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -119,7 +119,7 @@ pub struct GovernArgs {
     /// What the gate does
     #[arg(long, value_enum, default_value = "enforce")]
     mode: ModeArg,
-    /// One trigger call a statement, or one a row [default: as the table needs it]
+    /// One trigger call a declaration, or one a row [default: as the table needs it]
     #[arg(long, value_enum)]
     form: Option<FormArg>,
     /// Finalise births at the commit boundary, or at once
@@ -162,7 +162,7 @@ pub enum GateModeArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormArg {
-    Statement,
+    Declaration,
     Row,
 }
 
@@ -185,7 +185,7 @@ impl GovernArgs {
                 ModeArg::Enforce => Mode::Enforce,
             },
             form: self.form.map(|form| match form {
-                FormArg::Statement => "statement".to_owned(),
+                FormArg::Declaration => "statement".to_owned(),
                 FormArg::Row => "row".to_owned(),
             }),
             finalize: match self.finalize {
@@ -276,10 +276,10 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 signing.brought()?
             } else {
                 let binding = Binding::make(&client, signing.valid_for()).await?;
-                let statement = decision::statement(&collection, &identity, &binding);
+                let declaration = decision::declaration(&collection, &identity, &binding);
                 let again =
                     format!("birthgate collection decide {collection} --identity {identity}");
-                match signing.have_signed(&statement, "collection.decision", &again, output)? {
+                match signing.have_signed(&declaration, "collection.decision", &again, output)? {
                     Signing::Asked(text) => {
                         return output.result("collection decide", json!({ "to_sign": text }));
                     }

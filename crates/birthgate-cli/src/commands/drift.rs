@@ -1,5 +1,5 @@
+use birthgate::declaration::Binding;
 use birthgate::drift::{self, Drift};
-use birthgate::statement::Binding;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -113,13 +113,13 @@ async fn take_over(
             .ok_or_else(|| CommandError::usage("say why, in ten characters or more: --reason"))?;
         let drift = drift::look(client).await?;
         show(&drift, output);
-        let statement = drift::statement(
+        let declaration = drift::declaration(
             &drift,
             &reason,
             &Binding::make(client, takeover.signing.valid_for()).await?,
         )?;
         match takeover.signing.have_signed(
-            &statement,
+            &declaration,
             "drift.acceptance",
             &format!("birthgate {command}"),
             output,

@@ -131,8 +131,8 @@ fn make(
         signing.brought()?
     } else {
         let expires = time_text(SystemTime::now() + signing.valid_for());
-        let statement = owners.propose(change, &now, &expires)?;
-        match signing.have_signed(&statement, "owners.change", again, output)? {
+        let declaration = owners.propose(change, &now, &expires)?;
+        match signing.have_signed(&declaration, "owners.change", again, output)? {
             Signing::Asked(text) => return output.result(command, json!({ "to_sign": text })),
             Signing::Signed(signed) => signed,
         }

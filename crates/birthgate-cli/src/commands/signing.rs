@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use birthgate::declaration::{Declaration, Signed};
 use birthgate::owner::Owners;
 use birthgate::signature::NAMESPACE;
-use birthgate::statement::{Signed, Statement};
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
@@ -123,17 +123,17 @@ impl SigningArgs {
     /// Has a text signed, or writes it and says how that is done. `command` is what takes the signature.
     pub fn have_signed(
         &self,
-        statement: &Statement,
+        declaration: &Declaration,
         name: &str,
         command: &str,
         output: &Output,
     ) -> Result<Signing> {
         let path = self.out.clone().unwrap_or_else(|| name.into());
         let failed = |source| birthgate::Error::File { path: path.display().to_string(), source };
-        std::fs::write(&path, statement.text()).map_err(failed)?;
+        std::fs::write(&path, declaration.text()).map_err(failed)?;
         let signature = signature_of(&path);
         let Some(key) = &self.sign else {
-            output.say(statement.text());
+            output.say(declaration.text());
             output.say(format!(
                 "This is in {0}. An owner signs it:\n  ssh-keygen -Y sign -n {NAMESPACE} -f ~/.ssh/id_ed25519 {0}\nand then:\n  {command} --add {1}",
                 path.display(),

@@ -401,3 +401,44 @@ async fn who_owns_the_objects_can_apply() {
     assert_eq!(applied.ended, Ended::Done, "{applied:?}");
     assert_eq!(applied.steps.len(), STEPS.len());
 }
+
+/// The objects are those after the step, and its rows are not: it is not taken for done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_step_done_by_hand_is_not_recognised() {
+    let packet = |verify: &str| {
+        format!("macro = 'HALF'\n[[step]]\nid = 'a'\ndo = 'a.sql'\nundo = 'u.sql'\n{verify}")
+    };
+    let files = [
+        ("a.sql", "ALTER TABLE orders ADD COLUMN size integer; UPDATE orders SET size = 1"),
+        ("u.sql", "ALTER TABLE orders DROP COLUMN size"),
+        ("v.sql", "SELECT count(*) = 0 FROM orders WHERE size IS NULL"),
+    ];
+    for (verify, whole, says) in [
+        ("", false, "nothing tells whether its rows are"),
+        ("verify = 'v.sql'", false, "nothing tells whether its rows are"),
+        ("verify = 'v.sql'", true, "recognised"),
+    ] {
+        let db = Db::empty().await;
+        db.sql(ORDERS).await;
+        let prepared = Prepared::new(&db, &packet(verify), &files).await;
+        prepared.approve(&db.dba().await, &[]).await;
+        let runtime = tokio::runtime::Handle::current();
+        let dba = db.dba().await;
+        let by_hand = if whole { files[0].1 } else { "ALTER TABLE orders ADD COLUMN size integer" };
+        let mut done = false;
+        let applied = prepared
+            .apply_as(&db.database("postgres"), &options(), &mut |event| {
+                if matches!(event, Event::Step { phase: Phase::Begins, .. }) && !done {
+                    done = true;
+                    tokio::task::block_in_place(|| {
+                        runtime.block_on(dba.batch_execute(by_hand)).unwrap()
+                    });
+                }
+            })
+            .await
+            .unwrap();
+        let told = format!("{:?} {:?}", applied.why, outcomes(&applied));
+        assert!(told.contains(says), "{verify} {whole}: {told}");
+        assert_eq!(applied.ended, if whole { Ended::Done } else { Ended::Failed });
+    }
+}

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use birthgate::apply::Ended;
 use birthgate::approval::Subject;
+use birthgate::declaration::{Binding, Declaration, Signed};
 use birthgate::evidence_log;
 use birthgate::owner::{Change, Owners};
-use birthgate::statement::{Binding, Signed, Statement};
 use birthgate::{Database, Error};
 use testkit::{Db, PhysicalCopy, Server, connect};
 
@@ -25,17 +25,17 @@ async fn only_what_was_signed_is_approved() {
     let (db, prepared) = orders().await;
     let client = db.dba().await;
     let subject = prepared.subject();
-    let statement = prepared.statement(&client, &[]).await;
+    let declaration = prepared.declaration(&client, &[]).await;
     let add = async |signed: &Signed| subject.add(&client, &prepared.owners, signed).await;
 
     // Another namespace, a stranger's key, a changed byte, a text of one's own.
     refused(
-        add(&prepared.key.sign_in(&statement.text(), "file")).await,
+        add(&prepared.key.sign_in(&declaration.text(), "file")).await,
         "for the namespace \"file\"",
     );
-    refused(add(&Key::ed25519("mallory").sign(&statement)).await, "is no owner's");
-    let good = prepared.key.sign(&statement);
-    let text = statement.text();
+    refused(add(&Key::ed25519("mallory").sign(&declaration)).await, "is no owner's");
+    let good = prepared.key.sign(&declaration);
+    let text = declaration.text();
     for (old, new) in [
         ("packet: ORDERS", "packet: 0RDERS"),
         ("verdict: PASS", "verdict: FAIL"),
@@ -69,7 +69,7 @@ async fn what_has_expired_or_was_revoked_is_no_approval() {
     let (client, database) = (db.dba().await, db.database("postgres"));
     prepared.subject().record(&client).await.unwrap();
     let binding = Binding::make(&client, Duration::ZERO).await.unwrap();
-    let expired = prepared.subject().statement(&[], &binding).unwrap();
+    let expired = prepared.subject().declaration(&[], &binding).unwrap();
     refused(
         prepared.subject().add(&client, &prepared.owners, &prepared.key.sign(&expired)).await,
         "has expired at",
@@ -96,8 +96,8 @@ async fn who_owns_the_database_is_no_owner_of_the_change() {
     let (db, prepared) = orders().await;
     let (client, database) = (db.dba().await, db.database("postgres"));
     let mallory = Key::ed25519("ada");
-    let statement = prepared.statement(&client, &["check", "drop"]).await;
-    let signed = mallory.sign(&statement);
+    let declaration = prepared.declaration(&client, &["check", "drop"]).await;
+    let signed = mallory.sign(&declaration);
     // As `approve --add` writes it, and with a principal that is an owner's.
     let body = serde_json::json!({
         "packet": "ORDERS", "digest": prepared.packet.digest, "rehearsal": prepared.rehearsed.hash,
@@ -227,8 +227,12 @@ async fn a_clone_is_not_approved() {
     // Claimed there by a new approval it may be applied there; the old text does not count.
     let clone = Database::new(config).unwrap();
     let there = clone.connect().await.unwrap();
-    let statement = prepared.statement(&there, &[]).await;
-    prepared.subject().add(&there, &prepared.owners, &prepared.key.sign(&statement)).await.unwrap();
+    let declaration = prepared.declaration(&there, &[]).await;
+    prepared
+        .subject()
+        .add(&there, &prepared.owners, &prepared.key.sign(&declaration))
+        .await
+        .unwrap();
     assert_eq!(
         prepared.apply(&clone).await.unwrap().next.as_deref(),
         Some("check"),
@@ -256,8 +260,8 @@ async fn a_quorum_is_of_different_owners() {
     prepared.approve(&client, &["check"]).await;
     refused(prepared.apply(&database).await, "1 of 2 owners");
     // The same text, signed by the other one.
-    let statement = prepared.statement(&client, &["check"]).await;
-    prepared.subject().add(&client, &prepared.owners, &bob.sign(&statement)).await.unwrap();
+    let declaration = prepared.declaration(&client, &["check"]).await;
+    prepared.subject().add(&client, &prepared.owners, &bob.sign(&declaration)).await.unwrap();
     let applied = prepared.apply(&database).await.unwrap();
     assert_eq!((applied.ended, applied.next.as_deref()), (Ended::Stopped, Some("drop")));
     // A packet cannot ask for less than the owners do.
@@ -315,6 +319,6 @@ async fn a_log_that_was_written_anew_is_found() {
         }
         assert_ne!(evidence_log::verify(&broken), Vec::<String>::new(), "{change}");
     }
-    let statement = Statement::parse(log[2].json()["text"].as_str().unwrap()).unwrap();
-    assert_eq!(statement.kind, "approval");
+    let declaration = Declaration::parse(log[2].json()["text"].as_str().unwrap()).unwrap();
+    assert_eq!(declaration.kind, "approval");
 }

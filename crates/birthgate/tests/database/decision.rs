@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use birthgate::collection::{self, Mode};
 use birthgate::decision::{self, Identity};
-use birthgate::statement::Binding;
+use birthgate::declaration::Binding;
 use birthgate::{Error, RefusalCode, evidence_log};
 use testkit::{Db, refusal};
 
@@ -30,7 +30,7 @@ async fn decide(db: &Db, key: &Key, identity: &str) -> Result<decision::Decided,
     let identity: Identity = identity.parse().unwrap();
     let client = db.dba().await;
     let binding = Binding::make(&client, Duration::from_secs(60)).await.unwrap();
-    let signed = key.sign(&decision::statement("catalogue", &identity, &binding));
+    let signed = key.sign(&decision::declaration("catalogue", &identity, &binding));
     decision::decide(&db.database("postgres"), "catalogue", &identity, &owners(&[key]), &[signed])
         .await
 }
@@ -82,7 +82,7 @@ async fn nobody_else_decides() {
     let (ada, mallory) = (Key::ed25519("ada"), Key::ed25519("mallory"));
     let client = db.dba().await;
     let binding = Binding::make(&client, Duration::from_secs(60)).await.unwrap();
-    let own = decision::statement("catalogue", &Identity::Own, &binding);
+    let own = decision::declaration("catalogue", &Identity::Own, &binding);
     let database = db.database("postgres");
     for (signed, identity, says) in [
         (vec![], Identity::Own, "0 of the owners"),

@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 
 use birthgate::apply::Ended;
+use birthgate::declaration::{Binding, Signed};
 use birthgate::drift;
-use birthgate::statement::{Binding, Signed};
 use birthgate::{Error, RefusalCode, block, collection, evidence_log, permit};
 use testkit::{Db, Server, refusal};
 
@@ -286,7 +286,7 @@ async fn acceptance(db: &Db, key: &Key, reason: &str) -> Signed {
     let client = db.dba().await;
     let found = drift::look(&client).await.unwrap();
     let binding = Binding::make(&client, std::time::Duration::from_secs(60)).await.unwrap();
-    key.sign(&drift::statement(&found, reason, &binding).unwrap())
+    key.sign(&drift::declaration(&found, reason, &binding).unwrap())
 }
 
 #[tokio::test]

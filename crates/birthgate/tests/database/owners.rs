@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 
 use birthgate::Error;
+use birthgate::declaration::{Declaration, Signed};
 use birthgate::owner::{Change, Owners};
 use birthgate::signature;
-use birthgate::statement::{Signed, Statement};
 
 use crate::signed::{Key, owners};
 
@@ -51,7 +51,7 @@ fn every_kind_of_key_is_verified_as_ssh_keygen_verifies_it() {
         let key = Key::new("ada", kind);
         let other = Key::new("bob", kind);
         let known = owners(&[&key]);
-        let text = Statement::new("test", vec![("a".to_owned(), "b".to_owned())]).text();
+        let text = Declaration::new("test", vec![("a".to_owned(), "b".to_owned())]).text();
         let good = key.sign_in(&text, "birthgate");
         let changed_text = Signed { text: text.replace("a: b", "a: c"), ..good.clone() };
         let cases = [

@@ -115,10 +115,11 @@ async fn each_blocker_is_found_and_cleared() {
         assert!(case.has("rp_cleanup", words).await, "{words}");
     }
     let identity = decision::Identity::Own;
-    let binding = birthgate::statement::Binding::make(&client, std::time::Duration::from_secs(60))
-        .await
-        .unwrap();
-    let text = decision::statement("dot_iu_command_catalog", &identity, &binding);
+    let binding =
+        birthgate::declaration::Binding::make(&client, std::time::Duration::from_secs(60))
+            .await
+            .unwrap();
+    let text = decision::declaration("dot_iu_command_catalog", &identity, &binding);
     let signed = [case.prepared.key.sign(&text)];
     decision::decide(
         &database,

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use birthgate::apply::{self, Applied, Event, Options};
 use birthgate::approval::{Approval, Subject};
+use birthgate::declaration::{Binding, Declaration, Signed};
 use birthgate::evidence::{self, Rehearsed, Sources};
 use birthgate::owner::{Change, Owners};
 use birthgate::plan::packet::{self, Packet};
 use birthgate::rehearsal::{self, Rows};
-use birthgate::statement::{Binding, Signed, Statement};
 use birthgate::{Database, Error};
 use testkit::Db;
 use tokio_postgres::Client;
@@ -59,8 +59,8 @@ impl Key {
         Signed { text: text.to_owned(), signature }
     }
 
-    pub fn sign(&self, statement: &Statement) -> Signed {
-        self.sign_in(&statement.text(), "birthgate")
+    pub fn sign(&self, declaration: &Declaration) -> Signed {
+        self.sign_in(&declaration.text(), "birthgate")
     }
 }
 
@@ -139,16 +139,16 @@ impl Prepared {
     }
 
     /// The text that is signed for that database.
-    pub async fn statement(&self, client: &Client, doors: &[&str]) -> Statement {
+    pub async fn declaration(&self, client: &Client, doors: &[&str]) -> Declaration {
         self.subject().record(client).await.unwrap();
         let doors: Vec<String> = doors.iter().map(|door| (*door).to_owned()).collect();
         let binding = Binding::make(client, Duration::from_secs(3600)).await.unwrap();
-        self.subject().statement(&doors, &binding).unwrap()
+        self.subject().declaration(&doors, &binding).unwrap()
     }
 
     /// Signs for that database, and keeps it there.
     pub async fn approve(&self, client: &Client, doors: &[&str]) -> Approval {
-        let signed = self.key.sign(&self.statement(client, doors).await);
+        let signed = self.key.sign(&self.declaration(client, doors).await);
         self.subject().add(client, &self.owners, &signed).await.unwrap()
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use birthgate::apply::{self, Applied, Ended, Options};
 use birthgate::approval::Subject;
 use birthgate::decision::{self, Identity};
+use birthgate::declaration::{Binding, Declaration, Signed};
 use birthgate::entity::{self, End, FileRows};
 use birthgate::owner::{Change, Owners};
 use birthgate::private_server::PrivateServer;
 use birthgate::registry;
-use birthgate::statement::{Binding, Signed, Statement};
 use birthgate::{Database, block, collection, drift, evidence, evidence_log};
 use estate_kb_3a66 as estate;
 use serde::Serialize;
@@ -162,13 +162,13 @@ impl Owner<'_> {
         Ok(Owner { folder, owners })
     }
 
-    fn sign(&self, statement: &Statement) -> Result<Signed> {
+    fn sign(&self, declaration: &Declaration) -> Result<Signed> {
         let path = self.folder.join("to_sign");
-        std::fs::write(&path, statement.text())?;
+        std::fs::write(&path, declaration.text())?;
         let signature = self.folder.join("to_sign.sig");
         let _ = std::fs::remove_file(&signature);
         signing::sign(&self.folder.join("owner"), &path)?;
-        Ok(Signed { text: statement.text(), signature: std::fs::read_to_string(signature)? })
+        Ok(Signed { text: declaration.text(), signature: std::fs::read_to_string(signature)? })
     }
 }
 
@@ -186,9 +186,9 @@ async fn apply_packet(
 ) -> Result {
     let client = database.connect().await?;
     subject.record(&client).await?;
-    let statement = subject.statement(&[], &binding(&client).await?)?;
-    output.say(format!("\nWhat the owner signs:\n\n{}", statement.text()));
-    subject.add(&client, &owner.owners, &owner.sign(&statement)?).await?;
+    let declaration = subject.declaration(&[], &binding(&client).await?)?;
+    output.say(format!("\nWhat the owner signs:\n\n{}", declaration.text()));
+    subject.add(&client, &owner.owners, &owner.sign(&declaration)?).await?;
 
     let step = Step::begin("the apply, to the STOP");
     let stopped = run(database, subject, owner, None).await?;
@@ -197,8 +197,8 @@ async fn apply_packet(
     story.stopped_before = stopped.next.clone().unwrap_or_default();
 
     story.doors = subject.doors().into_iter().map(str::to_owned).collect();
-    let statement = subject.statement(&story.doors, &binding(&client).await?)?;
-    subject.add(&client, &owner.owners, &owner.sign(&statement)?).await?;
+    let declaration = subject.declaration(&story.doors, &binding(&client).await?)?;
+    subject.add(&client, &owner.owners, &owner.sign(&declaration)?).await?;
     output.say(format!("\nThe owner opens the doors: {}.", story.doors.join(", ")));
     let step = Step::begin("the old key is dropped, the five pivots are born");
     let pivots = run(database, subject, owner, Some("pivot-births")).await?;
@@ -258,8 +258,8 @@ async fn decide(
     output: &Output,
 ) -> Result {
     let name = "dot_iu_command_catalog";
-    let statement = decision::statement(name, &Identity::Own, &binding(client).await?);
-    let signed = owner.sign(&statement)?;
+    let declaration = decision::declaration(name, &Identity::Own, &binding(client).await?);
+    let signed = owner.sign(&declaration)?;
     let decided =
         decision::decide(database, name, &Identity::Own, &owner.owners, &[signed]).await?;
     let counts = Counts::of(client).await?;

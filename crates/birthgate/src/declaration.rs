@@ -11,7 +11,7 @@ use crate::unprepared::Unprepared;
 
 /// A text to be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub struct Declaration {
     /// What it is about: `approval`, `decision`, `drift`, `owners`.
     pub kind: String,
     /// Its lines.
@@ -59,17 +59,17 @@ impl Binding {
 
 const FIRST: (&str, &str) = ("Birthgate ", ", version 1");
 
-impl Statement {
+impl Declaration {
     /// A text of these lines. A line's end within a value becomes a blank.
-    pub fn new(kind: &str, fields: Vec<(String, String)>) -> Statement {
+    pub fn new(kind: &str, fields: Vec<(String, String)>) -> Declaration {
         let one_line =
             |text: String| text.split(['\n', '\r']).collect::<Vec<_>>().join(" ").trim().to_owned();
         let fields = fields.into_iter().map(|(name, value)| (name, one_line(value))).collect();
-        Statement { kind: kind.to_owned(), fields }
+        Declaration { kind: kind.to_owned(), fields }
     }
 
     /// A text of these lines about a database.
-    pub fn bound(kind: &str, fields: &[(&str, String)], binding: &Binding) -> Statement {
+    pub fn bound(kind: &str, fields: &[(&str, String)], binding: &Binding) -> Declaration {
         let identity = &binding.identity;
         let mut all: Vec<(String, String)> =
             fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -85,7 +85,7 @@ impl Statement {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
-        Statement::new(kind, all)
+        Declaration::new(kind, all)
     }
 
     /// The text.
@@ -96,7 +96,7 @@ impl Statement {
     }
 
     /// Reads a text that was made here: every byte of it is accounted for.
-    pub fn parse(text: &str) -> Result<Statement> {
+    pub fn parse(text: &str) -> Result<Declaration> {
         let refuse =
             || Error::NotSigned("this is no text that Birthgate made to be signed".to_owned());
         let mut lines = text.lines();
@@ -109,9 +109,9 @@ impl Statement {
             .map(|line| line.split_once(": "))
             .map(|field| field.map(|(name, value)| (name.to_owned(), value.to_owned())))
             .collect();
-        let statement = Statement { kind: kind.to_owned(), fields: fields.ok_or_else(refuse)? };
-        match statement.text() == text {
-            true => Ok(statement),
+        let declaration = Declaration { kind: kind.to_owned(), fields: fields.ok_or_else(refuse)? };
+        match declaration.text() == text {
+            true => Ok(declaration),
             false => Err(refuse()),
         }
     }
@@ -190,18 +190,18 @@ mod tests {
             ("accepts".to_owned(), "one\nline".to_owned()),
             ("doors".to_owned(), String::new()),
         ];
-        let statement = Statement::new("approval", fields);
-        let text = statement.text();
-        assert_eq!(Statement::parse(&text).ok(), Some(statement.clone()));
-        assert_eq!(statement.get("packet").ok(), Some("A: b"));
-        assert_eq!(statement.get("accepts").ok(), Some("one line"));
+        let declaration = Declaration::new("approval", fields);
+        let text = declaration.text();
+        assert_eq!(Declaration::parse(&text).ok(), Some(declaration.clone()));
+        assert_eq!(declaration.get("packet").ok(), Some("A: b"));
+        assert_eq!(declaration.get("accepts").ok(), Some("one line"));
         for other in [
             text.trim_end().to_owned(),
             text.replace('\n', "\r\n"),
             text.replace("approval, version 1", "approval, version 2"),
             format!("{text}\n"),
         ] {
-            assert!(Statement::parse(&other).is_err(), "{other}");
+            assert!(Declaration::parse(&other).is_err(), "{other}");
         }
     }
 }

@@ -1,0 +1,205 @@
+//! A step that runs in a transaction: its locks first, then a look, its statements, another look, its entry; all of it or
+//! nothing.
+
+use std::time::Duration;
+
+use super::step::{Action, Attempt, Direction, Stands, Why, is_lost, told};
+use super::{Event, Observer, Options, Phase, Ready};
+use crate::drift;
+use crate::error::{Doing, Error, Result};
+use crate::rehearsal::session::{failed, strength};
+use crate::rehearsal::steps;
+use crate::rehearsal::watcher::Watcher;
+use crate::unprepared::Unprepared;
+
+impl Ready<'_> {
+    /// One attempt at a step that runs in a transaction: its locks first, then a look, its statements, another look, its
+    /// entry, all of it or nothing.
+    pub(super) async fn in_a_transaction(
+        &mut self,
+        run: i64,
+        action: Action,
+        options: &Options,
+        observe: Observer<'_>,
+        blocked_ms: &mut f64,
+    ) -> Result<Attempt> {
+        let watcher = Watcher::start(
+            &self.session.database,
+            self.session.pid,
+            self.session.client.cancel_token(),
+            options.max_block,
+            Duration::MAX,
+        )
+        .await?;
+        let attempt = self.attempt(run, action, options, observe).await;
+        let seen = watcher.seen();
+        drop(watcher);
+        *blocked_ms = blocked_ms.max(seen.blocked_ms);
+        if seen.cancelled.is_some() {
+            // A cancel that is on its way ends this, and nothing of ours.
+            let _ = self.session.client.batch_execute("SELECT pg_sleep(0.1)").await;
+        }
+        if let Ok(Attempt::Done | Attempt::Recognised) = attempt {
+            return attempt;
+        }
+        let rolled_back = self.session.client.batch_execute("ROLLBACK").await;
+        let again = |why: String| Ok(Attempt::again(why));
+        match (attempt, seen.cancelled) {
+            (Err(error), None) => Err(error),
+            (Err(error), Some(_)) if is_lost(&error) => Err(error),
+            (_, Some(why)) => {
+                rolled_back.doing("rolling the step back")?;
+                again(why)
+            }
+            (Ok(attempt), None) => {
+                rolled_back.doing("rolling the step back")?;
+                Ok(attempt)
+            }
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        run: i64,
+        action: Action,
+        options: &Options,
+        observe: Observer<'_>,
+    ) -> Result<Attempt> {
+        let step = self.step_of(action).clone();
+        let see = |phase, observe: &mut (dyn FnMut(&Event<'_>) + Send)| {
+            observe(&Event::Step { step: &step.id, phase })
+        };
+        let Some(script) = action.script(&step) else {
+            return Ok(Attempt::failed(format!("{} has no undo", step.id)));
+        };
+        let lock_timeout = step
+            .lock_timeout
+            .map_or(options.max_block, |time| time.min(options.max_block))
+            .as_millis();
+        let statement_timeout = step.statement_timeout.unwrap_or_default().as_millis();
+        self.session
+            .command(&format!("BEGIN; SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout}"))
+            .await?;
+        if let Err(attempt) = self.lock_tables(action).await? {
+            return Ok(attempt);
+        }
+        see(Phase::Locked, observe);
+        let look = self.subject.rehearsed.states.look_of_step(action.at);
+        match self.stands(action, &look, true).await? {
+            Stands::Before => {}
+            Stands::After => {
+                self.note(run, action, "recognised", None).await?;
+                self.session.command("COMMIT").await?;
+                return Ok(Attempt::Recognised);
+            }
+            Stands::Elsewhere(differs) => {
+                return Ok(Attempt::failed(format!("STALE: before {} {differs}", step.id)));
+            }
+        }
+        see(Phase::Compared, observe);
+        if let Err(failed) = self.perform(script).await {
+            return self.judge(failed, action).await;
+        }
+        if let (Direction::Do, Some(script)) = (action.direction, &step.verify)
+            && let Some(failed) = steps::verify(&self.session.client, script).await
+        {
+            return self.judge(failed, action).await;
+        }
+        see(Phase::Performed, observe);
+        if let Err(source) = self
+            .session
+            .client
+            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION")
+            .await
+        {
+            let Some(last) = script.statements.last() else {
+                return Ok(Attempt::failed("it has no statement".to_owned()));
+            };
+            return self.judge(failed(script, last, &source), action).await;
+        }
+        let differs =
+            self.differs(action.after(), &look, &look.at(&self.session.client, true).await?);
+        if !differs.is_empty() {
+            return Ok(Attempt::failed(format!(
+                "after {} this is not as rehearsed: {}",
+                step.id,
+                told(&differs)
+            )));
+        }
+        see(Phase::Proven, observe);
+        if self.changes_the_gate(action) {
+            drift::move_inside(&self.session.client).await?;
+        }
+        if let Err(error) = self.note(run, action, "done", None).await {
+            return match crate::database::is_transient(&error) && !is_lost(&error) {
+                true => Ok(Attempt::again(error.to_string())),
+                false => Err(error),
+            };
+        }
+        see(Phase::Noted, observe);
+        if let Err(source) = self.session.client.batch_execute("COMMIT").await {
+            let Some(last) = script.statements.last() else {
+                return Ok(Attempt::failed("it has no statement".to_owned()));
+            };
+            let failed = failed(script, last, &source);
+            if failed.lost {
+                return Err(Error::Interrupted(format!(
+                    "the connection was lost at the commit of {}; whether it was committed the journal knows: apply again, and it goes on from there",
+                    step.id
+                )));
+            }
+            return self.judge(failed, action).await;
+        }
+        see(Phase::Committed, observe);
+        Ok(Attempt::Done)
+    }
+
+    /// Locks what the step locks, before anything is looked at, so that nobody changes it between look and step. Where that
+    /// is not to be had, the attempt ends with who holds it.
+    async fn lock_tables(&self, action: Action) -> Result<std::result::Result<(), Attempt>> {
+        const DOING: &str = "locking what the step changes";
+        let locks = &self.subject.rehearsed.states.steps[action.at].locks;
+        let strong = |mode: &str| strength(mode) >= strength("ShareUpdateExclusiveLock");
+        let tables: Vec<&str> = locks
+            .iter()
+            .filter(|(_, mode)| strong(mode))
+            .map(|(table, _)| table.as_str())
+            .collect();
+        let rows = self
+            .session
+            .client
+            .rows(include_str!("../../sql/apply/lockable.sql"), &[&tables])
+            .await
+            .doing(DOING)?;
+        for row in rows {
+            let table: String = row.get(0);
+            let Some(mode) = locks.get(&table) else { continue };
+            let sql = format!("LOCK TABLE ONLY {table} IN {} MODE", words_of(mode));
+            if let Err(error) = self.session.client.batch_execute(&sql).await {
+                let error = Error::database(DOING, error);
+                if is_lost(&error) {
+                    return Err(error);
+                }
+                let told = format!("{error}; {}", self.holders(&tables).await);
+                let why = Why { told, kept: error.to_string() };
+                return Ok(Err(match crate::database::is_transient(&error) {
+                    true => Attempt::Again(why),
+                    false => Attempt::Failed(why),
+                }));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// `AccessExclusiveLock` as LOCK TABLE has it.
+fn words_of(mode: &str) -> String {
+    let mut words = String::new();
+    for c in mode.trim_end_matches("Lock").chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_uppercase());
+    }
+    words
+}
