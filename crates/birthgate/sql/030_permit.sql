@@ -341,8 +341,8 @@ BEGIN
       END;
     END IF;
     IF v_ids IS NOT NULL THEN
-      IF p_break_glass IS NOT NULL AND to_regprocedure('birthgate_evidence.append(text, jsonb)') IS NOT NULL THEN
-        PERFORM birthgate_evidence.append('break-glass',
+      IF p_break_glass IS NOT NULL AND coalesce(has_schema_privilege(to_regnamespace('birthgate_evidence'), 'USAGE'), false) THEN
+        PERFORM birthgate_evidence.note('break-glass',
           jsonb_build_object('collection', p_collection, 'permits', v_ids, 'kind', p_kind, 'reason', p_break_glass));
       END IF;
       RETURN v_ids;

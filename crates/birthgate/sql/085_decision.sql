@@ -27,7 +27,7 @@ BEGIN
         HINT = 'Retire its entities (entity retire) and give its table back (collection ungovern) first.';
     END IF;
   END IF;
-  v_entry := birthgate_evidence.append('decision',
+  v_entry := birthgate_evidence.note('decision',
     p_evidence || jsonb_build_object('collection', p_collection, 'identity', p_identity, 'alias_of', p_alias_of));
   INSERT INTO birthgate.identity_decision (collection_name, identity, alias_of, entry) VALUES (p_collection, p_identity, p_alias_of, v_entry)
   ON CONFLICT (collection_name) DO UPDATE SET identity = EXCLUDED.identity, alias_of = EXCLUDED.alias_of, entry = EXCLUDED.entry,

@@ -84,13 +84,20 @@ $$;
 
 -- Stores an observation. A dimension that could not be counted says why.
 CREATE OR REPLACE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text DEFAULT NULL) RETURNS void
-LANGUAGE sql SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
+BEGIN
+  -- Whether the gate has drifted is not for those to say whom it guards against.
+  IF p_dimension = 'gate_drift' AND NOT birthgate.acts_as(session_user, 'birthgate_owner') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I may not say whether the gate has drifted', session_user),
+      DETAIL = 'That takes a role that acts as birthgate_owner.', HINT = 'birthgate drift check, as the monitor.';
+  END IF;
   INSERT INTO birthgate.block_observation (dimension, value, problem, observed_at)
   VALUES (p_dimension, p_value, CASE WHEN p_value IS NULL THEN coalesce(p_problem, 'not counted') END, clock_timestamp())
   ON CONFLICT (dimension) DO UPDATE
-    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user
+    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user;
+END
 $$;
 
 -- The rows of critical collections that have no birth, but for collections of which an owner decided that their rows

@@ -501,14 +501,21 @@ CREATE FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p
 $$;
 ALTER FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text DEFAULT NULL::text) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
+BEGIN
+  -- Whether the gate has drifted is not for those to say whom it guards against.
+  IF p_dimension = 'gate_drift' AND NOT birthgate.acts_as(session_user, 'birthgate_owner') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I may not say whether the gate has drifted', session_user),
+      DETAIL = 'That takes a role that acts as birthgate_owner.', HINT = 'birthgate drift check, as the monitor.';
+  END IF;
   INSERT INTO birthgate.block_observation (dimension, value, problem, observed_at)
   VALUES (p_dimension, p_value, CASE WHEN p_value IS NULL THEN coalesce(p_problem, 'not counted') END, clock_timestamp())
   ON CONFLICT (dimension) DO UPDATE
-    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user
+    SET value = EXCLUDED.value, problem = EXCLUDED.problem, observed_at = EXCLUDED.observed_at, observed_by = session_user;
+END
 $$;
 ALTER FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.blocked_by(p_action text) RETURNS text
@@ -904,7 +911,7 @@ BEGIN
         HINT = 'Retire its entities (entity retire) and give its table back (collection ungovern) first.';
     END IF;
   END IF;
-  v_entry := birthgate_evidence.append('decision',
+  v_entry := birthgate_evidence.note('decision',
     p_evidence || jsonb_build_object('collection', p_collection, 'identity', p_identity, 'alias_of', p_alias_of));
   INSERT INTO birthgate.identity_decision (collection_name, identity, alias_of, entry) VALUES (p_collection, p_identity, p_alias_of, v_entry)
   ON CONFLICT (collection_name) DO UPDATE SET identity = EXCLUDED.identity, alias_of = EXCLUDED.alias_of, entry = EXCLUDED.entry,
@@ -1860,8 +1867,8 @@ BEGIN
       END;
     END IF;
     IF v_ids IS NOT NULL THEN
-      IF p_break_glass IS NOT NULL AND to_regprocedure('birthgate_evidence.append(text, jsonb)') IS NOT NULL THEN
-        PERFORM birthgate_evidence.append('break-glass',
+      IF p_break_glass IS NOT NULL AND coalesce(has_schema_privilege(to_regnamespace('birthgate_evidence'), 'USAGE'), false) THEN
+        PERFORM birthgate_evidence.note('break-glass',
           jsonb_build_object('collection', p_collection, 'permits', v_ids, 'kind', p_kind, 'reason', p_break_glass));
       END IF;
       RETURN v_ids;
@@ -2989,8 +2996,6 @@ REVOKE ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_cod
 GRANT ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.baseline_put(p_header jsonb, p_objects jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.baseline_seen() FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.baseline_seen() TO birthgate_registrar;
-GRANT ALL ON FUNCTION birthgate.baseline_seen() TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_drop(p_name text) FROM PUBLIC;

@@ -14,7 +14,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use tokio_postgres::Client;
 
 use crate::approval::{Standing, Subject};
 use crate::database::Database;
@@ -216,6 +215,7 @@ pub async fn apply(
             blocked_ms: 0.0,
         });
     }
+    ready.compare_gate().await?;
     ready.compare_all(done).await?;
     if options.dry_run {
         while done < subject.packet.plan.steps.len() && stop(&ready, options, done).is_none() {
@@ -240,6 +240,14 @@ pub async fn apply(
         if let Some(why) = stop(&ready, options, done) {
             applied.stops(Ended::Stopped, why);
             break;
+        }
+        // What its triggers call, and what it reads, is not looked at under its locks.
+        match ready.compare_all(done).await {
+            Err(Error::Stale(why)) => {
+                applied.stops(Ended::Failed, why);
+                break;
+            }
+            other => other?,
         }
         match ready
             .carry_out(run, Action { at: done, direction: Direction::Do }, options, observe)
@@ -323,8 +331,15 @@ pub async fn undo(
             subject.packet.macro_name
         )));
     }
+    if ready.run.as_ref().is_some_and(|run| run.rehearsal != subject.rehearsed.hash) {
+        return Err(Error::Stale(format!(
+            "{} was applied as another rehearsal saw it: name that one with --rehearsal",
+            subject.packet.macro_name
+        )));
+    }
     let mut done = ready.settle(options, observe, !options.dry_run).await?;
-    ready.compare_all(done).await?;
+    ready.compare_gate().await?;
+    // Each step is compared for itself: what came to be beside the packet must not keep it from being taken back.
     let run = match options.dry_run {
         true => 0,
         false => ready.begin("undo").await?,
@@ -422,7 +437,11 @@ impl<'a> Ready<'a> {
                 run.packet, run.rehearsal
             )));
         }
-        let gate = gate(&session.client).await?;
+        // Compared once it is known where the packet stands.
+        let gate = match drift::baseline(&session.client).await? {
+            Some(_) => Some(drift::objects(&session.client).await?),
+            None => None,
+        };
         Ok(Ready { session, subject, run, standing, gate })
     }
 
@@ -477,6 +496,20 @@ impl<'a> Ready<'a> {
         }
     }
 
+    /// Fails when the gate has drifted: on such a gate nothing is applied, and nothing taken back.
+    async fn compare_gate(&self) -> Result<()> {
+        if self.gate.is_none() {
+            return Ok(());
+        }
+        let found = drift::look(&self.session.client).await?;
+        match found.objects() + found.circumstances.len() {
+            0 => Ok(()),
+            count => Err(Error::Stale(format!(
+                "the gate has drifted ({count}): birthgate drift explain says what it is, and what brings it back"
+            ))),
+        }
+    }
+
     /// Writes that it begins; answers the run.
     async fn begin(&mut self, kind: &str) -> Result<i64> {
         let approvals: Vec<i64> =
@@ -497,20 +530,6 @@ impl<'a> Ready<'a> {
         // Birthgate's own roles may have come to be.
         evidence_log::ensure(&self.session.client).await?;
         self.session.unlock().await
-    }
-}
-
-/// The objects of the gate's baseline, where there is one. A gate that has drifted is applied to by nobody.
-async fn gate(client: &Client) -> Result<Option<BTreeSet<String>>> {
-    if drift::baseline(client).await?.is_none() {
-        return Ok(None);
-    }
-    let found = drift::look(client).await?;
-    match found.objects() + found.circumstances.len() {
-        0 => drift::objects(client).await.map(Some),
-        count => Err(Error::Stale(format!(
-            "the gate has drifted ({count}): birthgate drift explain says what it is, and what brings it back"
-        ))),
     }
 }
 

@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::evidence::Rehearsed;
 use crate::evidence_log::{self, Entry, Identity};
 use crate::owner::Owners;
+use crate::plan::Step;
 use crate::plan::packet::Packet;
+use crate::script::Script;
 
 /// A packet and its rehearsal, as the evidence has it.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,21 @@ impl Subject<'_> {
             return refuse(format!(
                 "the rehearsal {} did not see every step of the packet: rehearse it again",
                 self.rehearsed.id
+            ));
+        }
+        // Broken off between two of its statements, nobody could say where it stands.
+        let alone = |script: &Script| script.statements.len() == 1;
+        let outside = |step: &&Step| {
+            !step.transaction && !alone(&step.does)
+                || step
+                    .undo
+                    .as_ref()
+                    .is_some_and(|undo| undo.leaves_the_transaction() && !alone(undo))
+        };
+        if let Some(step) = self.packet.plan.steps.iter().find(outside) {
+            return refuse(format!(
+                "{} runs several statements outside of a transaction: give each a step of its own",
+                step.id
             ));
         }
         match said.final_status.as_str() {
@@ -180,10 +197,14 @@ impl Subject<'_> {
             "packet": self.packet.macro_name, "digest": self.packet.digest, "rehearsal": self.rehearsed.hash,
             "principal": principal, "text": signed.text, "signature": signed.signature,
         });
-        if log
-            .iter()
-            .any(|entry| entry.kind == "approval" && entry.json()["signature"] == body["signature"])
-        {
+        let id = id_of(&body);
+        let same = |entry: &Entry| {
+            let known = entry.json();
+            entry.kind == "approval"
+                && id_of(&known) == id
+                && known["principal"] == principal.as_str()
+        };
+        if log.iter().any(same) {
             return refuse("this signature is in the evidence log already");
         }
         let number = evidence_log::append(client, "approval", &body).await?;
@@ -200,12 +221,18 @@ impl Subject<'_> {
     ) -> Standing {
         let mut standing =
             Standing { quorum: self.packet.quorum.max(owners.quorum), ..Standing::default() };
+        let used: BTreeSet<String> = log
+            .iter()
+            .filter(|entry| entry.kind == "approval" && spent.contains(&entry.number))
+            .filter_map(|entry| id_of(&entry.json()))
+            .collect();
         for entry in log.iter().filter(|entry| entry.kind == "approval") {
             let body = entry.json();
             if body["packet"] != self.packet.macro_name.as_str() {
                 continue;
             }
-            if spent.contains(&entry.number) {
+            // However often it was written down: a text is used up by its id.
+            if spent.contains(&entry.number) || id_of(&body).is_some_and(|id| used.contains(&id)) {
                 standing
                     .refused
                     .push((entry.number, "it was used by an apply that ended".to_owned()));
@@ -227,6 +254,12 @@ impl Subject<'_> {
         }
         standing
     }
+}
+
+/// The id of the text in an entry's body.
+fn id_of(body: &serde_json::Value) -> Option<String> {
+    let text = Declaration::parse(body["text"].as_str()?).ok()?;
+    text.get("id").ok().map(str::to_owned)
 }
 
 impl Standing {

@@ -50,12 +50,18 @@ impl Binding {
         let row = client.one_row("SELECT gen_random_uuid()::text", &[]).await;
         Ok(Binding {
             head: evidence_log::head(client).await?,
-            expires: humantime::format_rfc3339_seconds(now + valid_for).to_string(),
+            expires: humantime::format_rfc3339_seconds(
+                now.checked_add(valid_for.min(LONGEST)).unwrap_or(now),
+            )
+            .to_string(),
             id: row.doing("making an id")?.get(0),
             identity,
         })
     }
 }
+
+/// No text may be used for longer than ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 const FIRST: (&str, &str) = ("Birthgate ", ", version 1");
 

@@ -39,6 +39,24 @@ pub struct Baseline {
     pub seen_at: String,
 }
 
+/// How much an owner takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// What differs when the text is made, and nothing else.
+    This,
+    /// Whatever is there when the text is used.
+    Everything,
+}
+
+impl Takes {
+    fn words(self) -> &'static str {
+        match self {
+            Takes::This => "this and nothing else",
+            Takes::Everything => "whatever is there",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Drift {
@@ -100,10 +118,9 @@ async fn kept(client: &Client) -> Result<Fingerprint> {
                 "an object of the baseline has no attributes".to_owned(),
             ));
         };
-        objects.insert(
-            row.get("object"),
-            Object { kind: row.get("kind"), hash: row.get("hash"), attributes },
-        );
+        let (object, kind): (String, String) = (row.get("object"), row.get("kind"));
+        // Of what is kept, not of what is said to be its hash.
+        objects.insert(object.clone(), Object::new(&object, kind, attributes));
     }
     Ok(Fingerprint::of(objects, Vec::new()))
 }
@@ -126,12 +143,23 @@ pub async fn look(client: &Client) -> Result<Drift> {
         });
     };
     let before = kept(client).await?;
+    // What is read while somebody changes it can be torn: an object is said to differ that differs in two reads, whatever
+    // it is in each. One that differs otherwise at every look is not left out either.
     let mut now = take(client).await?;
     let mut differences = before.diff(&now);
-    if !differences.is_empty() {
+    for _ in 0..2 {
+        if differences.is_empty() {
+            break;
+        }
+        let known: BTreeSet<String> = differences.iter().map(|one| one.object.clone()).collect();
         now = take(client).await?;
         let again = before.diff(&now);
-        differences.retain(|one| again.contains(one));
+        let settled = again.iter().any(|one| known.contains(&one.object)) || again.is_empty();
+        differences = again;
+        if settled {
+            differences.retain(|one| known.contains(&one.object));
+            break;
+        }
     }
     let row = client.one_row(include_str!("../sql/drift/now.sql"), &[]).await.doing(DOING)?;
     let (major, incarnation): (i32, Option<String>) = (row.get("major"), row.get("incarnation"));
@@ -149,11 +177,24 @@ pub async fn look(client: &Client) -> Result<Drift> {
     if identity.instance.as_deref() != Some(&baseline.instance) {
         circumstances.push("the database is a copy, or was moved".to_owned());
     }
-    // An older text of an older root is drift as well: somebody wrote the baseline's rows by hand.
-    if before.root != baseline.root && differences.is_empty() {
+    // Somebody wrote the baseline by hand: its rows, or its root.
+    if before.root != baseline.root {
         circumstances.push("the baseline's own objects are not those that were kept".to_owned());
     }
+    if logged_root(client).await?.is_some_and(|root| root != baseline.root) {
+        circumstances.push("the baseline is not the one that the evidence log knows".to_owned());
+    }
     Ok(Drift { baseline: Some(baseline), now: now.root, differences, circumstances })
+}
+
+/// The root of the newest baseline that the evidence log knows; `None` where this role may not read it.
+async fn logged_root(client: &Client) -> Result<Option<String>> {
+    if !evidence_log::is_installed(client).await? {
+        return Ok(None);
+    }
+    let kinds = ["baseline", "drift", "step"];
+    let log = evidence_log::entries(client, 0, Some(&kinds)).await?;
+    Ok(log.iter().rev().find_map(|entry| entry.json()["root"].as_str().map(str::to_owned)))
 }
 
 /// Compares the gate with its baseline, and stores the outcome as the observation of `gate_drift`.
@@ -217,9 +258,17 @@ async fn put(client: &Client, now: Fingerprint, instance: Option<&str>) -> Resul
         .ok_or_else(|| Error::Unexpected("the baseline that was stored is not there".to_owned()))
 }
 
-/// Takes the gate as the transaction that is open leaves it for the new baseline: what an apply does to it was rehearsed
-/// and signed.
-pub(crate) async fn move_inside(client: &Client) -> Result<()> {
+/// Takes the gate as the transaction that is open leaves it for the new baseline, and answers its root; `None` where the
+/// transaction has taken the baseline itself away. Only `its` objects may differ from the baseline: what an apply does was
+/// rehearsed and signed, and what somebody else did meanwhile is drift.
+pub(crate) async fn move_inside(
+    client: &Client,
+    its: impl Fn(&str) -> bool,
+) -> Result<Option<String>> {
+    let there = include_str!("../sql/drift/is_there.sql");
+    if !client.one_row(there, &[]).await.doing(DOING)?.get::<_, bool>(0) {
+        return Ok(None);
+    }
     client.batch_execute("SAVEPOINT birthgate_baseline").await.doing(DOING)?;
     let now = fingerprint::surrounded_gate(client).await;
     client
@@ -228,16 +277,33 @@ pub(crate) async fn move_inside(client: &Client) -> Result<()> {
         )
         .await
         .doing(DOING)?;
+    let now = now?;
+    let others: Vec<String> = kept(client)
+        .await?
+        .diff(&now)
+        .into_iter()
+        .filter(|one| !its(&one.object))
+        .map(|one| one.to_string())
+        .collect();
+    if !others.is_empty() {
+        return Err(Error::Stale(format!("the gate has drifted meanwhile: {}", others.join("; "))));
+    }
     let identity = evidence_log::identity(client).await?;
-    put(client, now?, identity.instance.as_deref()).await.map(drop)
+    put(client, now, identity.instance.as_deref()).await.map(|baseline| Some(baseline.root))
 }
 
 /// The text that an owner signs to take over what has drifted.
-pub fn declaration(drift: &Drift, reason: &str, binding: &Binding) -> Result<Declaration> {
+pub fn declaration(
+    drift: &Drift,
+    reason: &str,
+    takes: Takes,
+    binding: &Binding,
+) -> Result<Declaration> {
     let Some(baseline) = &drift.baseline else {
         return Err(Error::Stale("there is no baseline: birthgate drift baseline".to_owned()));
     };
     let mut fields = vec![
+        ("takes", takes.words().to_owned()),
         ("reason", reason.to_owned()),
         ("baseline-sha256", baseline.root.clone()),
         ("now-sha256", drift.now.clone()),
@@ -247,13 +313,12 @@ pub fn declaration(drift: &Drift, reason: &str, binding: &Binding) -> Result<Dec
     Ok(Declaration::bound("drift", &fields, binding))
 }
 
-/// Takes over what has drifted, as a quorum of owners has signed it. With `rebase` all of it, whatever it is now; else only
-/// while it is what was signed.
+/// Takes over what has drifted, as a quorum of owners has signed it.
 pub async fn accept(
     client: &Client,
     owners: &Owners,
     signed: &[Signed],
-    rebase: bool,
+    takes: Takes,
 ) -> Result<Baseline> {
     let drift = look(client).await?;
     let here = evidence_log::identity(client).await?;
@@ -263,16 +328,22 @@ pub async fn accept(
         let baseline =
             drift.baseline.as_ref().map(|baseline| baseline.root.clone()).unwrap_or_default();
         said.says("baseline-sha256", &baseline)?;
-        if !rebase {
+        said.says("takes", takes.words())?;
+        if takes == Takes::This {
             said.says("now-sha256", &drift.now)?;
         }
         evidence_log::unused(&log, said)
     })?;
     client.batch_execute("BEGIN").await.doing(DOING)?;
     let outcome = async {
-        move_inside(client).await?;
+        let root = move_inside(client, |_| true).await?;
+        if takes == Takes::This && root.as_ref() != Some(&drift.now) {
+            return Err(Error::Stale(
+                "the gate has changed again: look, and sign again".to_owned(),
+            ));
+        }
         let body = json!({
-            "id": text.get("id")?, "principals": principals, "text": text.text(), "rebase": rebase,
+            "id": text.get("id")?, "principals": principals, "text": text.text(), "root": root,
             "signatures": signed.iter().map(|one| one.signature.clone()).collect::<Vec<_>>(),
         });
         evidence_log::append(client, "drift", &body).await

@@ -90,8 +90,44 @@ impl Entry {
 
 /// Whether the log is in this database.
 pub async fn is_installed(client: &Client) -> Result<bool> {
+    Ok(found(client).await?.is_readable)
+}
+
+/// Whether there is a log to be read; fails where there is one that this role may not read: what is in it is then not known.
+async fn readable(client: &Client) -> Result<bool> {
+    let there = found(client).await?;
+    match there.is_there && !there.is_readable {
+        true => Err(Error::NotSigned(
+            "this role may not read the evidence log: GRANT birthgate_auditor, or act as who made it".to_owned(),
+        )),
+        false => Ok(there.is_there),
+    }
+}
+
+/// What is there under the log's name.
+struct Found {
+    is_there: bool,
+    is_readable: bool,
+    /// Whether this role may act as its owner, or could make it.
+    is_own: bool,
+}
+
+/// Looks for the log. One that somebody made whom we have no reason to trust is not touched: its views and triggers would run
+/// as us.
+async fn found(client: &Client) -> Result<Found> {
     let row = client.one_row(include_str!("../sql/evidence_log/is_installed.sql"), &[]).await;
-    Ok(row.doing("looking for the evidence log")?.get(0))
+    let row = row.doing("looking for the evidence log")?;
+    if !row.get::<_, bool>("is_trusted") {
+        return Err(Error::NotSigned(
+            "the schema birthgate_evidence is not as Birthgate makes it, or belongs to a role whose code is not to run as yours: find out who made it, and what for; a superuser's it may be (ALTER … OWNER TO)".to_owned(),
+        ));
+    }
+    let is_there = row.get("is_there");
+    Ok(Found {
+        is_there,
+        is_readable: is_there && row.get("is_readable"),
+        is_own: row.get("is_own"),
+    })
 }
 
 /// Makes the log, where it is not there yet, and claims this database's life where that was not done here. By a role
@@ -107,6 +143,11 @@ pub async fn install(client: &Client) -> Result<Identity> {
 
 /// Makes the log as this program knows it, and lets Birthgate's roles at it that are there.
 pub(crate) async fn ensure(client: &Client) -> Result<()> {
+    let there = found(client).await?;
+    // Who may only write it leaves it as it is.
+    if there.is_there && !there.is_own {
+        return Ok(());
+    }
     let sql = format!("BEGIN; {} COMMIT", include_str!("../sql/evidence_log/install.sql"));
     if let Err(error) = client.batch_execute(&sql).await {
         let _ = client.batch_execute("ROLLBACK").await;
@@ -164,7 +205,7 @@ pub async fn append(client: &Client, kind: &str, body: &Value) -> Result<i64> {
 
 /// The entries after a number, of these kinds or of all; empty where there is no log.
 pub async fn entries(client: &Client, after: i64, kinds: Option<&[&str]>) -> Result<Vec<Entry>> {
-    if !is_installed(client).await? {
+    if !readable(client).await? {
         return Ok(Vec::new());
     }
     let rows =
@@ -183,7 +224,7 @@ pub async fn entries(client: &Client, after: i64, kinds: Option<&[&str]>) -> Res
 
 /// The newest entry.
 pub async fn head(client: &Client) -> Result<Head> {
-    if !is_installed(client).await? {
+    if !readable(client).await? {
         return Ok(Head::none());
     }
     let row = client.optional_row(include_str!("../sql/evidence_log/head.sql"), &[]).await;

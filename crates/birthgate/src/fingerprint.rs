@@ -112,6 +112,14 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Object {
+    pub(crate) fn new(name: &str, kind: String, attributes: Map<String, Value>) -> Object {
+        let text = Value::Object(attributes.clone()).to_string();
+        let hash = format!("{:x}", Sha256::digest(format!("{name}\n{text}")));
+        Object { kind, hash, attributes }
+    }
+}
+
 impl Fingerprint {
     pub(crate) fn of(objects: BTreeMap<String, Object>, absent: Vec<String>) -> Fingerprint {
         let mut kinds: BTreeMap<&str, Sha256> = BTreeMap::new();
@@ -368,9 +376,7 @@ impl Reader {
                 }
             }
             let name = format!("{kind} {identity}");
-            let text = Value::Object(attributes.clone()).to_string();
-            let hash = format!("{:x}", Sha256::digest(format!("{name}\n{text}")));
-            self.objects.insert(name, Object { kind, hash, attributes });
+            self.objects.insert(name.clone(), Object::new(&name, kind, attributes));
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ use crate::signature::{self, NAMESPACE};
 
 /// How the file says how many owners must sign at least, whatever a packet says.
 const QUORUM: &str = "# birthgate: quorum = ";
+/// How often the file was changed: what was signed for it once never fits it again.
+const REVISION: &str = "# birthgate: revision = ";
 
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -202,6 +204,12 @@ impl Owners {
                     said.ok_or_else(|| problem("the quorum is no number above 0".to_owned()))?;
                 continue;
             }
+            if line.starts_with(REVISION) {
+                continue;
+            }
+            if line.starts_with('#') && line.to_ascii_lowercase().contains("birthgate:") {
+                return Err(problem(format!("this is neither \"{QUORUM}N\" nor \"{REVISION}N\"")));
+            }
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -302,8 +310,12 @@ impl Owners {
     fn changed_lines(&self, change: &Change, now: &str) -> Result<Vec<(&'static str, String)>> {
         match change {
             Change::Quorum(count) => {
-                let principals: BTreeSet<&String> =
-                    self.owners.iter().map(|owner| &owner.principal).collect();
+                let principals: BTreeSet<&String> = self
+                    .owners
+                    .iter()
+                    .filter(|owner| owner.counts(now).is_ok())
+                    .map(|owner| &owner.principal)
+                    .collect();
                 if *count == 0 || *count as usize > principals.len().max(1) {
                     return refuse(format!(
                         "a quorum of {count} cannot be reached by {} owners",
@@ -398,6 +410,10 @@ impl Owners {
                 }
             }
         }
+        let known =
+            lines.iter().find_map(|line| line.strip_prefix(REVISION)?.trim().parse::<u64>().ok());
+        lines.retain(|line| !line.starts_with(REVISION));
+        lines.insert(0, format!("{REVISION}{}", known.unwrap_or_default() + 1));
         let text = lines.join("\n") + "\n";
         Owners::parse("the owners", &text)?;
         Ok(text)

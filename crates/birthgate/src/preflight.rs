@@ -262,6 +262,8 @@ pub async fn count_ospa(client: &Client, ospa: &Ospa) -> Result<Option<i64>> {
     else {
         return Ok(None);
     };
+    // Policies are their owner's code as well: with them there is an error, and no answer.
+    client.batch_execute("SET row_security = off").await.doing("counting human approvals")?;
     let sql = format!("SELECT count(*) FROM {table} WHERE {column}::text = ANY ($1)");
     Ok(Some(client.one_row(&sql, &[&ospa.humans]).await.doing("counting human approvals")?.get(0)))
 }

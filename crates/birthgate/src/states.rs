@@ -60,12 +60,27 @@ pub(crate) struct Delta {
 
 /// The evidence log is our own book: it may come to be between rehearsal and apply.
 fn is_ours(object: &str) -> bool {
-    object.contains(" birthgate_evidence.") || object == "schema birthgate_evidence"
+    object == "schema birthgate_evidence" || schema_of(object) == Some("birthgate_evidence")
+}
+
+/// The schema of an object, or of the table that it stands on. Names can hold anything: nothing is looked for in them.
+fn schema_of(object: &str) -> Option<&str> {
+    let stands_on = ["constraint ", "trigger ", "rule ", "policy "];
+    let identity = match stands_on.iter().any(|kind| object.starts_with(kind)) {
+        true => object.rsplit_once(" on ")?.1,
+        false => {
+            let kinds = ["materialized view ", "foreign table "];
+            let kind = kinds.iter().find_map(|kind| object.strip_prefix(kind));
+            kind.or_else(|| Some(object.split_once(' ')?.1))?
+        }
+    };
+    let (schema, _) = identity.split_once('.')?;
+    schema.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then_some(schema)
 }
 
 /// Whether a temporary object of a session was seen; it is nobody else's.
 fn is_temporary(object: &str) -> bool {
-    object.contains("pg_temp")
+    schema_of(object).is_some_and(|schema| schema.starts_with("pg_temp"))
 }
 
 fn hash(value: &Value) -> String {
@@ -82,6 +97,10 @@ fn hashes(object: &Object) -> Hashes {
     let mut hashes = Hashes::new();
     for (name, value) in &object.attributes {
         match (name.as_str(), value) {
+            // Of a password only that there is one: it is salted anew each time.
+            ("sha256", _) if object.kind == "password" => {
+                hashes.insert(name.clone(), "set".to_owned());
+            }
             ("acl" | "member of", Value::String(list)) => {
                 hashes.extend(
                     list.split(", ").map(|one| (format!("{name} {one}"), "yes".to_owned())),

@@ -43,7 +43,7 @@ pub struct HowArgs {
     pub dry_run: bool,
     /// How long anybody may wait for a step, in milliseconds; a step that keeps others waiting for longer is rolled back
     /// and tried again
-    #[arg(long, value_name = "MS", default_value_t = 200)]
+    #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     max_block: u64,
     /// How often a step is tried again
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -122,7 +122,7 @@ pub fn end(command: &str, applied: Applied, output: &Output) -> Result {
     match failed {
         None => Ok(()),
         Some(why) => Err(CommandError {
-            hint: Some("Nothing of the step is left. Mend it and apply again, or take the packet back: birthgate undo".to_owned()),
+            hint: Some("birthgate status says where it stands. Mend it and apply again, or take the packet back: birthgate undo".to_owned()),
             ..CommandError::no(why)
         }),
     }

@@ -1,5 +1,5 @@
 use birthgate::declaration::Binding;
-use birthgate::drift::{self, Drift};
+use birthgate::drift::{self, Drift, Takes};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -87,17 +87,18 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             end("drift explain", &drift, output, json!({ "drift": drift, "explained": explained }))
         }
         Command::Accept { takeover } => {
-            take_over(takeover, false, "drift accept", connection, output, &client).await
+            take_over(takeover, Takes::This, "drift accept", connection, output, &client).await
         }
         Command::Rebase { takeover } => {
-            take_over(takeover, true, "drift rebase", connection, output, &client).await
+            take_over(takeover, Takes::Everything, "drift rebase", connection, output, &client)
+                .await
         }
     }
 }
 
 async fn take_over(
     takeover: Takeover,
-    rebase: bool,
+    takes: Takes,
     command: &str,
     connection: &ConnectionArgs,
     output: &Output,
@@ -116,6 +117,7 @@ async fn take_over(
         let declaration = drift::declaration(
             &drift,
             &reason,
+            takes,
             &Binding::make(client, takeover.signing.valid_for()).await?,
         )?;
         match takeover.signing.have_signed(
@@ -128,7 +130,7 @@ async fn take_over(
             Signing::Signed(signed) => signed,
         }
     };
-    let baseline = drift::accept(client, &owners, &signed, rebase).await?;
+    let baseline = drift::accept(client, &owners, &signed, takes).await?;
     output.say(format!("The gate as it is now is its baseline: {}.", &baseline.root[..16]));
     output.result(command, baseline)
 }

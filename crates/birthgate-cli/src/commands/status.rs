@@ -26,7 +26,7 @@ fn show(output: &Output, status: &Status) {
     ));
     match (&status.head, &identity.instance) {
         (None, _) => output.say("No evidence log: nothing was approved here."),
-        (Some(head), Some(instance)) => output.say(format!("instance {instance}; evidence log: {} entries, head {}", head.number, &head.hash[..16])),
+        (Some(head), Some(instance)) => output.say(format!("instance {instance}; evidence log: {} entries, head {}", head.number, head.hash.get(..16).unwrap_or_default())),
         (Some(_), None) => output.say("\x1b[33mThis is a copy, or was moved: what was signed before does not hold here.\x1b[0m"),
     }
     for flaw in &status.flaws {

@@ -1,1 +1,1 @@
-SELECT pg_advisory_unlock(hashtextextended('birthgate apply', 0))
+SELECT pg_advisory_unlock_all()

@@ -10,12 +10,15 @@ gate_schema AS (
 SELECT 'role' AS kind, quote_ident(r.rolname) AS identity,
        jsonb_strip_nulls(jsonb_build_object('superuser', r.rolsuper, 'createrole', r.rolcreaterole, 'replication', r.rolreplication,
          'bypassrls', r.rolbypassrls, 'login', r.rolcanlogin,
-         'acts as', (SELECT string_agg(quote_ident(pg_get_userbyid(m.roleid)), ', ' ORDER BY pg_get_userbyid(m.roleid) COLLATE "C")
-                       FROM (SELECT DISTINCT roleid FROM pg_auth_members WHERE member = r.oid AND roleid IN (SELECT oid FROM gate_role)) AS m))) AS attributes
+         -- Through other roles as well. A superuser acts as all of them.
+         'acts as', CASE WHEN NOT r.rolsuper THEN
+                     (SELECT string_agg(quote_ident(pg_get_userbyid(g.oid)), ', ' ORDER BY pg_get_userbyid(g.oid) COLLATE "C")
+                        FROM gate_role g WHERE g.oid <> r.oid AND pg_has_role(r.oid, g.oid, 'MEMBER')) END)) AS attributes
   FROM pg_roles r
  WHERE r.rolname !~ '^pg_' AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR r.oid IN (SELECT oid FROM gate_role)
-       OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND (m.roleid IN (SELECT oid FROM gate_role)
-                     OR pg_get_userbyid(m.roleid) IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain'))))
+       OR EXISTS (SELECT FROM gate_role g WHERE pg_has_role(r.oid, g.oid, 'MEMBER'))
+       OR EXISTS (SELECT FROM pg_roles p WHERE p.rolname IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain')
+                     AND pg_has_role(r.oid, p.oid, 'MEMBER')))
  UNION ALL
 SELECT 'settings', format('of %s in %s', CASE s.setrole WHEN 0 THEN 'every role' ELSE quote_ident(pg_get_userbyid(s.setrole)) END,
               CASE s.setdatabase WHEN 0 THEN 'every database' ELSE 'this database' END),

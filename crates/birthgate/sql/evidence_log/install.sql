@@ -60,6 +60,20 @@ BEGIN
 END
 $$;
 
+-- What Birthgate's own functions append; a journal or an approval they do not.
+CREATE OR REPLACE FUNCTION birthgate_evidence.note(p_kind text, p_body jsonb) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF p_kind NOT IN ('break-glass', 'decision') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB012', MESSAGE = format('an entry of the kind %L is not written so', p_kind),
+      DETAIL = 'Emergency admissions and decisions are.', HINT = 'birthgate apply, approve and drift write the others.';
+  END IF;
+  RETURN birthgate_evidence.append(p_kind, p_body);
+END
+$$;
+
 -- Says which life this database has: what was signed for another does not hold here. Appends that.
 CREATE OR REPLACE FUNCTION birthgate_evidence.claim(p_id text, p_facts jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
@@ -118,7 +132,7 @@ BEGIN
   END IF;
   IF to_regrole('birthgate_owner') IS NOT NULL THEN
     GRANT USAGE ON SCHEMA birthgate_evidence TO birthgate_owner;
-    GRANT EXECUTE ON FUNCTION birthgate_evidence.append(text, jsonb) TO birthgate_owner;
+    GRANT EXECUTE ON FUNCTION birthgate_evidence.note(text, jsonb) TO birthgate_owner;
   END IF;
 END
 $$;

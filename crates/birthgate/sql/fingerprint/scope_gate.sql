@@ -2,7 +2,7 @@
 -- from them, the adopted registry, and every function that a trigger of these calls. The months of the permits' archive
 -- come by themselves; they are written through their root, whose guards they have.
 WITH RECURSIVE relation AS (
-  SELECT c.oid FROM pg_class c WHERE c.relnamespace = 'birthgate'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
+  SELECT c.oid FROM pg_class c WHERE c.relnamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_evidence')) AND c.relkind IN ('r', 'p', 'v', 'S')
      AND NOT (c.relispartition AND c.relname ~ '^permit_archive_')
    UNION
   SELECT to_regclass(format('%I.%I', c.table_schema, c.table_name))::oid FROM birthgate.collection c WHERE c.form IS NOT NULL
@@ -11,5 +11,5 @@ WITH RECURSIVE relation AS (
    UNION
   SELECT i.inhrelid FROM relation r JOIN pg_inherits i ON i.inhparent = r.oid AND i.inhparent <> 'birthgate.permit_archive'::regclass)
 SELECT ARRAY(SELECT oid FROM relation WHERE oid IS NOT NULL) AS relations,
-       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace = 'birthgate'::regnamespace
+       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_evidence'))
               UNION SELECT tgfoid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relation)) AS functions

@@ -14,8 +14,13 @@ impl Ready<'_> {
         const DOING: &str = "dropping a half-made index";
         let states = &self.subject.rehearsed.states;
         let (before, after) = (states.after(action.before()), states.after(action.after()));
-        let tables: BTreeSet<&String> =
-            states.on.values().chain(states.steps[action.at].locks.keys()).collect();
+        let step = &states.steps[action.at];
+        let tables: BTreeSet<&String> = step
+            .changes
+            .keys()
+            .filter_map(|name| states.on.get(name))
+            .chain(step.locks.keys())
+            .collect();
         let tables: Vec<&str> = tables.into_iter().map(String::as_str).collect();
         let rows = self
             .session
@@ -59,7 +64,16 @@ impl Ready<'_> {
                 (Some(found), ..) => found,
                 // Nothing that is compared tells; its verify does, where it has one.
                 (None, Some(script), Direction::Do) => {
-                    steps::verify(&self.session.client, script).await.is_none()
+                    match steps::verify(&self.session.client, script).await {
+                        None => true,
+                        Some(no) if no.sqlstate.is_none() && !no.lost => false,
+                        Some(failed) => {
+                            return Err(Error::Stale(format!(
+                                "{0} was broken off, and its verify cannot be asked ({failed}): look at it yourself, and say what you found with --done {0} or --not-done {0}",
+                                step.id
+                            )));
+                        }
+                    }
                 }
                 _ => {
                     return Err(Error::Stale(format!(
@@ -69,7 +83,7 @@ impl Ready<'_> {
                 }
             };
             if done && may_write {
-                self.note(run, action, "recognised", None).await?;
+                self.note_alone(run, action, "recognised").await?;
             }
             return Ok(done);
         }
@@ -89,7 +103,7 @@ impl Ready<'_> {
             }
             Stands::After => {
                 if may_write {
-                    self.note(run, action, "recognised", None).await?;
+                    self.note_alone(run, action, "recognised").await?;
                 }
                 Ok(true)
             }

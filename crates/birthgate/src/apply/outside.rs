@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use super::step::{Action, Attempt, Direction, Stands, Why, told};
 use super::{Event, Observer, Phase, Ready};
-use crate::drift;
 use crate::error::{Error, Result};
 use crate::rehearsal::session::Failed;
 use crate::rehearsal::steps;
-use crate::script::Script;
+use crate::script::{Conduct, Script};
 use crate::unprepared::Unprepared;
 
 /// How often such a step is asked whom it waits for.
@@ -34,7 +33,7 @@ impl Ready<'_> {
         match self.stands(action, &look, false).await? {
             Stands::Before => {}
             Stands::After => {
-                self.note(run, action, "recognised", None).await?;
+                self.note_alone(run, action, "recognised").await?;
                 return Ok(Attempt::Recognised);
             }
             Stands::Elsewhere(differs) => {
@@ -76,9 +75,19 @@ impl Ready<'_> {
                 format!("; {} was half made, and is dropped", cleaned.join(", "))
             };
             let why = Why::of(&failed).and(&cleaned);
+            // Only where nothing of it is left is it as if it had not begun.
+            if !matches!(self.stands(action, &look, false).await?, Stands::Before)
+                || !self.shows(action)
+            {
+                return Ok(Attempt::Failed(why.and(
+                    "; what it did is not undone: it stays announced, and the next apply finds out",
+                )));
+            }
             self.note(run, action, "failed", Some(&why.kept)).await?;
+            let is_alone =
+                script.statements.iter().all(|one| matches!(one.conduct, Conduct::Outside(_)));
             return Ok(match failed.sqlstate.as_deref() {
-                Some("55P03" | "40P01" | "40001") => Attempt::Again(why),
+                Some("55P03" | "40P01" | "40001") if is_alone => Attempt::Again(why),
                 _ => Attempt::Failed(why),
             });
         }
@@ -90,12 +99,7 @@ impl Ready<'_> {
             return Ok(Attempt::failed(format!("{why}; it stays announced in the journal")));
         }
         see(Phase::Proven, observe);
-        self.session.command("BEGIN").await?;
-        if self.changes_the_gate(action) {
-            drift::move_inside(&self.session.client).await?;
-        }
-        self.note(run, action, "done", None).await?;
-        self.session.command("COMMIT").await?;
+        self.note_alone(run, action, "done").await?;
         see(Phase::Noted, observe);
         Ok(Attempt::Done)
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 
 use super::{Event, Observer, Options, Phase, Ready, StepDone};
+use crate::drift;
 use crate::error::{Doing, Error, Result};
 use crate::evidence;
 use crate::evidence_log;
@@ -193,6 +194,51 @@ impl Ready<'_> {
             || step.locks.keys().any(ours)
     }
 
+    /// Whether an object of the gate may differ after the step: it changes it, or what that stands on, or writes Birthgate's
+    /// own tables.
+    fn is_its(&self, action: Action, object: &str) -> bool {
+        let states = &self.subject.rehearsed.states;
+        let step = &states.steps[action.at];
+        let of = |name: &str| name.rsplit_once(" on ").map(|(_, table)| table.to_owned());
+        let trigger = object.strip_prefix("written ").unwrap_or(object);
+        step.changes.contains_key(trigger)
+            || of(trigger).is_some_and(|table| {
+                step.locks.contains_key(&table)
+                    || step.changes.keys().any(|changed| of(changed).as_ref() == Some(&table))
+            })
+            || object.starts_with("collection ")
+                && step.locks.keys().any(|name| name.starts_with("birthgate."))
+            || step.changes.keys().any(|changed| changed.starts_with("schema birthgate"))
+    }
+
+    /// Writes within the transaction that is open that a step is done, and moves the gate's baseline with it.
+    pub(super) async fn note_done(&mut self, run: i64, action: Action, state: &str) -> Result<()> {
+        let mut root = None;
+        if self.changes_the_gate(action) {
+            root = drift::move_inside(&self.session.client, |object| self.is_its(action, object))
+                .await?;
+            self.gate = match &root {
+                Some(_) => Some(drift::objects(&self.session.client).await?),
+                None => None,
+            };
+        }
+        let step = &self.step_of(action).id;
+        let body = json!({ "run": run, "step": step, "action": action.word(), "state": state, "root": root });
+        evidence_log::append(&self.session.client, "step", &body).await.map(drop)
+    }
+
+    /// The same in a transaction of its own.
+    pub(super) async fn note_alone(&mut self, run: i64, action: Action, state: &str) -> Result<()> {
+        self.session.command("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
+        match self.note_done(run, action, state).await {
+            Ok(()) => self.session.command("COMMIT").await,
+            Err(error) => {
+                self.session.command("ROLLBACK").await?;
+                Err(error)
+            }
+        }
+    }
+
     pub(super) async fn note(
         &self,
         run: i64,
@@ -220,6 +266,8 @@ impl Ready<'_> {
             attempts += 1;
             observe(&Event::Step { step: &id, phase: Phase::Begins });
             self.session.reset().await?;
+            // A step's script may have let go of it.
+            self.session.lock().await?;
             let begun = Instant::now();
             let attempt = match transactional {
                 true => {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::step::{Action, Attempt, Direction, Stands, Why, is_lost, told};
 use super::{Event, Observer, Options, Phase, Ready};
-use crate::drift;
 use crate::error::{Doing, Error, Result};
 use crate::rehearsal::session::{failed, strength};
 use crate::rehearsal::steps;
@@ -32,17 +31,23 @@ impl Ready<'_> {
         )
         .await?;
         let attempt = self.attempt(run, action, options, observe).await;
-        let seen = watcher.seen();
-        drop(watcher);
+        let seen = watcher.end().await;
         *blocked_ms = blocked_ms.max(seen.blocked_ms);
+        let is_done = matches!(attempt, Ok(Attempt::Done | Attempt::Recognised));
+        let mut rolled_back = Ok(());
+        if !is_done {
+            rolled_back = self.session.client.batch_execute("ROLLBACK").await;
+        }
         if seen.cancelled.is_some() {
             // A cancel that is on its way ends this, and nothing of ours.
             let _ = self.session.client.batch_execute("SELECT pg_sleep(0.1)").await;
+            if rolled_back.as_ref().is_err_and(|error| error.code().is_some()) {
+                rolled_back = self.session.client.batch_execute("ROLLBACK").await;
+            }
         }
-        if let Ok(Attempt::Done | Attempt::Recognised) = attempt {
+        if is_done {
             return attempt;
         }
-        let rolled_back = self.session.client.batch_execute("ROLLBACK").await;
         let again = |why: String| Ok(Attempt::again(why));
         match (attempt, seen.cancelled) {
             (Err(error), None) => Err(error),
@@ -78,7 +83,7 @@ impl Ready<'_> {
             .as_millis();
         let statement_timeout = step.statement_timeout.unwrap_or_default().as_millis();
         self.session
-            .command(&format!("BEGIN; SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout}"))
+            .command(&format!("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout}"))
             .await?;
         if let Err(attempt) = self.lock_tables(action).await? {
             return Ok(attempt);
@@ -88,7 +93,7 @@ impl Ready<'_> {
         match self.stands(action, &look, true).await? {
             Stands::Before => {}
             Stands::After => {
-                self.note(run, action, "recognised", None).await?;
+                self.note_done(run, action, "recognised").await?;
                 self.session.command("COMMIT").await?;
                 return Ok(Attempt::Recognised);
             }
@@ -127,13 +132,13 @@ impl Ready<'_> {
             )));
         }
         see(Phase::Proven, observe);
-        if self.changes_the_gate(action) {
-            drift::move_inside(&self.session.client).await?;
-        }
-        if let Err(error) = self.note(run, action, "done", None).await {
-            return match crate::database::is_transient(&error) && !is_lost(&error) {
-                true => Ok(Attempt::again(error.to_string())),
-                false => Err(error),
+        if let Err(error) = self.note_done(run, action, "done").await {
+            return match &error {
+                Error::Stale(why) => Ok(Attempt::failed(why.clone())),
+                _ if crate::database::is_transient(&error) && !is_lost(&error) => {
+                    Ok(Attempt::again(error.to_string()))
+                }
+                _ => Err(error),
             };
         }
         see(Phase::Noted, observe);

@@ -179,6 +179,9 @@ pub fn read(path: &Path) -> Result<Packet> {
     if file.step.is_empty() {
         return Err(problem(0..0, "a packet has at least one [[step]]".to_owned()));
     }
+    if file.r#macro.chars().any(char::is_control) {
+        return Err(problem(0..0, "the macro's name holds control characters".to_owned()));
+    }
     let time = |said: &Option<Spanned<String>>| {
         let Some(said) = said else { return Ok(None) };
         duration(said.get_ref()).map(Some).ok_or_else(|| {
@@ -205,6 +208,12 @@ pub fn read(path: &Path) -> Result<Packet> {
         let (span, step) = (step.span(), step.get_ref());
         if steps.iter().any(|known| known.id == *step.id.get_ref()) {
             return Err(problem(step.id.span(), "another step has this id".to_owned()));
+        }
+        let id = step.id.get_ref();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if id.is_empty() || id == "none" || !id.chars().all(plain) {
+            let message = "an id is of letters, digits, dashes, dots and underscores, and not none: owners sign it";
+            return Err(problem(step.id.span(), message.to_owned()));
         }
         if let Some(stop) = step.stop.as_ref().filter(|stop| stop.get_ref() != "before") {
             return Err(problem(stop.span(), "a stop stands \"before\" its step".to_owned()));

@@ -89,6 +89,15 @@ impl Watcher {
     }
 }
 
+impl Watcher {
+    /// Ends it; what it has seen. No cancel is begun after this.
+    pub async fn end(mut self) -> Watched {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+        self.seen()
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.task.abort();

@@ -322,3 +322,49 @@ async fn a_log_that_was_written_anew_is_found() {
     let declaration = Declaration::parse(log[2].json()["text"].as_str().unwrap()).unwrap();
     assert_eq!(declaration.kind, "approval");
 }
+
+/// The same text again, with a byte more around its signature, or appended by hand: used up is used up.
+#[tokio::test]
+async fn an_approval_that_was_used_is_not_used_again() {
+    let (db, prepared) = orders().await;
+    let (client, database) = (db.dba().await, db.database("postgres"));
+    let signed = prepared.key.sign(&prepared.declaration(&client, &["check", "drop"]).await);
+    prepared.subject().add(&client, &prepared.owners, &signed).await.unwrap();
+    let twin = Signed { signature: format!("\n{}\n", signed.signature), ..signed.clone() };
+    refused(
+        prepared.subject().add(&client, &prepared.owners, &twin).await,
+        "is in the evidence log already",
+    );
+    let until = birthgate::apply::Options { until: Some("rows".to_owned()), ..signed::options() };
+    prepared.apply_as(&database, &until, &mut |_| {}).await.unwrap();
+    prepared.undo(&database).await.unwrap();
+    let log = evidence_log::entries(&client, 0, Some(&["approval"])).await.unwrap();
+    evidence_log::append(&client, "approval", &log[0].json()).await.unwrap();
+    refused(prepared.apply(&database).await, "used by an apply that ended");
+}
+
+/// Somebody who may make a schema makes ours before us: nothing of it is read, or written to.
+#[tokio::test]
+async fn a_log_that_somebody_else_made_is_not_touched() {
+    let makes = [
+        "CREATE SCHEMA birthgate_evidence; CREATE FUNCTION birthgate_evidence.evil() RETURNS text LANGUAGE plpgsql AS 'BEGIN CREATE TABLE public.owned (a int); RETURN 1; END';
+         CREATE TABLE birthgate_evidence.log (number bigint, at text, kind text, login text, body text, previous text, hash text);
+         CREATE VIEW birthgate_evidence.instance AS SELECT birthgate_evidence.evil() AS id, NULL::jsonb AS facts",
+        "CREATE SCHEMA birthgate_evidence; CREATE TABLE birthgate_evidence.log (number bigint PRIMARY KEY, at text, kind text, login text, body text, previous text, hash text);
+         CREATE FUNCTION birthgate_evidence.evil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN CREATE TABLE public.owned (a int); RETURN NEW; END';
+         CREATE TRIGGER append_only BEFORE INSERT ON birthgate_evidence.log FOR EACH ROW EXECUTE FUNCTION birthgate_evidence.evil();
+         CREATE TABLE birthgate_evidence.instance (only_row boolean PRIMARY KEY DEFAULT true, id text, facts jsonb)",
+    ];
+    for make in makes {
+        let (db, prepared) = orders().await;
+        db.sql("DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO app', current_database()); END $$").await;
+        db.connect("app").await.batch_execute(make).await.unwrap();
+        let (client, database) = (db.dba().await, db.database("postgres"));
+        let says = "find out who made it";
+        refused(birthgate::apply::status(&database).await, says);
+        refused(prepared.subject().record(&client).await, says);
+        refused(prepared.apply(&database).await, says);
+        refused(birthgate::schema::init(&mut db.dba().await).await, says);
+        assert!(db.value::<bool>("SELECT to_regclass('public.owned') IS NULL").await);
+    }
+}

@@ -3,9 +3,9 @@
 
 use std::sync::OnceLock;
 
-use birthgate::apply::Ended;
+use birthgate::apply::{Ended, Event, Phase};
 use birthgate::declaration::{Binding, Signed};
-use birthgate::drift;
+use birthgate::drift::{self, Takes};
 use birthgate::{Error, RefusalCode, block, collection, evidence_log, permit};
 use testkit::{Db, Server, refusal};
 
@@ -283,10 +283,14 @@ async fn everyday_work_is_no_drift() {
 }
 
 async fn acceptance(db: &Db, key: &Key, reason: &str) -> Signed {
+    taking(db, key, reason, Takes::This).await
+}
+
+async fn taking(db: &Db, key: &Key, reason: &str, takes: Takes) -> Signed {
     let client = db.dba().await;
     let found = drift::look(&client).await.unwrap();
     let binding = Binding::make(&client, std::time::Duration::from_secs(60)).await.unwrap();
-    key.sign(&drift::declaration(&found, reason, &binding).unwrap())
+    key.sign(&drift::declaration(&found, reason, takes, &binding).unwrap())
 }
 
 #[tokio::test]
@@ -296,13 +300,17 @@ async fn what_drifted_is_taken_over_by_an_owner_alone() {
     let (ada, mallory) = (Key::ed25519("ada"), Key::ed25519("mallory"));
     let owners = owners(&[&ada]);
     db.sql("GRANT TRIGGER ON thing TO app").await;
-    let refused =
-        async |signed: &[Signed], says: &str| match drift::accept(&client, &owners, signed, false)
-            .await
-        {
-            Err(Error::NotSigned(why)) => assert!(why.contains(says), "{why}"),
-            other => panic!("{other:?}"),
-        };
+    let refused = async |signed: &[Signed], says: &str| match drift::accept(
+        &client,
+        &owners,
+        signed,
+        Takes::This,
+    )
+    .await
+    {
+        Err(Error::NotSigned(why)) => assert!(why.contains(says), "{why}"),
+        other => panic!("{other:?}"),
+    };
     refused(&[], "0 of the owners have signed").await;
     refused(&[acceptance(&db, &mallory, "it is mine").await], "is no owner's").await;
     let early = acceptance(&db, &ada, "a partition, CHG-1").await;
@@ -310,14 +318,20 @@ async fn what_drifted_is_taken_over_by_an_owner_alone() {
     db.sql("GRANT TRUNCATE ON thing TO app").await;
     refused(std::slice::from_ref(&early), "another now-sha256").await;
     let signed = acceptance(&db, &ada, "both of them, CHG-2").await;
-    drift::accept(&client, &owners, std::slice::from_ref(&signed), false).await.unwrap();
+    drift::accept(&client, &owners, std::slice::from_ref(&signed), Takes::This).await.unwrap();
     assert_eq!(drift::look(&client).await.unwrap().differences, []);
     block::assert_safe(&client, "cleanup").await.unwrap();
     // Once is enough for one text; and a rebase takes whatever is there.
     refused(&[signed], "another baseline-sha256").await;
-    let rebase = acceptance(&db, &ada, "after the upgrade").await;
+    let rebase = taking(&db, &ada, "after the upgrade", Takes::Everything).await;
+    let small = acceptance(&db, &ada, "only what is there").await;
     db.sql("REVOKE TRUNCATE ON thing FROM app").await;
-    drift::accept(&client, &owners, &[rebase], true).await.unwrap();
+    // What was signed for one is not for the other.
+    match drift::accept(&client, &owners, &[small], Takes::Everything).await {
+        Err(Error::NotSigned(why)) => assert!(why.contains("another takes"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    drift::accept(&client, &owners, &[rebase], Takes::Everything).await.unwrap();
     assert_eq!(drift::look(&client).await.unwrap().differences, []);
     let log = evidence_log::entries(&client, 0, Some(&["drift", "baseline"])).await.unwrap();
     let kinds: Vec<&str> = log.iter().map(|entry| entry.kind.as_str()).collect();
@@ -356,7 +370,7 @@ async fn an_apply_moves_the_baseline() {
         &client,
         &prepared.owners,
         &[acceptance(&db, key, "switched back on").await],
-        false,
+        Takes::This,
     )
     .await
     .unwrap();
@@ -383,4 +397,102 @@ async fn drift_stops_reservations_and_no_insert() {
     db.sql("REVOKE TRUNCATE ON thing FROM app").await;
     drift::check(&client).await.unwrap();
     app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await.unwrap();
+}
+
+/// Killed between an index on a governed table and its note: it is recognised, and the baseline moves with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_leaves_no_drift_behind() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let packet = "macro = 'INDEX'\n[[step]]\nid = 'index'\ndo = 'i.sql'\nundo = 'j.sql'\ntransaction = false";
+    let files = [
+        ("i.sql", "CREATE INDEX CONCURRENTLY thing_name ON thing (name)"),
+        ("j.sql", "DROP INDEX CONCURRENTLY thing_name"),
+    ];
+    let prepared = std::sync::Arc::new(Prepared::new(&db, packet, &files).await);
+    prepared.approve(&client, &[]).await;
+    let (killed, database) = (prepared.clone(), db.database("postgres"));
+    let there = database.clone();
+    let task = tokio::spawn(async move {
+        let mut observe = |event: &Event<'_>| {
+            if matches!(event, Event::Step { phase: Phase::Performed, .. }) {
+                std::panic::panic_any("killed");
+            }
+        };
+        killed.apply_as(&there, &crate::signed::options(), &mut observe).await
+    });
+    assert!(task.await.is_err());
+    assert_ne!(drift::look(&client).await.unwrap().differences, [], "it is done, and not noted");
+    let applied = prepared.apply(&database).await.unwrap();
+    assert_eq!((applied.ended, applied.steps[0].outcome), (Ended::Done, "before"));
+    assert_eq!(drift::look(&client).await.unwrap().differences, []);
+}
+
+/// What somebody else does to the gate while a packet is applied does not become the baseline with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apply_takes_over_nothing_but_its_own() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let packet = "macro = 'MORE'\n[[step]]\nid = 'column'\ndo = 'a.sql'\nundo = 'u.sql'";
+    let files = [
+        ("a.sql", "ALTER TABLE thing ADD COLUMN size integer"),
+        ("u.sql", "ALTER TABLE thing DROP COLUMN size"),
+    ];
+    let prepared = Prepared::new(&db, packet, &files).await;
+    prepared.approve(&client, &[]).await;
+    let runtime = tokio::runtime::Handle::current();
+    let dba = db.dba().await;
+    let tamper = "ALTER TABLE birthgate.birth_admission_permit DISABLE TRIGGER permit_guard_insert";
+    let applied = prepared
+        .apply_as(&db.database("postgres"), &crate::signed::options(), &mut |event| {
+            if matches!(event, Event::Step { phase: Phase::Performed, .. }) {
+                tokio::task::block_in_place(|| {
+                    runtime.block_on(dba.batch_execute(tamper)).unwrap()
+                });
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(applied.ended, Ended::Failed, "{applied:?}");
+    assert!(
+        applied
+            .why
+            .unwrap()
+            .contains("the gate has drifted meanwhile: trigger permit_guard_insert")
+    );
+    let found = drift::look(&client).await.unwrap();
+    assert!(
+        found.differences.iter().any(|one| one.object.contains("permit_guard_insert")),
+        "it is still drift"
+    );
+    assert!(!db.value::<bool>("SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'thing'::regclass AND attname = 'size')").await);
+}
+
+/// A baseline that was written by hand, rows and root, is not the one that the evidence log knows.
+#[tokio::test]
+async fn a_baseline_that_was_written_by_hand_is_found() {
+    let db = watched().await;
+    let client = db.dba().await;
+    db.sql("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await;
+    let as_owner = "SET ROLE birthgate_owner; UPDATE birthgate.baseline_object SET attributes = jsonb_set(attributes, '{enabled}', '\"no\"')
+                     WHERE object = 'trigger zz_birthgate_gate on public.thing'";
+    db.sql(as_owner).await;
+    let half = drift::look(&client).await.unwrap();
+    assert!(
+        half.circumstances.iter().any(|what| what.contains("are not those that were kept")),
+        "{half:?}"
+    );
+    // A careful forger writes its root as well.
+    let root = half.now;
+    client.execute("SELECT set_config('role', 'birthgate_owner', false)", &[]).await.unwrap();
+    client.execute("UPDATE birthgate.baseline SET root = $1", &[&root]).await.unwrap();
+    client.batch_execute("RESET ROLE").await.unwrap();
+    let whole = drift::look(&client).await.unwrap();
+    assert!(
+        whole
+            .circumstances
+            .iter()
+            .any(|what| what.contains("is not the one that the evidence log knows")),
+        "{whole:?}"
+    );
 }
