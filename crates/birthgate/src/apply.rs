@@ -86,6 +86,12 @@ pub struct StepDone {
     pub blocked_ms: f64,
 }
 
+impl StepDone {
+    fn untried(id: &str, outcome: &'static str) -> StepDone {
+        StepDone { id: id.to_owned(), outcome, duration_ms: 0.0, attempts: 0, blocked_ms: 0.0 }
+    }
+}
+
 /// What an apply, or an undo, comes to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Applied {
@@ -207,26 +213,14 @@ pub async fn apply(
     };
     let mut done = ready.settle(options, observe, !options.dry_run).await?;
     for step in &subject.packet.plan.steps[..done] {
-        applied.steps.push(StepDone {
-            id: step.id.clone(),
-            outcome: "before",
-            duration_ms: 0.0,
-            attempts: 0,
-            blocked_ms: 0.0,
-        });
+        applied.steps.push(StepDone::untried(&step.id, "before"));
     }
     ready.compare_gate().await?;
     ready.compare_all(done).await?;
     if options.dry_run {
         while done < subject.packet.plan.steps.len() && stop(&ready, options, done).is_none() {
-            let id = subject.packet.plan.steps[done].id.clone();
-            applied.steps.push(StepDone {
-                id,
-                outcome: "would be done",
-                duration_ms: 0.0,
-                attempts: 0,
-                blocked_ms: 0.0,
-            });
+            let step = &subject.packet.plan.steps[done];
+            applied.steps.push(StepDone::untried(&step.id, "would be done"));
             done += 1;
         }
         applied.why = stop(&ready, options, done);
@@ -237,6 +231,10 @@ pub async fn apply(
     let run = ready.begin("apply").await?;
     applied.run = Some(run);
     while done < subject.packet.plan.steps.len() {
+        // Hours may have passed: what was signed for a door is judged at the door.
+        if subject.is_door(done) {
+            ready.judge_again(owners).await?;
+        }
         if let Some(why) = stop(&ready, options, done) {
             applied.stops(Ended::Stopped, why);
             break;
@@ -357,13 +355,7 @@ pub async fn undo(
             break;
         }
         if options.dry_run {
-            applied.steps.push(StepDone {
-                id: step.id.clone(),
-                outcome: "would be undone",
-                duration_ms: 0.0,
-                attempts: 0,
-                blocked_ms: 0.0,
-            });
+            applied.steps.push(StepDone::untried(&step.id, "would be undone"));
         } else {
             match ready
                 .carry_out(
@@ -494,6 +486,15 @@ impl<'a> Ready<'a> {
                 differs.iter().take(20).cloned().collect::<Vec<_>>().join("\n  ")
             ))),
         }
+    }
+
+    /// Whose approvals hold by now.
+    async fn judge_again(&mut self, owners: &Owners) -> Result<()> {
+        let identity = evidence_log::identity(&self.session.client).await?;
+        let log = evidence_log::entries(&self.session.client, 0, None).await?;
+        let spent = journal::spent(&journal::runs(&log));
+        self.standing = self.subject.standing(owners, &identity, &log, &spent);
+        Ok(())
     }
 
     /// Fails when the gate has drifted: on such a gate nothing is applied, and nothing taken back.

@@ -177,15 +177,8 @@ impl Subject<'_> {
     /// Writes into the evidence log that the packet was rehearsed, unless it is there.
     pub async fn record(&self, client: &Client) -> Result<()> {
         evidence_log::install(client).await?;
-        let known = evidence_log::entries(client, 0, Some(&["rehearsal"])).await?;
-        if known.iter().any(|entry| entry.json()["sha256"] == self.rehearsed.hash.as_str()) {
-            return Ok(());
-        }
-        let body = json!({
-            "evidence": self.rehearsed.id, "sha256": self.rehearsed.hash, "packet": self.packet.macro_name,
-            "digest": self.packet.digest, "verdict": self.rehearsed.checkpoint.final_status,
-        });
-        evidence_log::append(client, "rehearsal", &body).await.map(drop)
+        let said = &self.rehearsed.checkpoint.final_status;
+        record_rehearsal(client, self.packet, &self.rehearsed.id, &self.rehearsed.hash, said).await
     }
 
     /// Checks a signed text and keeps it in the evidence log.
@@ -254,6 +247,25 @@ impl Subject<'_> {
         }
         standing
     }
+}
+
+/// Writes a rehearsal into the evidence log that is there, unless it is in it.
+pub async fn record_rehearsal(
+    client: &Client,
+    packet: &Packet,
+    id: &str,
+    hash: &str,
+    verdict: &str,
+) -> Result<()> {
+    let known = evidence_log::entries(client, 0, Some(&["rehearsal"])).await?;
+    if known.iter().any(|entry| entry.json()["sha256"] == hash) {
+        return Ok(());
+    }
+    let body = json!({
+        "evidence": id, "sha256": hash, "packet": packet.macro_name, "digest": packet.digest,
+        "verdict": verdict,
+    });
+    evidence_log::append(client, "rehearsal", &body).await.map(drop)
 }
 
 /// The id of the text in an entry's body.

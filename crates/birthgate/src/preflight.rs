@@ -145,14 +145,6 @@ async fn packet_blockers(client: &Client, subjects: Subjects<'_>, found: &mut Fo
         found.add(Engineering, &["apply"], error.to_string(), rehearse);
         return Ok(());
     }
-    for reason in &rehearsed.checkpoint.reasons {
-        found.add(
-            Engineering,
-            &["apply"],
-            format!("the rehearsal is {}: {reason}", rehearsed.checkpoint.final_status),
-            rehearse.clone(),
-        );
-    }
     let log = evidence_log::entries(client, 0, None).await?;
     for flaw in evidence_log::verify(&log) {
         found.add(
@@ -196,6 +188,15 @@ async fn packet_blockers(client: &Client, subjects: Subjects<'_>, found: &mut Fo
     let identity = evidence_log::identity(client).await?;
     let standing = subject.standing(owners, &identity, &log, &journal::spent(&runs));
     if !standing.approves() {
+        // An owner who signs an INCOMPLETE rehearsal signs each of its reasons.
+        for reason in &rehearsed.checkpoint.reasons {
+            found.add(
+                Engineering,
+                &["apply"],
+                format!("the rehearsal is {}: {reason}", rehearsed.checkpoint.final_status),
+                rehearse.clone(),
+            );
+        }
         found.add(
             Authority,
             &["apply"],

@@ -34,6 +34,11 @@ impl Db {
         Db::make(false, None).await
     }
 
+    /// Empty, on a server whose roles are not everybody's.
+    pub async fn empty_on(server: &'static Server) -> Db {
+        Db::make(false, Some(server)).await
+    }
+
     async fn make(from_template: bool, on: Option<&'static Server>) -> Db {
         let made = tokio::task::spawn_blocking(move || {
             let server: &'static Server = on.unwrap_or_else(server);

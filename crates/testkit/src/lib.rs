@@ -7,4 +7,4 @@ mod server;
 
 pub use database::{Db, govern_thing, refusal, sqlstate};
 pub use physical::PhysicalCopy;
-pub use server::{Server, connect, search, server};
+pub use server::{Server, connect, quiet_server, search, server};

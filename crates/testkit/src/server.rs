@@ -22,6 +22,14 @@ pub fn server() -> &'static Server {
     SERVER.get_or_init(|| std::thread::spawn(|| Server::start(true, &[])).join().unwrap())
 }
 
+/// Another server, whose roles no test changes: roles belong to a whole server, and a strong one is drift in all of it.
+pub async fn quiet_server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let start =
+        || SERVER.get_or_init(|| std::thread::spawn(|| Server::start(true, &[])).join().unwrap());
+    tokio::task::spawn_blocking(start).await.unwrap()
+}
+
 impl Server {
     /// A server of one's own that loses nothing when it is killed. Not from within a runtime.
     pub fn own(settings: &[(&str, &str)]) -> Server {

@@ -7,7 +7,7 @@ use birthgate::plan::{self, migrations};
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, Rows, StepReport, Verdict, Where,
 };
-use birthgate::{Database, Error, block, key_change, schema};
+use birthgate::{Database, Error, approval, block, evidence_log, key_change, schema};
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
@@ -159,7 +159,7 @@ async fn write_evidence(
         Some(_) => Some(block::list(&client).await?),
         None => None,
     };
-    Ok(evidence::write(
+    let written = evidence::write(
         root,
         Sources {
             packet: &packet,
@@ -167,7 +167,21 @@ async fn write_evidence(
             key_change: key.as_ref(),
             dimensions: dimensions.as_deref(),
         },
-    )?)
+    )?;
+    // Where there is an evidence log it is in it, if this role may write there.
+    if evidence_log::is_installed(&client).await?
+        && let Err(error) = approval::record_rehearsal(
+            &client,
+            &packet,
+            &written.id,
+            &written.hash,
+            &written.status,
+        )
+        .await
+    {
+        eprintln!("the rehearsal is not in the database's evidence log: {error}");
+    }
+    Ok(written)
 }
 
 /// One screen: what happens to whom.

@@ -2,6 +2,7 @@
 -- drift acceptance, each with the hash of the one before. A schema of its own, because it outlives Birthgate's
 -- installation, which may itself be a step of a packet, and is there for packets where nothing is governed.
 -- Owned by who installs it; idempotent. A superuser could rewrite it: each signed text holds its head.
+SELECT pg_advisory_xact_lock(hashtextextended('birthgate evidence log', 0));
 DO $$
 BEGIN
   IF to_regnamespace('birthgate_evidence') IS NULL THEN

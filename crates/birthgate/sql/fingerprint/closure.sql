@@ -1,5 +1,6 @@
 -- What relations ($1) and functions ($2) depend on: the functions of their triggers, defaults, constraints, indexes,
--- rules and policies, the relations under views, parents and partitions, all of it again; and one step further the
+-- rules and policies, the relations under views, parents, all of it again (not partitions: others make and drop those; one
+-- that a step changes or locks is named anyway); and one step further the
 -- tables on the other end of foreign keys and the views that stand on them. Under a pinned search_path.
 WITH RECURSIVE closure(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM unnest($1::oid[]) AS oid
@@ -20,8 +21,6 @@ WITH RECURSIVE closure(classid, objid) AS (
      WHERE c.classid = 'pg_class'::regclass AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid >= 16384
      UNION ALL
     SELECT 'pg_class'::regclass::oid, inhparent FROM pg_inherits WHERE c.classid = 'pg_class'::regclass AND inhrelid = c.objid
-     UNION ALL
-    SELECT 'pg_class'::regclass::oid, inhrelid FROM pg_inherits WHERE c.classid = 'pg_class'::regclass AND inhparent = c.objid
      UNION ALL
     SELECT d.refclassid, d.refobjid FROM pg_depend d
      WHERE c.classid = 'pg_proc'::regclass AND d.classid = 'pg_proc'::regclass AND d.objid = c.objid

@@ -1,7 +1,7 @@
 -- Triggers, enabled or not; $1: the relations, or NULL for all. Those of a foreign key are named by their
 -- constraint and function, since their own names hold OIDs.
 SELECT 'trigger' AS kind,
-       CASE WHEN t.tgisinternal THEN format('%I of constraint %I on %s', p.proname, k.conname, t.tgrelid::regclass)
+       CASE WHEN t.tgisinternal THEN format('%I of constraint %I of %s on %s', p.proname, k.conname, k.conrelid::regclass, t.tgrelid::regclass)
             ELSE format('%I on %s', t.tgname, t.tgrelid::regclass) END AS identity,
        jsonb_strip_nulls(jsonb_build_object(
          'enabled', CASE t.tgenabled WHEN 'O' THEN 'yes' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'no' END,

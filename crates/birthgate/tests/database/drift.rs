@@ -1,8 +1,6 @@
 //! The baseline and its drift: what weakens the gate is found and explained, what does not is no alarm, and an apply moves it
 //! in its own transaction.
 
-use std::sync::OnceLock;
-
 use birthgate::apply::{Ended, Event, Phase};
 use birthgate::declaration::{Binding, Signed};
 use birthgate::drift::{self, Takes};
@@ -11,16 +9,9 @@ use testkit::{Db, Server, refusal};
 
 use crate::signed::{Key, Prepared, owners};
 
-/// Roles belong to the whole server, and other tests change them.
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| std::thread::spawn(|| Server::own(&[("fsync", "off")])).join().unwrap())
-}
-
 /// Governed, with a baseline whose drift blocks a cleanup and births.
 async fn watched() -> Db {
-    let server = tokio::task::spawn_blocking(server).await.unwrap();
-    let db = Db::birth_on(server).await;
+    let db = Db::birth_on(testkit::quiet_server().await).await;
     db.govern_thing(|_| {}).await;
     let client = db.dba().await;
     let actions = ["cleanup".to_owned(), "birth_admit:thing".to_owned()];

@@ -41,7 +41,7 @@ impl Case {
 /// The seed's five blockers of authority, one after the other, on its estate.
 #[tokio::test]
 async fn each_blocker_is_found_and_cleared() {
-    let db = Db::empty().await;
+    let db = Db::empty_on(testkit::quiet_server().await).await;
     estate_kb_3a66::build(&db.dba().await, 0.01, &mut |_, _, _| {}).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("packet");
