@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use birthgate::apply::Ended;
+use birthgate::apply::{Ended, Event, Phase};
 use birthgate::approval::Subject;
 use birthgate::declaration::{Binding, Declaration, Signed};
 use birthgate::evidence_log;
@@ -88,6 +88,30 @@ async fn what_has_expired_or_was_revoked_is_no_approval() {
     // With the owners as they were it goes through: it was the revocation that kept it.
     let before = Prepared { owners: owners(&[&other.key]), ..other };
     assert_eq!(before.apply(&database).await.unwrap().ended, Ended::Stopped);
+}
+
+/// An apply can take hours. The door was approved when it began, and no more when it comes to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_is_judged_at_the_door() {
+    let (db, prepared) = orders().await;
+    let (client, database) = (db.dba().await, db.database("postgres"));
+    prepared.approve(&client, &[]).await;
+    let binding = Binding::make(&client, Duration::from_secs(5)).await.unwrap();
+    let door = prepared.subject().declaration(&["check".to_owned()], &binding).unwrap();
+    prepared.subject().add(&client, &prepared.owners, &prepared.key.sign(&door)).await.unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let expiry = format!("SELECT pg_sleep_until('{}')", binding.expires);
+    let applied = prepared
+        .apply_as(&database, &crate::signed::options(), &mut |event| {
+            if matches!(event, Event::Step { step: "function", phase: Phase::Begins }) {
+                let run = async { client.batch_execute(&expiry).await.unwrap() };
+                tokio::task::block_in_place(|| runtime.block_on(run));
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!((applied.ended, applied.next.as_deref()), (Ended::Stopped, Some("check")));
+    assert!(applied.why.unwrap().contains("the packet stops before it"));
 }
 
 /// The database's owner writes a key of his own, and signed texts, into the database: apply asks the file outside of it.
