@@ -76,7 +76,7 @@ impl Ended {
 pub struct StepDone {
     /// Its id.
     pub id: String,
-    /// `done`, `recognised`, `before` (it was done by an earlier call), `would be done`.
+    /// `done`, `undone`, `recognised`, `before` (it was done by an earlier call), `would be done`, `would be undone`.
     pub outcome: &'static str,
     /// How long it took, with everything, in the last attempt.
     pub duration_ms: f64,

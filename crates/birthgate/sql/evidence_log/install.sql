@@ -1,4 +1,4 @@
--- The evidence log: every rehearsal that was approved, approval, apply, step, undo, break-glass, decision and
+-- The evidence log: every rehearsal, approval, apply, step, undo, break-glass, decision and
 -- drift acceptance, each with the hash of the one before. A schema of its own, because it outlives Birthgate's
 -- installation, which may itself be a step of a packet, and is there for packets where nothing is governed.
 -- Owned by who installs it; idempotent. A superuser could rewrite it: each signed text holds its head.
