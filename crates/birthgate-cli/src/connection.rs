@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use birthgate::Database;
 use birthgate::preflight::Ospa;
+use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use serde::Deserialize;
 use tokio_postgres::Config;
@@ -46,6 +47,33 @@ pub struct ConfigFile {
     owners: OwnersSection,
     /// Where human approvals are on record.
     pub ospa: Option<Ospa>,
+    #[serde(default)]
+    pub handoff: HandoffSection,
+}
+
+/// Where births and changes are handed off to.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandoffSection {
+    /// What events call this database: a URI.
+    pub source: Option<String>,
+    /// What a first run begins with.
+    #[serde(default)]
+    pub start: HandoffStart,
+    /// The sinks.
+    #[serde(default)]
+    pub sink: Vec<SinkConfig>,
+}
+
+/// What a first run begins with.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HandoffStart {
+    /// Everything that is there.
+    #[default]
+    Everything,
+    /// What happens from now on.
+    Now,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,6 +122,12 @@ impl ConnectionArgs {
             from_environment()?
         };
         Ok(Database::new(config)?)
+    }
+
+    /// The folder that relative paths of the configuration file are taken from.
+    pub fn config_folder(&self) -> PathBuf {
+        let folder = self.config.as_deref().and_then(std::path::Path::parent);
+        folder.map_or_else(PathBuf::new, std::path::Path::to_owned)
     }
 
     /// The configuration file; an empty one where none is.

@@ -102,6 +102,14 @@ pub enum Error {
     /// A catalog said what it cannot say.
     #[error("this should not be, please report it: {0}")]
     Unexpected(String),
+    /// A sink of the handoff.
+    #[error("the sink {name}: {error}")]
+    Sink {
+        /// Which one.
+        name: String,
+        /// What it said.
+        error: crate::handoff::SinkError,
+    },
     /// The private server.
     #[error(transparent)]
     PrivateServer(#[from] private_server::Error),

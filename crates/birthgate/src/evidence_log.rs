@@ -20,7 +20,8 @@ pub struct Entry {
     pub number: i64,
     /// When (RFC 3339, UTC, microseconds), by the server's clock.
     pub at: String,
-    /// What: `rehearsal`, `approval`, `apply`, `step`, `end`, `undo`, `decision`, `break-glass`, `baseline`, `drift`, `claim`.
+    /// What: `rehearsal`, `approval`, `apply`, `step`, `end`, `undo`, `decision`, `break-glass`, `baseline`, `drift`,
+    /// `handoff`, `claim`.
     pub kind: String,
     /// By which login.
     pub login: String,

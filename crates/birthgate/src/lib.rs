@@ -18,6 +18,7 @@ pub mod error;
 pub mod evidence;
 pub mod evidence_log;
 pub mod fingerprint;
+pub mod handoff;
 pub mod key_change;
 pub mod owner;
 pub mod permit;

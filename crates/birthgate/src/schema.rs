@@ -12,10 +12,10 @@ pub const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Tables, once each, in order.
 const MIGRATIONS: &[&str] =
-    &[include_str!("../sql/migrations/0001.sql"), include_str!("../sql/migrations/0002.sql")];
+    &[include_str!("../sql/migrations/0001.sql"), include_str!("../sql/migrations/0002.sql"), include_str!("../sql/migrations/0003.sql")];
 /// What each role may do, once, after the functions of the same version.
 const GRANTS: &[&str] =
-    &[include_str!("../sql/grants/0001.sql"), include_str!("../sql/grants/0002.sql")];
+    &[include_str!("../sql/grants/0001.sql"), include_str!("../sql/grants/0002.sql"), include_str!("../sql/grants/0003.sql")];
 /// Run by whoever installs, before anything else.
 const ROLES: &str = include_str!("../sql/000_roles.sql");
 /// Makes the schema and its table of versions.
@@ -34,6 +34,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/090_block.sql"),
     include_str!("../sql/095_replication.sql"),
     include_str!("../sql/097_drift.sql"),
+    include_str!("../sql/098_handoff.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
     include_str!("../sql/120_reconcile.sql"),

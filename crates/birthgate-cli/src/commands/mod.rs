@@ -10,6 +10,7 @@ mod drift;
 mod entity;
 mod evidence;
 mod fingerprint;
+mod handoff;
 mod init;
 mod man;
 mod owner;
@@ -62,6 +63,8 @@ pub enum Command {
     #[command(subcommand)]
     Drift(drift::Command),
     #[command(subcommand)]
+    Handoff(handoff::Command),
+    #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     Completions(completions::Args),
     Man(man::Args),
@@ -83,6 +86,7 @@ impl Command {
             Command::Rehearse(args) => rehearse::run(args, connection, output).await,
             Command::Preflight(args) => preflight::run(args, connection, output).await,
             Command::Drift(command) => drift::run(command, connection, output).await,
+            Command::Handoff(command) => handoff::run(command, connection, output).await,
             Command::Approve(args) => approve::run(args, connection, output).await,
             Command::Apply(args) => apply::run(args, connection, output).await,
             Command::Undo(args) => undo::run(args, connection, output).await,

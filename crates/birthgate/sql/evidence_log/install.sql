@@ -67,9 +67,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF p_kind NOT IN ('break-glass', 'decision') THEN
+  IF p_kind NOT IN ('break-glass', 'decision', 'handoff') THEN
     RAISE EXCEPTION USING ERRCODE = 'PB012', MESSAGE = format('an entry of the kind %L is not written so', p_kind),
-      DETAIL = 'Emergency admissions and decisions are.', HINT = 'birthgate apply, approve and drift write the others.';
+      DETAIL = 'Emergency admissions, decisions and the handoff''s beginning are.', HINT = 'birthgate apply, approve and drift write the others.';
   END IF;
   RETURN birthgate_evidence.append(p_kind, p_body);
 END

@@ -1,0 +1,3 @@
+//! What of Birthgate runs for long: the sinks of the handoff.
+
+pub mod sink;

@@ -1,0 +1,1 @@
+SELECT birthgate.handoff_note($1)

@@ -1,0 +1,102 @@
+//! Looks at the database again and again, on a connection of its own, and tells the sinks what is settled.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::fence::{Fence, Settled};
+use super::reader::{self, Holder};
+use crate::database::{Database, waits};
+use crate::error::Result;
+use crate::schema;
+
+/// Between two looks while nothing is on its way.
+const QUIET: Duration = Duration::from_millis(30);
+/// Between two looks while the fence waits.
+const WAITING: Duration = Duration::from_millis(10);
+/// From when on a wait is told.
+pub(crate) const STALLED: Duration = Duration::from_secs(1);
+
+/// Whom the fence has been waiting for, for long.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Stalled {
+    /// For how long, in seconds.
+    pub seconds: f64,
+    /// For whom.
+    pub holders: Vec<Holder>,
+}
+
+/// What the tail sees.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// What is settled; `None` until it was first found out.
+    pub settled: Option<Settled>,
+    /// Whom the fence has been waiting for, for long.
+    pub stalled: Option<Stalled>,
+    /// Why it sees nothing at the moment.
+    pub problem: Option<String>,
+}
+
+/// Tails the database until it is dropped. A connection that is lost is made again, and the fence then begins anew: what was
+/// settled stays so.
+pub(crate) async fn tend(database: Database, view: watch::Sender<View>) {
+    let mut pauses = waits(usize::MAX);
+    loop {
+        let before = view.borrow().settled;
+        let Err(error) = follow(&database, &view).await;
+        // It saw something: the next failure is a first one.
+        if view.borrow().settled != before {
+            pauses = waits(usize::MAX);
+        }
+        let problem = error.to_string();
+        view.send_modify(|view| view.problem = Some(problem));
+        tokio::time::sleep(pauses.next().unwrap_or(STALLED)).await;
+    }
+}
+
+async fn follow(
+    database: &Database,
+    view: &watch::Sender<View>,
+) -> Result<std::convert::Infallible> {
+    let client = database.connect().await?;
+    schema::require_installed(&client).await?;
+    reader::ready(&client).await?;
+    let mut fence = Fence::new();
+    let mut told = tokio::time::Instant::now();
+    loop {
+        fence.observe(&reader::observe(&client).await?);
+        let settled = fence.settled();
+        let stalled = match fence.stalled(STALLED) {
+            Some((wait, members)) if told.elapsed() >= STALLED => {
+                told = tokio::time::Instant::now();
+                let holders = reader::holders(&client, &members).await?;
+                let holders = holders.into_iter().map(|(holder, _)| holder).collect();
+                Some(Some(Stalled { seconds: wait.as_secs_f64(), holders }))
+            }
+            Some(_) => None,
+            None => Some(None),
+        };
+        view.send_if_modified(|view| {
+            let is_first = view.problem.take().is_some();
+            let is_seen = settled.births != i64::MIN
+                || settled.changes != i64::MIN
+                || !fence.is_waiting();
+            let moved = is_seen && view.settled != Some(settled);
+            if moved {
+                view.settled = Some(settled);
+            }
+            let told = match stalled {
+                Some(stalled) => {
+                    let differs = stalled.is_some() || view.stalled.is_some();
+                    view.stalled = stalled;
+                    differs
+                }
+                None => false,
+            };
+            moved || told || is_first
+        });
+        tokio::time::sleep(if fence.is_waiting() { WAITING } else { QUIET }).await;
+    }
+}
