@@ -4,7 +4,7 @@ use std::time::Duration;
 use birthgate::handoff::{
     self, Activation, Behind, Governance, Handoff, Since, Stalled, Start, View,
 };
-use birthgate::{Database, schema};
+use birthgate::{Database, evidence_log, schema};
 use birthgate_server::sink::SinkConfig;
 use clap::Subcommand;
 use schemars::JsonSchema;
@@ -115,8 +115,7 @@ async fn source(database: &Database, config: &HandoffSection) -> Result<String> 
         None => {
             let client = database.connect().await?;
             schema::require_installed(&client).await?;
-            let row = client.query_one("SELECT current_database()::text", &[]).await?;
-            Ok(format!("//birthgate/{}", row.get::<_, String>(0)))
+            Ok(format!("//birthgate/{}", evidence_log::identity(&client).await?.database))
         }
     }
 }
@@ -321,5 +320,8 @@ async fn status(
 
 fn age(seconds: f64) -> String {
     let whole = Duration::from_secs(seconds as u64);
-    format!("the oldest {} old", humantime::format_duration(whole))
+    let text = humantime::format_duration(whole).to_string();
+    // Two units are enough for anybody.
+    let text: Vec<&str> = text.split(' ').take(2).collect();
+    format!("the oldest {} old", text.join(" "))
 }

@@ -28,7 +28,7 @@ const ACTIVATION: Duration = Duration::from_secs(2);
 /// Before another look at what somebody has to mend.
 const LASTING: Duration = Duration::from_secs(10);
 /// Why a sink is not served that is no capture sink.
-const WAITS: &str = "governance is capture-only: it waits for a first approval by a person";
+const WAITS: &str = "not served before a person has approved: governance is capture-only";
 /// Attempts of a sink, in a run that is to end.
 const ATTEMPTS: u32 = 5;
 
@@ -181,9 +181,10 @@ async fn watch_activation(
 ) {
     let mut follow = async || -> Result<()> {
         let client = database.connect().await?;
-        let seen = view.wait_for(|view| view.settled.is_some()).await;
-        let settled = seen.ok().and_then(|view| view.settled);
-        let settled = settled.ok_or_else(|| Error::Interrupted("the tail ended".to_owned()))?;
+        let seen = view.wait_for(|view| view.caught_up || view.problem.is_some()).await;
+        let seen = seen.map_err(|_| Error::Interrupted("the tail ended".to_owned()))?.clone();
+        let settled = seen.settled.filter(|_| seen.caught_up);
+        let settled = settled.ok_or_else(|| Error::Interrupted(seen.problem.unwrap_or_default()))?;
         activation::begin(&client, start, settled).await?;
         loop {
             let said = activation::activate(&client, &ospa).await?;
@@ -309,11 +310,12 @@ impl Delivery {
     async fn settled(&mut self, done: Settled) -> Result<Settled> {
         let once = self.once;
         let view = self.view.wait_for(|view| match view.settled {
-            Some(settled) => once || settled.births > done.births || settled.changes > done.changes,
+            Some(_) if once => view.caught_up || view.problem.is_some(),
+            Some(settled) => settled.births > done.births || settled.changes > done.changes,
             None => once && view.problem.is_some(),
         });
         let view = view.await.map_err(|_| Error::Interrupted("the tail ended".to_owned()))?;
-        let settled = view.settled.ok_or_else(|| {
+        let settled = view.settled.filter(|_| !once || view.caught_up).ok_or_else(|| {
             Error::Interrupted(view.problem.clone().unwrap_or_else(|| "nothing is seen".to_owned()))
         })?;
         Ok(Settled {

@@ -141,12 +141,13 @@ impl<'r> Happened<'r> {
 
     /// The row, and a hash of what never changes of it.
     pub fn mark(&self) -> Mark {
+        // PostgreSQL's times are microseconds in 64 bits.
         let at = self.at.map(|at| match at.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => since.as_micros() as i128,
-            Err(before) => -(before.duration().as_micros() as i128),
+            Ok(since) => since.as_micros() as i64,
+            Err(before) => -(before.duration().as_micros() as i64),
         });
         let what = if self.is_birth { "origin" } else { "action" };
-        let content = (
+        let content = serde_json::json!([
             self.is_birth,
             self.id,
             self.text("collection_name"),
@@ -154,8 +155,8 @@ impl<'r> Happened<'r> {
             self.text(what),
             self.row.get::<_, Option<i64>>("permit_id"),
             at,
-        );
-        let digest = Sha256::digest(format!("{content:?}"));
+        ]);
+        let digest = Sha256::digest(content.to_string());
         let hash = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Mark { id: self.id, hash }
     }

@@ -73,12 +73,21 @@ pub(crate) struct Fence {
     changes: Option<Waiting>,
     /// Changes that are all there, but whose births may not be.
     changes_there: i64,
+    /// What was visible when it began.
+    first: Option<Settled>,
 }
 
 impl Fence {
     pub fn new() -> Fence {
         let settled = Settled { births: i64::MIN, changes: i64::MIN };
-        Fence { settled, births: None, changes: None, changes_there: i64::MIN }
+        Fence { settled, births: None, changes: None, changes_there: i64::MIN, first: None }
+    }
+
+    /// Whether everything that was visible when it began is settled.
+    pub fn has_caught_up(&self) -> bool {
+        self.first.is_some_and(|first| {
+            self.settled.births >= first.births && self.settled.changes >= first.changes
+        })
     }
 
     /// What is settled by now.
@@ -91,6 +100,8 @@ impl Fence {
         self.settle_births(seen);
         // What this look finds of the changes, its births may be too old for: they wait for the next.
         let births = seen.births.unwrap_or(i64::MIN);
+        let changes = seen.changes.unwrap_or(i64::MIN);
+        self.first.get_or_insert(Settled { births, changes });
         if self.births.is_none()
             && (births > self.settled.births || self.changes_there > self.settled.changes)
         {
@@ -100,7 +111,6 @@ impl Fence {
             self.settle_births(seen);
         }
         self.settle_changes(seen);
-        let changes = seen.changes.unwrap_or(i64::MIN);
         if self.changes.is_none() && changes > self.changes_there {
             self.changes = Some(Waiting::begin(changes, &seen.changes_holders));
             self.settle_changes(seen);

@@ -33,6 +33,8 @@ pub struct Stalled {
 pub struct View {
     /// What is settled; `None` until it was first found out.
     pub settled: Option<Settled>,
+    /// Whether that is all which was there when it was first looked at.
+    pub caught_up: bool,
     /// Whom the fence has been waiting for, for long.
     pub stalled: Option<Stalled>,
     /// Why it sees nothing at the moment.
@@ -79,14 +81,10 @@ async fn follow(
             None => Some(None),
         };
         view.send_if_modified(|view| {
-            let is_first = view.problem.take().is_some();
-            let is_seen = settled.births != i64::MIN
-                || settled.changes != i64::MIN
-                || !fence.is_waiting();
-            let moved = is_seen && view.settled != Some(settled);
-            if moved {
-                view.settled = Some(settled);
-            }
+            let is_back = view.problem.take().is_some();
+            let moved = view.settled != Some(settled) || view.caught_up != fence.has_caught_up();
+            view.settled = Some(settled);
+            view.caught_up = fence.has_caught_up();
             let told = match stalled {
                 Some(stalled) => {
                     let differs = stalled.is_some() || view.stalled.is_some();
@@ -95,7 +93,7 @@ async fn follow(
                 }
                 None => false,
             };
-            moved || told || is_first
+            moved || told || is_back
         });
         tokio::time::sleep(if fence.is_waiting() { WAITING } else { QUIET }).await;
     }

@@ -17,6 +17,7 @@ mod evidence;
 mod fingerprint;
 mod gate;
 mod govern;
+mod handoff;
 mod hostile;
 mod key_change;
 mod life;
