@@ -11,11 +11,17 @@ use crate::unprepared::Unprepared;
 pub const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Tables, once each, in order.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../sql/migrations/0001.sql"), include_str!("../sql/migrations/0002.sql"), include_str!("../sql/migrations/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../sql/migrations/0001.sql"),
+    include_str!("../sql/migrations/0002.sql"),
+    include_str!("../sql/migrations/0003.sql"),
+];
 /// What each role may do, once, after the functions of the same version.
-const GRANTS: &[&str] =
-    &[include_str!("../sql/grants/0001.sql"), include_str!("../sql/grants/0002.sql"), include_str!("../sql/grants/0003.sql")];
+const GRANTS: &[&str] = &[
+    include_str!("../sql/grants/0001.sql"),
+    include_str!("../sql/grants/0002.sql"),
+    include_str!("../sql/grants/0003.sql"),
+];
 /// Run by whoever installs, before anything else.
 const ROLES: &str = include_str!("../sql/000_roles.sql");
 /// Makes the schema and its table of versions.

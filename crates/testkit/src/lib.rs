@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod database;
+mod nats;
 mod physical;
 mod server;
 
 pub use database::{Db, govern_thing, refusal, sqlstate};
+pub use nats::Nats;
 pub use physical::PhysicalCopy;
 pub use server::{Server, connect, quiet_server, search, server};

@@ -131,7 +131,8 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
             }
             told = now;
             if let Some(path) = metrics
-                && let Err(error) = write(path, &handoff::metrics(&view.borrow(), &governance.borrow(), &statuses))
+                && let Err(error) =
+                    write(path, &handoff::metrics(&view.borrow(), &governance.borrow(), &statuses))
             {
                 anstream::eprintln!("birthgate handoff: {}: {error}", path.display());
             }
@@ -150,7 +151,12 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
     for status in &statuses {
         let status = status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let waits = status.problem.as_ref().map(|problem| format!(": {problem}"));
-        output.say(format!("{}: {} events{}", status.name, status.delivered, waits.unwrap_or_default()));
+        output.say(format!(
+            "{}: {} events{}",
+            status.name,
+            status.delivered,
+            waits.unwrap_or_default()
+        ));
         result.push(status);
     }
     output.result("handoff run", result)?;
@@ -179,9 +185,12 @@ fn problems(
     governance: &Governance,
     statuses: &[std::sync::Arc<std::sync::Mutex<handoff::SinkStatus>>],
 ) -> Vec<String> {
-    let mut problems: Vec<String> = view.problem.iter().chain(&governance.problem).cloned().collect();
+    let mut problems: Vec<String> =
+        view.problem.iter().chain(&governance.problem).cloned().collect();
     if let Some(stalled) = &view.stalled {
-        problems.extend(stalled.holders.iter().map(|holder| format!("the fence waits for {}", who(holder))));
+        problems.extend(
+            stalled.holders.iter().map(|holder| format!("the fence waits for {}", who(holder))),
+        );
     }
     for status in statuses {
         let status = status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -255,7 +264,8 @@ async fn status(
         if let (Some(cursor), None) = (&cursor, &problem) {
             problem = handoff::check(&client, cursor).await.err().map(|error| error.to_string());
         }
-        let begun = beginning.as_ref().map(|beginning| beginning.cursor.clone()).unwrap_or_default();
+        let begun =
+            beginning.as_ref().map(|beginning| beginning.cursor.clone()).unwrap_or_default();
         let behind = match &problem {
             None => Some(handoff::behind(&client, cursor.as_ref().unwrap_or(&begun)).await?),
             Some(_) => None,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use futures_util::StreamExt;
-use testkit::{Server, connect};
+use testkit::{Nats, Server, connect};
 use tokio_postgres::{Client, Config};
 
 use crate::run::run;
@@ -29,21 +29,6 @@ impl Drop for Running {
 
 fn spawn(command: &mut Command, why: &str) -> Running {
     Running(command.spawn().unwrap_or_else(|error| panic!("{why} ({error})")))
-}
-
-fn nats(folder: &Path, port: u16) -> Running {
-    let program = ["/usr/sbin/nats-server", "nats-server"]
-        .into_iter()
-        .find(|program| !program.contains('/') || Path::new(program).exists())
-        .unwrap();
-    spawn(
-        Command::new(program)
-            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
-            .arg(folder.join("jetstream"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-        "nats-server is needed: apt-get install nats-server, or brew install nats-server",
-    )
 }
 
 fn free_port() -> u16 {
@@ -85,7 +70,8 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % most
     }
 }
@@ -103,7 +89,9 @@ async fn write(config: Config, number: u64, over: Arc<AtomicBool>) -> usize {
         tokio::spawn(connection);
         while !client.is_closed() && !over.load(Ordering::Relaxed) {
             serial += 1;
-            let Some(born) = transact(&client, &mut dice, number, serial, &mut mine).await else { continue };
+            let Some(born) = transact(&client, &mut dice, number, serial, &mut mine).await else {
+                continue;
+            };
             committed += 1;
             mine.extend(born);
         }
@@ -111,16 +99,27 @@ async fn write(config: Config, number: u64, over: Arc<AtomicBool>) -> usize {
     committed
 }
 
-async fn transact(client: &Client, dice: &mut Dice, number: u64, serial: usize, mine: &mut Vec<String>) -> Option<Vec<String>> {
+async fn transact(
+    client: &Client,
+    dice: &mut Dice,
+    number: u64,
+    serial: usize,
+    mine: &mut Vec<String>,
+) -> Option<Vec<String>> {
     let durability = if dice.below(10) == 0 { "SET LOCAL synchronous_commit = off;" } else { "" };
     client.batch_execute(&format!("BEGIN; {durability}")).await.ok()?;
     let mut born = Vec::new();
     for n in 0..=dice.below(3) {
         let code = format!("W-{number}-{serial}-{n}");
-        let bear = format!("INSERT INTO thing (code) SELECT '{code}' FROM birthgate.permit_hold('thing', '{code}')");
+        let bear = format!(
+            "INSERT INTO thing (code) SELECT '{code}' FROM birthgate.permit_hold('thing', '{code}')"
+        );
         let sql = match dice.below(10) {
             0 if !mine.is_empty() => {
-                format!("SELECT birthgate.retire('thing', '{}')", mine.swap_remove(dice.below(mine.len())))
+                format!(
+                    "SELECT birthgate.retire('thing', '{}')",
+                    mine.swap_remove(dice.below(mine.len()))
+                )
             }
             1 if !mine.is_empty() => {
                 let old = mine.swap_remove(dice.below(mine.len()));
@@ -186,27 +185,45 @@ fn handing_off(folder: &Path, database: &str) -> Running {
             .current_dir(folder)
             .env("DATABASE_URL", database)
             .stdout(Stdio::null())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap()),
+            .stderr(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(folder.join("log"))
+                    .unwrap(),
+            ),
         "birthgate",
     )
 }
 
 /// What one sink has, in the order in which it was given it.
-fn verify(what: &str, given: &[serde_json::Value], there: &HashMap<String, String>, exactly_once: bool) {
+fn verify(
+    what: &str,
+    given: &[serde_json::Value],
+    there: &HashMap<String, String>,
+    exactly_once: bool,
+) {
     let mut first: HashMap<&str, usize> = HashMap::new();
     let mut of_entity: HashMap<&str, (usize, i64)> = HashMap::new();
     for event in given {
         let id = event["id"].as_str().unwrap();
         let row = id.rsplit_once('-').unwrap().0;
         let subject = event["subject"].as_str().unwrap();
-        assert_eq!(there.get(row).map(String::as_str), Some(subject), "{what}: {id} was rolled back, or is another's");
+        assert_eq!(
+            there.get(row).map(String::as_str),
+            Some(subject),
+            "{what}: {id} was rolled back, or is another's"
+        );
         let times = first.entry(id).or_insert(0);
         *times += 1;
         if *times > 1 {
             continue;
         }
         // Births are before changes, and changes in order.
-        let rank = (usize::from(row.starts_with("change")), row.rsplit_once('-').unwrap().1.parse().unwrap());
+        let rank = (
+            usize::from(row.starts_with("change")),
+            row.rsplit_once('-').unwrap().1.parse().unwrap(),
+        );
         if let Some(before) = of_entity.insert(subject, rank) {
             assert!(before < rank, "{what}: {id} comes after what came later");
         }
@@ -214,7 +231,13 @@ fn verify(what: &str, given: &[serde_json::Value], there: &HashMap<String, Strin
     let rows: HashSet<&str> = first.keys().map(|id| id.rsplit_once('-').unwrap().0).collect();
     assert_eq!(rows.len(), first.len(), "{what}: one row has two ids");
     let missing: Vec<&String> = there.keys().filter(|row| !rows.contains(row.as_str())).collect();
-    assert!(missing.is_empty(), "{what} lacks {} of {}: {:?}", missing.len(), there.len(), missing.iter().take(5).collect::<Vec<_>>());
+    assert!(
+        missing.is_empty(),
+        "{what} lacks {} of {}: {:?}",
+        missing.len(),
+        there.len(),
+        missing.iter().take(5).collect::<Vec<_>>()
+    );
     assert!(!exactly_once || first.values().all(|times| *times == 1), "{what} has something twice");
 }
 
@@ -234,8 +257,8 @@ fn lines(folder: &Path) -> Vec<serde_json::Value> {
         .collect()
 }
 
-async fn stream(port: u16) -> Vec<serde_json::Value> {
-    let client = async_nats::connect(format!("127.0.0.1:{port}")).await.unwrap();
+async fn stream(url: &str) -> Vec<serde_json::Value> {
+    let client = async_nats::connect(url).await.unwrap();
     let context = async_nats::jetstream::new(client);
     let stream = context.get_stream(STREAM).await.unwrap();
     let count = stream.get_info().await.unwrap().state.messages as usize;
@@ -244,7 +267,10 @@ async fn stream(port: u16) -> Vec<serde_json::Value> {
         .await
         .unwrap();
     let messages = consumer.messages().await.unwrap().take(count);
-    messages.map(|message| serde_json::from_slice(&message.unwrap().payload).unwrap()).collect().await
+    messages
+        .map(|message| serde_json::from_slice(&message.unwrap().payload).unwrap())
+        .collect()
+        .await
 }
 
 #[test]
@@ -254,16 +280,22 @@ fn nothing_is_lost_whatever_is_killed() {
     let mut server = Server::own(&[]);
     let name = server.make_database(true);
     let folder = tempfile::tempdir().unwrap();
-    let (nats_port, hook_port) = (free_port(), free_port());
+    let hook_port = free_port();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let mut nats = runtime.block_on(Nats::start());
     let config = format!(
         "[[handoff.sink]]\nname = \"files\"\nkind = \"ndjson\"\ncapture = true\nfolder = \"files\"\nrotate_mib = 1\n\
-         [[handoff.sink]]\nname = \"stream\"\nkind = \"jetstream\"\ncapture = true\nurl = \"nats://127.0.0.1:{nats_port}\"\nstream = \"{STREAM}\"\n\
+         [[handoff.sink]]\nname = \"stream\"\nkind = \"jetstream\"\ncapture = true\nurl = \"{}\"\nstream = \"{STREAM}\"\n\
          [[handoff.sink]]\nname = \"hook\"\nkind = \"webhook\"\ncapture = true\nurl = \"http://127.0.0.1:{hook_port}/events\"\nsecret_file = \"secret\"\nstate = \"hook\"\n",
+        nats.url(),
     );
-    std::fs::File::create(folder.path().join("birthgate.toml")).unwrap().write_all(config.as_bytes()).unwrap();
+    std::fs::File::create(folder.path().join("birthgate.toml"))
+        .unwrap()
+        .write_all(config.as_bytes())
+        .unwrap();
     std::fs::write(folder.path().join("secret"), "a secret of a test's own").unwrap();
     let endpoint = Endpoint::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     runtime.block_on(async {
         let as_role = |role: &str| server.config(&name, role);
         let (app, dba) = (as_role("app"), as_role("postgres"));
@@ -274,7 +306,6 @@ fn nothing_is_lost_whatever_is_killed() {
             birthgate::collection::grant(&root, "thing", role, None).await.unwrap();
         }
         tokio::spawn(endpoint.clone().serve(hook_port));
-        let mut stream_server = Some(nats(folder.path(), nats_port));
         let mut tail = Some(handing_off(folder.path(), &url));
         let over = Arc::new(AtomicBool::new(false));
         let naive = tokio::spawn(read_naively(dba.clone(), over.clone()));
@@ -289,10 +320,7 @@ fn nothing_is_lost_whatever_is_killed() {
                     drop(tail.take());
                     tail = Some(handing_off(folder.path(), &url));
                 }
-                4..6 => {
-                    drop(stream_server.take());
-                    stream_server = Some(nats(folder.path(), nats_port));
-                }
+                4..6 => nats.crash(),
                 6 => {
                     let shut = endpoint.is_shut.load(Ordering::Relaxed);
                     endpoint.is_shut.store(!shut, Ordering::Relaxed);
@@ -315,12 +343,7 @@ fn nothing_is_lost_whatever_is_killed() {
         for row in root.query("SELECT gid FROM pg_prepared_xacts", &[]).await.unwrap() {
             root.batch_execute(&format!("COMMIT PREPARED '{}'", row.get::<_, String>(0))).await.unwrap();
         }
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", nats_port)).await.is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        nats.wait().await;
         let config = folder.path().join("birthgate.toml");
         let arguments = ["--config", config.to_str().unwrap(), "handoff", "run", "--once"];
         let ended = tokio::task::block_in_place(|| {
@@ -333,7 +356,7 @@ fn nothing_is_lost_whatever_is_killed() {
             root.query(rows, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
         assert!(committed > 50 && there.len() > 100, "{committed} transactions, {} rows: no load", there.len());
         verify("files", &lines(&folder.path().join("files")), &there, true);
-        verify("stream", &stream(nats_port).await, &there, true);
+        verify("stream", &stream(&nats.url()).await, &there, true);
         verify("hook", &endpoint.events.lock().unwrap().clone(), &there, false);
         // What looks past what it saw loses rows under this very load, or the test would show nothing.
         let births: HashSet<i64> = there.keys().filter_map(|row| row.strip_prefix("birth-")?.parse().ok()).collect();
@@ -345,6 +368,5 @@ fn nothing_is_lost_whatever_is_killed() {
             killed.load(Ordering::Relaxed),
             births.len()
         );
-        drop(stream_server);
     });
 }

@@ -1,11 +1,11 @@
-//! A stream of NATS JetStream. The cursor is that of the stream's last event. Each message names the sequence that it
-//! expects before it, so that a message which fails takes all after it along, and a second writer is found out; and it has its
+//! A stream of NATS JetStream. The cursor is that of the stream's last event. Each message names the one that it expects
+//! before it, so that a message which fails takes all after it along, and a second writer is found out; and it has its
 //! event's id as `Nats-Msg-Id`, so that what was stored and not acknowledged is not stored again.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{PublishErrorKind, PublishAckFuture};
+use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::{self, message::PublishMessage, stream};
 use async_nats::{ConnectOptions, ServerAddr};
 use birthgate::handoff::{Cursor, Event, Sink, SinkError};
@@ -68,21 +68,25 @@ impl JetStream {
     }
 
     async fn connect(&self) -> Result<jetstream::Context, SinkError> {
-        let unavailable = |error: String| SinkError::Unavailable(format!("{}: {error}", self.place()));
+        let unavailable =
+            |error: String| SinkError::Unavailable(format!("{}: {error}", self.place()));
         let mut servers = Vec::new();
         for url in self.config.url.split(',') {
-            let server: ServerAddr = url.trim().parse().map_err(|error: std::io::Error| {
-                SinkError::Broken(format!("{url}: {error}"))
-            })?;
+            let server: ServerAddr = url
+                .trim()
+                .parse()
+                .map_err(|error: std::io::Error| SinkError::Broken(format!("{url}: {error}")))?;
             servers.push(server);
         }
         let mut options = ConnectOptions::new().connection_timeout(CONNECT).name("birthgate");
         if let Some(path) = &self.config.credentials {
-            options = options.credentials_file(path).await.map_err(|error| {
-                SinkError::Broken(format!("{}: {error}", path.display()))
-            })?;
+            options = options
+                .credentials_file(path)
+                .await
+                .map_err(|error| SinkError::Broken(format!("{}: {error}", path.display())))?;
         }
-        let client = options.connect(servers).await.map_err(|error| unavailable(error.to_string()))?;
+        let client =
+            options.connect(servers).await.map_err(|error| unavailable(error.to_string()))?;
         let mut context = jetstream::new(client);
         context.set_timeout(ACKNOWLEDGE);
         Ok(context)
@@ -100,13 +104,16 @@ impl JetStream {
             })
             .await
             .map_err(|error| SinkError::Unavailable(format!("{}: {error}", self.place())))?;
-        let (cursor, sequence) = self.last(stream).await?;
+        let (sequence, cursor) = self.last(stream).await?;
         self.open = Some(Open { context, sequence });
-        Ok(cursor)
+        cursor
     }
 
-    /// The cursor of the last event of the stream, and the stream's last sequence.
-    async fn last(&self, mut stream: stream::Stream) -> Result<(Option<Cursor>, u64), SinkError> {
+    /// The stream's last sequence, and the cursor of its last event.
+    async fn last(
+        &self,
+        mut stream: stream::Stream,
+    ) -> Result<(u64, Result<Option<Cursor>, SinkError>), SinkError> {
         let state = stream
             .info()
             .await
@@ -114,64 +121,70 @@ impl JetStream {
             .state
             .clone();
         if state.last_sequence == 0 {
-            return Ok((None, 0));
+            return Ok((0, Ok(None)));
         }
-        let lost = |why: &str| {
-            SinkError::Broken(format!(
-                "{why} {}, so that it is not known how far it has come: birthgate handoff replay SINK --from TIME",
-                self.place()
-            ))
-        };
+        let lost = |why: &str| SinkError::Lost(format!("{why} {}", self.place()));
         let subject = format!("{}.>", self.config.subject);
         let last = match stream.get_last_raw_message_by_subject(&subject).await {
             Ok(last) => last,
             Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => {
-                return Err(lost("there is no message any more in"));
+                return Ok((state.last_sequence, Err(lost("there is no message any more in"))));
             }
             Err(error) => {
                 return Err(SinkError::Unavailable(format!("{}: {error}", self.place())));
             }
         };
-        let cursor = cursor_of(&last.payload)
-            .ok_or_else(|| lost("somebody else's message is the last of"))?;
-        Ok((Some(cursor), state.last_sequence))
+        let cursor = cursor_of(&last.payload);
+        let cursor = cursor.ok_or_else(|| lost("somebody else's message is the last of"));
+        Ok((state.last_sequence, cursor.map(Some)))
     }
 
-    fn message(&self, event: &Event, expected: u64) -> PublishMessage {
-        PublishMessage::build()
+    /// The message of an event. It is stored after that one only, or, the first of several, after the sequence that is known:
+    /// sequences alone would let one in the middle through when somebody else has stored just as many.
+    fn message(event: &Event, after: Option<&Event>, sequence: u64) -> PublishMessage {
+        let message = PublishMessage::build()
             .message_id(&event.id)
-            .expected_last_sequence(expected)
             .header("Content-Type", "application/cloudevents+json")
-            .payload(event.json.clone().into())
+            .payload(event.json.clone().into());
+        match after {
+            Some(after) => message.expected_last_message_id(&after.id),
+            None => message.expected_last_sequence(sequence),
+        }
     }
 
     async fn publish(&mut self, events: &[Event]) -> Result<(), SinkError> {
         let Some(mut open) = self.open.take() else {
             return Err(SinkError::Unavailable("it is not open".to_owned()));
         };
+        let unavailable = |error: &dyn std::fmt::Display| {
+            SinkError::Unavailable(format!("{}: {error}", self.place()))
+        };
         let mut rest = events;
         while !rest.is_empty() {
             let mut waiting: Vec<PublishAckFuture> = Vec::with_capacity(rest.len());
-            for (expected, event) in (open.sequence..).zip(rest) {
-                let subject = self.subject(event);
-                let sent = open.context.send_publish(subject, self.message(event, expected)).await;
-                waiting.push(sent.map_err(|error| {
-                    SinkError::Unavailable(format!("{}: {error}", self.place()))
-                })?);
+            let mut after = None;
+            for event in rest {
+                let message = Self::message(event, after, open.sequence);
+                let sent = open.context.send_publish(self.subject(event), message).await;
+                waiting.push(sent.map_err(|error| unavailable(&error))?);
+                after = Some(event);
             }
             let mut delivered = 0;
             for acknowledgement in waiting {
                 match acknowledgement.await {
-                    // It is there already, from before an acknowledgement was lost: what follows expected one more.
+                    // It is there already, from before an acknowledgement was lost; what follows expected it to be the last.
                     Ok(acknowledged) if acknowledged.duplicate => delivered += 1,
                     Ok(acknowledged) => {
                         open.sequence = acknowledged.sequence;
                         delivered += 1;
                     }
-                    Err(error) if error.kind() == PublishErrorKind::WrongLastSequence && delivered > 0 => break,
-                    Err(error) => {
-                        return Err(SinkError::Unavailable(format!("{}: {error}", self.place())));
+                    Err(error)
+                        if error.kind() == PublishErrorKind::WrongLastMessageId
+                            && delivered > 0 =>
+                    {
+                        break;
                     }
+                    Err(error) => return Err(unavailable(&error)),
                 }
             }
             rest = &rest[delivered..];
@@ -203,7 +216,7 @@ impl Sink for JetStream {
         async {
             let context = self.connect().await?;
             match context.get_stream(&self.config.stream).await {
-                Ok(stream) => Ok(self.last(stream).await?.0),
+                Ok(stream) => self.last(stream).await?.1,
                 Err(_) => Ok(None),
             }
         }

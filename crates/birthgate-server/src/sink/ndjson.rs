@@ -61,7 +61,10 @@ impl Ndjson {
         let path = self.folder.join("lock");
         let lock = File::create(&path).map_err(io(&path))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|_| {
-            SinkError::Unavailable(format!("{} is written by another process", self.folder.display()))
+            SinkError::Unavailable(format!(
+                "{} is written by another process",
+                self.folder.display()
+            ))
         })?;
         let number = numbers(&self.folder).map_err(io(&self.folder))?.last().copied().unwrap_or(1);
         let path = file_of(&self.folder, number);
@@ -92,10 +95,7 @@ impl Ndjson {
             let mut file = File::open(&path).map_err(io)?;
             let Some(line) = whole_lines(&mut file).map_err(io)?.last else { continue };
             let cursor = cursor_of(&line).ok_or_else(|| {
-                SinkError::Broken(format!(
-                    "the last line of {} is no event: mend the file, or move it away",
-                    path.display()
-                ))
+                SinkError::Lost(format!("the last line of {} is no event", path.display()))
             })?;
             return Ok(Some(cursor));
         }
@@ -107,9 +107,8 @@ impl Ndjson {
             return Err(SinkError::Unavailable("it is not open".to_owned()));
         };
         let path = file_of(&self.folder, open.number);
-        let io = |error: std::io::Error| {
-            SinkError::Unavailable(format!("{}: {error}", path.display()))
-        };
+        let io =
+            |error: std::io::Error| SinkError::Unavailable(format!("{}: {error}", path.display()));
         // A write that failed leaves part of a line; opening cuts it off again.
         open.file.write_all(text).and_then(|()| open.file.sync_data()).map_err(io)?;
         open.length += text.len() as u64;
@@ -136,7 +135,8 @@ impl Sink for Ndjson {
 
     fn deliver<'a>(&'a mut self, events: &'a [Event]) -> BoxFuture<'a, Result<(), SinkError>> {
         async move {
-            let mut text = Vec::with_capacity(events.iter().map(|event| event.json.len() + 1).sum());
+            let mut text =
+                Vec::with_capacity(events.iter().map(|event| event.json.len() + 1).sum());
             for event in events {
                 text.extend_from_slice(event.json.as_bytes());
                 text.push(b'\n');
@@ -156,7 +156,8 @@ async fn apart<T: Send + 'static>(
     sink: &mut Ndjson,
     act: impl FnOnce(&mut Ndjson) -> Result<T, SinkError> + Send + 'static,
 ) -> Result<T, SinkError> {
-    let mut own = Ndjson { folder: sink.folder.clone(), rotate: sink.rotate, open: sink.open.take() };
+    let mut own =
+        Ndjson { folder: sink.folder.clone(), rotate: sink.rotate, open: sink.open.take() };
     let done = tokio::task::spawn_blocking(move || {
         let outcome = act(&mut own);
         (own.open, outcome)

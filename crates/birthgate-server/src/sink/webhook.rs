@@ -100,7 +100,10 @@ impl Webhook {
         let text = text.trim();
         let secret = match text.strip_prefix("whsec_") {
             Some(encoded) => STANDARD.decode(encoded).map_err(|error| {
-                SinkError::Broken(format!("{}: whsec_ is not followed by base64: {error}", path.display()))
+                SinkError::Broken(format!(
+                    "{}: whsec_ is not followed by base64: {error}",
+                    path.display()
+                ))
             })?,
             None => text.as_bytes().to_vec(),
         };
@@ -118,12 +121,11 @@ impl Webhook {
     fn cursor(&self) -> Result<Option<Cursor>, SinkError> {
         let path = self.config.state.join("cursor");
         match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().map(Some).map_err(|()| {
-                SinkError::Broken(format!(
-                    "{} holds no cursor: birthgate handoff replay SINK --from TIME",
-                    path.display()
-                ))
-            }),
+            Ok(text) => text
+                .trim()
+                .parse()
+                .map(Some)
+                .map_err(|()| SinkError::Lost(format!("{} holds no cursor", path.display()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(error)),
         }
@@ -186,7 +188,9 @@ fn post(agent: &Agent, url: &str, secret: &[u8], id: &str, kind: &str, body: &st
             let pause = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
             let pause = pause.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
             match status.as_u16() {
-                408 | 425 | 429 | 502 | 503 | 504 => Answer::Later(format!("it answers {status}"), pause),
+                408 | 425 | 429 | 502 | 503 | 504 => {
+                    Answer::Later(format!("it answers {status}"), pause)
+                }
                 _ => Answer::Refused(format!("it answers {status}")),
             }
         }
@@ -268,7 +272,8 @@ impl Sink for Webhook {
         let (scheme, rest) = self.config.url.split_once("://").unwrap_or(("", &self.config.url));
         let host = rest.split('/').next().unwrap_or_default();
         let (user, host) = host.rsplit_once('@').map_or(("", host), |(_, host)| ("…@", host));
-        let path = rest.split_once('/').map_or("", |(_, path)| path).split('?').next().unwrap_or_default();
+        let path =
+            rest.split_once('/').map_or("", |(_, path)| path).split('?').next().unwrap_or_default();
         format!("{scheme}://{user}{host}/{path}")
     }
 }

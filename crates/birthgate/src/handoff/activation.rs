@@ -73,8 +73,7 @@ pub(crate) async fn activate(client: &Client, ospa: &Ospa) -> Result<Activation>
     }
     match preflight::count_ospa(client, ospa).await? {
         Some(approvals) if approvals > 0 => {
-            let body =
-                json!({ "what": "activation", "table": ospa.table, "approvals": approvals });
+            let body = json!({ "what": "activation", "table": ospa.table, "approvals": approvals });
             note(client, &body).await?;
             activation(client).await
         }

@@ -184,7 +184,8 @@ async fn watch_activation(
         let seen = view.wait_for(|view| view.caught_up || view.problem.is_some()).await;
         let seen = seen.map_err(|_| Error::Interrupted("the tail ended".to_owned()))?.clone();
         let settled = seen.settled.filter(|_| seen.caught_up);
-        let settled = settled.ok_or_else(|| Error::Interrupted(seen.problem.unwrap_or_default()))?;
+        let settled =
+            settled.ok_or_else(|| Error::Interrupted(seen.problem.unwrap_or_default()))?;
         activation::begin(&client, start, settled).await?;
         loop {
             let said = activation::activate(&client, &ospa).await?;
@@ -234,7 +235,8 @@ impl Delivery {
             // What somebody has to mend is looked at again as well: he may have.
             let is_lasting = matches!(
                 error,
-                Error::Stale(_) | Error::Sink { error: SinkError::Broken(_), .. }
+                Error::Stale(_)
+                    | Error::Sink { error: SinkError::Broken(_) | SinkError::Lost(_), .. }
             );
             if self.once && (is_lasting || attempts == ATTEMPTS) {
                 return Err(error);
@@ -253,7 +255,10 @@ impl Delivery {
         let name = self.status().name.clone();
         take_lock(&client, &name).await?;
         let Some(activation) = self.wait_for_activation().await? else { return Ok(()) };
-        let opened = self.sink.open().await.map_err(|error| self.failed(error))?;
+        let opened = match self.sink.open().await {
+            Err(SinkError::Lost(_)) if self.from.is_some() => None,
+            opened => opened.map_err(|error| self.failed(error))?,
+        };
         let beginning = activation.beginning.map(|beginning| beginning.cursor).unwrap_or_default();
         let mut cursor = self.from.clone().or(opened).unwrap_or(beginning);
         reader::check(&client, &cursor).await?;
@@ -348,7 +353,8 @@ impl Delivery {
     }
 
     fn envelope(&self) -> Envelope {
-        let active = self.governance.borrow().activation.as_ref().is_some_and(|a| a.active.is_some());
+        let active =
+            self.governance.borrow().activation.as_ref().is_some_and(|a| a.active.is_some());
         Envelope {
             source: self.source.clone(),
             activation: if active { "active" } else { "capture_only" },

@@ -9,20 +9,20 @@ use super::delivery::{Governance, SinkStatus, lock};
 use super::tail::View;
 
 /// The metrics of a run.
-pub fn metrics(
-    view: &View,
-    governance: &Governance,
-    sinks: &[Arc<Mutex<SinkStatus>>],
-) -> String {
+pub fn metrics(view: &View, governance: &Governance, sinks: &[Arc<Mutex<SinkStatus>>]) -> String {
     let mut text = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
         // Writing to a String does not fail.
-        let _ = write!(text, "# HELP birthgate_handoff_{name} {help}\n# TYPE birthgate_handoff_{name} {kind}\n");
+        let _ = write!(
+            text,
+            "# HELP birthgate_handoff_{name} {help}\n# TYPE birthgate_handoff_{name} {kind}\n"
+        );
         for (labels, value) in samples {
             let _ = writeln!(text, "birthgate_handoff_{name}{labels} {value}");
         }
     };
-    let settled = view.settled.map_or((0, 0), |settled| (settled.births.max(0), settled.changes.max(0)));
+    let settled =
+        view.settled.map_or((0, 0), |settled| (settled.births.max(0), settled.changes.max(0)));
     metric(
         "settled_id",
         "gauge",
@@ -72,25 +72,32 @@ pub fn metrics(
     let up = of_each(&|sink| f64::from(u8::from(sink.problem.is_none())));
     metric("sink_up", "gauge", "Whether the sink is served.", &up);
     let last = of_each(&|sink| {
-        sink.last.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0.0, |at| at.as_secs_f64())
+        sink.last
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .map_or(0.0, |at| at.as_secs_f64())
     });
     metric("last_delivery_timestamp_seconds", "gauge", "When the last event was delivered.", &last);
     let behind = of_each(&|sink| {
         let behind = |settled: i64, done: i64| settled.saturating_sub(done.max(0)).max(0);
         match (view.settled, &sink.cursor) {
             (Some(settled), Some(cursor)) => {
-                (behind(settled.births, cursor.births()) + behind(settled.changes, cursor.changes())) as f64
+                (behind(settled.births, cursor.births())
+                    + behind(settled.changes, cursor.changes())) as f64
             }
             _ => 0.0,
         }
     });
-    metric("behind", "gauge", "Ids that are settled, and not delivered; an id need not have an event.", &behind);
+    metric(
+        "behind",
+        "gauge",
+        "Ids that are settled, and not delivered; an id need not have an event.",
+        &behind,
+    );
     text
 }
 
 fn labelled<const N: usize>(labels: [(&str, Option<String>); N]) -> String {
-    let escaped =
-        |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let labels: Vec<String> = labels
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", escaped(&value?))))

@@ -26,11 +26,11 @@ pub async fn ready(client: &Client) -> Result<()> {
         let problem = if !row.get::<_, bool>("is_integer") {
             format!("{table}.id is no integer")
         } else if !row.get::<_, bool>("is_indexed") {
-            format!(
-                "{table} has no index on id; first: CREATE INDEX CONCURRENTLY ON {table} (id)"
-            )
+            format!("{table} has no index on id; first: CREATE INDEX CONCURRENTLY ON {table} (id)")
         } else if !row.get::<_, bool>("is_in_order") {
-            format!("{table}.id comes from {sequence}, which gives ids out of order; first: ALTER SEQUENCE … CACHE 1 NO CYCLE")
+            format!(
+                "{table}.id comes from {sequence}, which gives ids out of order; first: ALTER SEQUENCE … CACHE 1 NO CYCLE"
+            )
         } else {
             continue;
         };
@@ -138,7 +138,9 @@ pub(crate) async fn before_event(client: &Client, id: &str) -> Result<Cursor> {
     let is_birth = sql == BIRTHS;
     let happened = if is_birth { Happened::birth(row) } else { Happened::change(row) };
     if happened.mark() != named {
-        return Err(unknown("is another event in this database: it was restored, or is another one"));
+        return Err(unknown(
+            "is another event in this database: it was restored, or is another one",
+        ));
     }
     // Of the other table, what came at the same time or later; all of it, where this one has no time.
     let other = match row.get::<_, Option<SystemTime>>("at") {
@@ -217,20 +219,21 @@ pub(crate) async fn holders(
 ) -> Result<Vec<(Holder, Option<SystemTime>)>> {
     let sql = include_str!("../../sql/handoff/holders.sql");
     let rows = client.rows(sql, &[&transactions]).await.doing("asking whom the fence waits for")?;
-    let time = |at: Option<SystemTime>| at.map(|at| humantime::format_rfc3339_micros(at).to_string());
+    let time =
+        |at: Option<SystemTime>| at.map(|at| humantime::format_rfc3339_micros(at).to_string());
     Ok(rows
         .iter()
         .map(|row| {
             let holder = Holder {
-            transaction: row.get("virtualtransaction"),
-            pid: row.get("pid"),
-            prepared: row.get("gid"),
-            login: row.get("login"),
-            application: row.get("application_name"),
-            state: row.get("state"),
-            since: time(row.get("since")),
-            query_start: time(row.get("query_start")),
-            query: row.get("query"),
+                transaction: row.get("virtualtransaction"),
+                pid: row.get("pid"),
+                prepared: row.get("gid"),
+                login: row.get("login"),
+                application: row.get("application_name"),
+                state: row.get("state"),
+                since: time(row.get("since")),
+                query_start: time(row.get("query_start")),
+                query: row.get("query"),
             };
             (holder, row.get("since"))
         })

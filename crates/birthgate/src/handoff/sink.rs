@@ -15,6 +15,12 @@ pub enum SinkError {
     /// It will not work until somebody has done something about it.
     #[error("{0}")]
     Broken(String),
+    /// It can be written to, and does not know any more how far it has come: it has to be told from where on it is to be given
+    /// everything again.
+    #[error(
+        "{0}, so that it is not known how far it has come: birthgate handoff replay SINK --from TIME"
+    )]
+    Lost(String),
 }
 
 /// Where events go.

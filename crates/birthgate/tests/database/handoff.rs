@@ -479,7 +479,10 @@ fn what_a_crash_takes_back_was_never_told() {
         let told = sink.told();
         server.crash().await;
         let root = connect(config).await;
-        let rows = root.query("SELECT 'birth thing/' || entity_code FROM birthgate.birth_registry", &[]).await.unwrap();
+        let rows = root
+            .query("SELECT 'birth thing/' || entity_code FROM birthgate.birth_registry", &[])
+            .await
+            .unwrap();
         let there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         for one in &told {
             assert!(there.contains(one), "told, and then taken back: {one}; there is {there:?}");
