@@ -140,7 +140,7 @@ impl KeyChange {
     ) -> Result<(f64, u64, u64)> {
         let name = format!("copy_{number}");
         server.copy_database("estate", &name).await?;
-        let database = server.reach(&name)?;
+        let database = server.reach(&name, "postgres")?;
         let client = database.connect().await?;
         let before = oids(&client).await?;
         let seen = Arc::new(Seen::default());
@@ -236,7 +236,8 @@ async fn prepare(server: &Server, client: &Client) -> Result<Prepared> {
         },
         folder: std::env::temp_dir(),
     };
-    let said = rehearsal::rehearse(&server.reach("estate")?, &packet.plan, &options).await?;
+    let said =
+        rehearsal::rehearse(&server.reach("estate", "postgres")?, &packet.plan, &options).await?;
     let sources =
         Sources { packet: &packet, rehearsal: &said, key_change: Some(&found), dimensions: None };
     let written = evidence::write(&folder.path().join("evidence"), sources)?;

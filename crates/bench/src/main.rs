@@ -1,6 +1,7 @@
 //! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
 
 mod births;
+mod handoff;
 mod key_change;
 mod permits;
 mod rehearse;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use births::Births;
+use handoff::Handoff;
 use key_change::KeyChange;
 use permits::Permits;
 use rehearse::Rehearse;
@@ -51,6 +53,14 @@ enum Command {
         #[command(flatten)]
         key_change: KeyChange,
     },
+    /// The handoff: what births lose by it, how fast it catches up, and how late it is
+    Handoff {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        handoff: Handoff,
+    },
     /// Rehearsals: what they cost above their bare steps, and fingerprints beside pg_dump
     Rehearse {
         /// What to print on stdout
@@ -69,6 +79,7 @@ async fn main() -> ExitCode {
         Command::KeyChange { format, key_change } => {
             ("bench key-change", key_change.measure().await, format)
         }
+        Command::Handoff { format, handoff } => ("bench handoff", handoff.measure().await, format),
         Command::Rehearse { format, rehearse } => {
             ("bench rehearse", rehearse.measure().await, format)
         }

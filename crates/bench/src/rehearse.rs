@@ -111,7 +111,7 @@ impl Rehearse {
         }
         let plan = plan::read(&[folder.path().to_owned()])?;
         let options = options();
-        let database = server.reach("estate")?;
+        let database = server.reach("estate", "postgres")?;
         let mut above = Vec::new();
         for number in 0..=self.runs {
             let begun = Instant::now();
@@ -157,7 +157,7 @@ async fn packet(server: &Server, report: &mut Report) -> Result<()> {
         ..options()
     };
     let begun = Instant::now();
-    let said = rehearsal::rehearse(&server.reach("estate")?, &plan, &options).await?;
+    let said = rehearsal::rehearse(&server.reach("estate", "postgres")?, &plan, &options).await?;
     let seconds = begun.elapsed().as_secs_f64();
     if said.verdict != Verdict::Pass {
         return Err(format!("the packet: {:?}: {:?}", said.verdict, said.reasons).into());
@@ -180,7 +180,7 @@ async fn memory(server: &Server, report: &mut Report) -> Result<()> {
         ("mb_for_ten_million_rows", 50.0, "SELECT generate_series(1, 10000000)".to_owned()),
         ("mb_for_100_mb_in_a_literal", 10.0 * LITERAL as f64, literal()),
     ];
-    let database = server.reach("memory")?;
+    let database = server.reach("memory", "postgres")?;
     for (name, bar, script) in scripts {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("1.up.sql");

@@ -58,11 +58,6 @@ impl Server {
         run(&self.root, "dropping a database", &format!("DROP DATABASE {name} WITH (FORCE)")).await
     }
 
-    /// How a database is reached, as its superuser.
-    pub fn reach(&self, database: &str) -> Result<Database> {
-        Ok(Database::new(self.server.config(database))?)
-    }
-
     /// Where its socket is.
     pub fn socket_folder(&self) -> &std::path::Path {
         self.server.socket_folder()
@@ -94,9 +89,14 @@ impl Server {
 
     /// A connection of its own.
     pub async fn connect(&self, database: &str, role: &str) -> Result<Client> {
+        Ok(self.reach(database, role)?.connect().await?)
+    }
+
+    /// How a database is reached.
+    pub fn reach(&self, database: &str, role: &str) -> Result<Database> {
         let mut config = self.server.config(database);
         config.user(role);
-        Ok(Database::new(config)?.connect().await?)
+        Ok(Database::new(config)?)
     }
 
     /// So that nobody pays for what another has dirtied.

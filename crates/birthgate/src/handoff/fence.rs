@@ -97,12 +97,14 @@ impl Fence {
 
     /// Takes a look into account.
     pub fn observe(&mut self, seen: &Observation) {
-        self.settle_births(seen);
+        // Once something is settled there is a pause, so that sinks are given many events at a time under load.
+        let is_pause = self.settle_births(seen);
         // What this look finds of the changes, its births may be too old for: they wait for the next.
         let births = seen.births.unwrap_or(i64::MIN);
         let changes = seen.changes.unwrap_or(i64::MIN);
         self.first.get_or_insert(Settled { births, changes });
-        if self.births.is_none()
+        if !is_pause
+            && self.births.is_none()
             && (births > self.settled.births || self.changes_there > self.settled.changes)
         {
             let waiting = Waiting::begin(births.max(self.settled.births), &seen.births_holders);
@@ -117,15 +119,18 @@ impl Fence {
         }
     }
 
-    fn settle_births(&mut self, seen: &Observation) {
-        let Some(births) = &mut self.births else { return };
+    /// Whether this look settles what births were waited for.
+    fn settle_births(&mut self, seen: &Observation) -> bool {
+        let Some(births) = &mut self.births else { return false };
         if births.on_disk.is_none() && births.waiting.is_over(&seen.births_holders) {
             births.on_disk = Some(seen.inserted);
         }
         if births.on_disk.is_some_and(|on_disk| seen.flushed >= on_disk) {
             self.settled = Settled { births: births.waiting.high, changes: births.changes };
             self.births = None;
+            return true;
         }
+        false
     }
 
     fn settle_changes(&mut self, seen: &Observation) {

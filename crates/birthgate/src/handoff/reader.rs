@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row, Statement};
 
 use super::cursor::{Cursor, Mark};
 use super::event::{Envelope, Event, Happened};
@@ -39,14 +39,33 @@ pub async fn ready(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Looks at both tables once. Fails on a standby, where the locks of the primary cannot be seen.
-pub(crate) async fn observe(client: &Client) -> Result<Observation> {
-    const DOING: &str = "looking for new births";
-    let observe = client.one_row(include_str!("../../sql/handoff/observe.sql"), &[]);
-    let written = client.one_row(include_str!("../../sql/handoff/written.sql"), &[]);
-    // Sent together, and answered one after the other, in this order.
-    let (seen, written) = futures_util::future::join(observe, written).await;
-    let (seen, written) = (seen.doing(DOING)?, written.doing(DOING)?);
+/// Looks at both tables, again and again: prepared, since it looks often.
+pub(crate) struct Looks {
+    observe: Statement,
+    written: Statement,
+}
+
+const LOOKING: &str = "looking for new births";
+
+impl Looks {
+    /// Prepares them, on a connection of one's own.
+    pub async fn prepare(client: &Client) -> Result<Looks> {
+        let observe = client.prepare(include_str!("../../sql/handoff/observe.sql")).await;
+        let written = client.prepare(include_str!("../../sql/handoff/written.sql")).await;
+        Ok(Looks { observe: observe.doing(LOOKING)?, written: written.doing(LOOKING)? })
+    }
+
+    /// Looks once. Fails on a standby, where the locks of the primary cannot be seen.
+    pub async fn observe(&self, client: &Client) -> Result<Observation> {
+        let observe = client.query_one(&self.observe, &[]);
+        let written = client.query_one(&self.written, &[]);
+        // Sent together, and answered one after the other, in this order.
+        let (seen, written) = futures_util::future::join(observe, written).await;
+        observation(&seen.doing(LOOKING)?, &written.doing(LOOKING)?)
+    }
+}
+
+fn observation(seen: &Row, written: &Row) -> Result<Observation> {
     if seen.get("in_recovery") {
         return Err(Error::Stale(
             "this server is a standby: births are handed off from the primary".to_owned(),
@@ -242,7 +261,7 @@ pub(crate) async fn holders(
 
 /// Who holds the fence now, in transactions that are older than a second; for how long, that is the age of the oldest.
 pub async fn stalled(client: &Client) -> Result<Option<Stalled>> {
-    let seen = observe(client).await?;
+    let seen = Looks::prepare(client).await?.observe(client).await?;
     let all: Vec<String> = seen.births_holders.union(&seen.changes_holders).cloned().collect();
     let row = client.one_row(include_str!("../../sql/query/now.sql"), &[]).await;
     let now: SystemTime = row.doing("asking for the time")?.get(0);

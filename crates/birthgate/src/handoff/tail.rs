@@ -7,13 +7,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::fence::{Fence, Settled};
-use super::reader::{self, Holder};
+use super::reader::{self, Holder, Looks};
 use crate::database::{Database, waits};
 use crate::error::Result;
 use crate::schema;
 
 /// Between two looks while nothing is on its way.
-const QUIET: Duration = Duration::from_millis(30);
+const QUIET: Duration = Duration::from_millis(40);
 /// Between two looks while the fence waits.
 const WAITING: Duration = Duration::from_millis(10);
 /// From when on a wait is told.
@@ -65,10 +65,11 @@ async fn follow(
     let client = database.connect().await?;
     schema::require_installed(&client).await?;
     reader::ready(&client).await?;
+    let looks = Looks::prepare(&client).await?;
     let mut fence = Fence::new();
     let mut told = tokio::time::Instant::now();
     loop {
-        fence.observe(&reader::observe(&client).await?);
+        fence.observe(&looks.observe(&client).await?);
         let settled = fence.settled();
         let stalled = match fence.stalled(STALLED) {
             Some((wait, members)) if told.elapsed() >= STALLED => {
