@@ -17,6 +17,8 @@ use crate::connection::ConnectionArgs;
 use crate::error::CommandError;
 use crate::output::{Format, Output};
 
+pub use commands::HandoffReport;
+
 /// Admission control for the rows and the schema of a PostgreSQL database
 ///
 /// No row comes to life in a governed collection without a single-use permit. Start with

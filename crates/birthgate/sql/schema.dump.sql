@@ -1463,6 +1463,15 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.guard_truncate() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.handoff_note(p_body jsonb) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  RETURN birthgate_evidence.note('handoff', p_body);
+END
+$$;
+ALTER FUNCTION birthgate.handoff_note(p_body jsonb) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.has_own_births(p_collection text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3061,6 +3070,8 @@ REVOKE ALL ON FUNCTION birthgate.governed(p_relid oid, p_collection text) FROM P
 REVOKE ALL ON FUNCTION birthgate.guard_delete() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.guard_truncate() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.handoff_note(p_body jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.handoff_note(p_body jsonb) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.has_own_births(p_collection text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_reader;
 GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_registrar;

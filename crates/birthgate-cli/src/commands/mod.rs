@@ -25,6 +25,8 @@ mod status;
 mod undo;
 mod uninstall;
 
+pub use handoff::Report as HandoffReport;
+
 use clap::Subcommand;
 
 use crate::connection::ConnectionArgs;

@@ -22,14 +22,24 @@ struct Document<T> {
 
 fn committed<T: JsonSchema>(command: &str) {
     let generator: SchemaGenerator = SchemaSettings::draft2020_12().for_serialize().into();
-    let schema = generator.into_root_schema_for::<Document<T>>();
-    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-    let file = format!("{}/../../docs/schemas/{command}.json", env!("CARGO_MANIFEST_DIR"));
+    agrees(command, &generator.into_root_schema_for::<Document<T>>());
+}
+
+fn agrees(name: &str, schema: &schemars::Schema) {
+    let text = serde_json::to_string_pretty(schema).unwrap() + "\n";
+    let file = format!("{}/../../docs/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("BIRTHGATE_UPDATE_SCHEMAS").is_some() {
         std::fs::write(&file, &text).unwrap();
     }
     let there = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(there == text, "{file} is not as the code has it: BIRTHGATE_UPDATE_SCHEMAS=1 ./test");
+}
+
+#[test]
+fn of_an_event() {
+    let generator: SchemaGenerator = SchemaSettings::draft2020_12().for_serialize().into();
+    let schema = generator.into_root_schema_for::<birthgate::handoff::CloudEvent>();
+    agrees("event", &schema);
 }
 
 #[test]
@@ -39,6 +49,7 @@ fn of_every_document() {
     committed::<Preflight>("preflight");
     committed::<Drift>("drift-check");
     committed::<Vec<Entry>>("evidence-log");
+    committed::<birthgate_cli::HandoffReport>("handoff-status");
     committed::<Rehearsal>("rehearse");
     committed::<Fingerprint>("fingerprint-take");
 }

@@ -47,7 +47,7 @@ async fn signs_what_it_sends_and_keeps_its_place() {
     let mut sink = hook(folder.path(), &url);
     assert_eq!(last(sink.open().await), None);
     sink.deliver(&births(1..5)).await.unwrap();
-    let requests = requests.lock().unwrap();
+    let requests = requests.lock().unwrap().clone();
     let kinds: Vec<&str> =
         requests.iter().map(|(headers, _)| headers["content-type"].to_str().unwrap()).collect();
     assert_eq!(kinds, ["application/cloudevents-batch+json", "application/cloudevents+json"]);

@@ -13,7 +13,7 @@ use super::activation::{self, Activation};
 use super::cursor::Cursor;
 use super::event::Envelope;
 use super::fence::Settled;
-use super::reader;
+use super::reader::{self, Pages};
 use super::sink::{Sink, SinkError};
 use super::tail::{self, View};
 use crate::database::{Database, waits};
@@ -90,13 +90,20 @@ pub async fn rewind(client: &Client, since: &Since) -> Result<Cursor> {
     }
 }
 
+/// A sink, before it is served.
+struct Added {
+    sink: Box<dyn Sink>,
+    status: Arc<Mutex<SinkStatus>>,
+    from: Option<Cursor>,
+}
+
 /// The handoff of one database.
 pub struct Handoff {
     database: Database,
     ospa: Ospa,
     start: Start,
     source: String,
-    sinks: Vec<(Box<dyn Sink>, Arc<Mutex<SinkStatus>>, Option<Cursor>)>,
+    sinks: Vec<Added>,
     view: watch::Sender<View>,
     governance: watch::Sender<Governance>,
 }
@@ -118,7 +125,7 @@ impl Handoff {
             last: None,
             problem: None,
         };
-        self.sinks.push((sink, Arc::new(Mutex::new(status)), from));
+        self.sinks.push(Added { sink, status: Arc::new(Mutex::new(status)), from });
     }
 
     /// What the tail sees, from now on.
@@ -133,7 +140,7 @@ impl Handoff {
 
     /// How each sink is doing, from now on.
     pub fn statuses(&self) -> Vec<Arc<Mutex<SinkStatus>>> {
-        self.sinks.iter().map(|(_, status, _)| status.clone()).collect()
+        self.sinks.iter().map(|added| added.status.clone()).collect()
     }
 
     /// Hands off until it is dropped; with `once`, until each sink has what was settled when it was first looked at.
@@ -149,7 +156,7 @@ impl Handoff {
             self.governance.clone(),
         ));
         let mut deliveries = JoinSet::new();
-        for (sink, status, from) in self.sinks {
+        for Added { sink, status, from } in self.sinks {
             let delivery = Delivery {
                 database: self.database.clone(),
                 source: self.source.clone(),
@@ -262,6 +269,7 @@ impl Delivery {
         let beginning = activation.beginning.map(|beginning| beginning.cursor).unwrap_or_default();
         let mut cursor = self.from.clone().or(opened).unwrap_or(beginning);
         reader::check(&client, &cursor).await?;
+        let pages = Pages::prepare(&client).await?;
         {
             let mut status = self.status();
             status.cursor = Some(cursor.clone());
@@ -270,7 +278,7 @@ impl Delivery {
         let mut done = Settled { births: cursor.births(), changes: cursor.changes() };
         loop {
             let settled = self.settled(done).await?;
-            cursor = self.catch_up(&client, cursor, done, settled).await?;
+            cursor = self.catch_up(&client, &pages, cursor, done, settled).await?;
             done = settled;
             if self.once {
                 return Ok(());
@@ -282,16 +290,17 @@ impl Delivery {
     async fn catch_up(
         &mut self,
         client: &Client,
+        pages: &Pages,
         mut cursor: Cursor,
         done: Settled,
         settled: Settled,
     ) -> Result<Cursor> {
         let (mut events, mut at) =
-            reader::page(client, &cursor, done, settled, BATCH, &self.envelope()).await?;
+            pages.next(client, &cursor, done, settled, BATCH, &self.envelope()).await?;
         while !events.is_empty() || at != settled {
             let after = events.last().map_or(&cursor, |event| &event.cursor).clone();
             let envelope = self.envelope();
-            let next = reader::page(client, &after, at, settled, BATCH, &envelope);
+            let next = pages.next(client, &after, at, settled, BATCH, &envelope);
             let (delivered, next) = match events.is_empty() {
                 true => (Ok(()), next.await),
                 false => futures_util::future::join(self.sink.deliver(&events), next).await,

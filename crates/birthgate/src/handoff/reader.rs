@@ -82,32 +82,53 @@ fn observation(seen: &Row, written: &Row) -> Result<Observation> {
     })
 }
 
-/// The next events between what is done and what is settled, births first, then changes; and what is done with them.
-pub(crate) async fn page(
-    client: &Client,
-    cursor: &Cursor,
-    done: Settled,
-    settled: Settled,
-    most: i64,
-    envelope: &Envelope,
-) -> Result<(Vec<Event>, Settled)> {
-    let is_birth = done.births < settled.births;
-    let rows = match is_birth {
-        true => client.rows(BIRTHS, &[&done.births, &settled.births, &most]).await,
-        false => client.rows(CHANGES, &[&done.changes, &settled.changes, &most]).await,
-    };
-    let rows = rows.doing("reading what is to be handed off")?;
-    let mut events: Vec<Event> = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let happened = if is_birth { Happened::birth(row) } else { Happened::change(row) };
-        let before = events.last().map_or(cursor, |event| &event.cursor);
-        events.push(happened.event(before, envelope)?);
+/// Reads what is to be handed off, a page at a time.
+pub(crate) struct Pages {
+    births: Statement,
+    changes: Statement,
+}
+
+impl Pages {
+    /// Prepares them, on a connection of one's own.
+    pub async fn prepare(client: &Client) -> Result<Pages> {
+        const DOING: &str = "preparing to read births";
+        Ok(Pages {
+            births: client.prepare(BIRTHS).await.doing(DOING)?,
+            changes: client.prepare(CHANGES).await.doing(DOING)?,
+        })
     }
-    let last = rows.last().filter(|_| rows.len() as i64 == most).map(|row| row.get("id"));
-    Ok(match is_birth {
-        true => (events, Settled { births: last.unwrap_or(settled.births), ..done }),
-        false => (events, Settled { changes: last.unwrap_or(settled.changes), ..done }),
-    })
+
+    /// The next events between what is done and what is settled, births first, then changes; and what is done with them.
+    pub async fn next(
+        &self,
+        client: &Client,
+        cursor: &Cursor,
+        done: Settled,
+        settled: Settled,
+        most: i64,
+        envelope: &Envelope,
+    ) -> Result<(Vec<Event>, Settled)> {
+        if done == settled {
+            return Ok((Vec::new(), done));
+        }
+        let is_birth = done.births < settled.births;
+        let rows = match is_birth {
+            true => client.query(&self.births, &[&done.births, &settled.births, &most]).await,
+            false => client.query(&self.changes, &[&done.changes, &settled.changes, &most]).await,
+        };
+        let rows = rows.doing("reading what is to be handed off")?;
+        let mut events: Vec<Event> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let happened = if is_birth { Happened::birth(row) } else { Happened::change(row) };
+            let before = events.last().map_or(cursor, |event| &event.cursor);
+            events.push(happened.event(before, envelope)?);
+        }
+        let last = rows.last().filter(|_| rows.len() as i64 == most).map(|row| row.get("id"));
+        Ok(match is_birth {
+            true => (events, Settled { births: last.unwrap_or(settled.births), ..done }),
+            false => (events, Settled { changes: last.unwrap_or(settled.changes), ..done }),
+        })
+    }
 }
 
 /// The mark of a row, where it is there.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::fence::{Fence, Settled};
 use super::reader::{self, Holder, Looks};
@@ -12,8 +13,12 @@ use crate::database::{Database, waits};
 use crate::error::Result;
 use crate::schema;
 
-/// Between two looks while nothing is on its way.
-const QUIET: Duration = Duration::from_millis(40);
+/// The least between two looks while nothing is on its way.
+const QUIET: Duration = Duration::from_millis(30);
+/// The most.
+const BUSY: Duration = Duration::from_millis(250);
+/// How much longer the pause is than a look takes: a server that is slow to answer is asked less often.
+const PAUSE: f64 = 25.0;
 /// Between two looks while the fence waits.
 const WAITING: Duration = Duration::from_millis(10);
 /// From when on a wait is told.
@@ -67,13 +72,17 @@ async fn follow(
     reader::ready(&client).await?;
     let looks = Looks::prepare(&client).await?;
     let mut fence = Fence::new();
-    let mut told = tokio::time::Instant::now();
+    let mut told = Instant::now();
+    let mut look = QUIET.as_secs_f64() / PAUSE;
     loop {
+        let begun = Instant::now();
         fence.observe(&looks.observe(&client).await?);
+        // The mean of the last few: a single slow look says little.
+        look += (begun.elapsed().as_secs_f64() - look) / 8.0;
         let settled = fence.settled();
         let stalled = match fence.stalled(STALLED) {
             Some((wait, members)) if told.elapsed() >= STALLED => {
-                told = tokio::time::Instant::now();
+                told = Instant::now();
                 let holders = reader::holders(&client, &members).await?;
                 let holders = holders.into_iter().map(|(holder, _)| holder).collect();
                 Some(Some(Stalled { seconds: wait.as_secs_f64(), holders }))
@@ -96,6 +105,7 @@ async fn follow(
             };
             moved || told || is_back
         });
-        tokio::time::sleep(if fence.is_waiting() { WAITING } else { QUIET }).await;
+        let pause = Duration::from_secs_f64(look * PAUSE).clamp(QUIET, BUSY);
+        tokio::time::sleep(if fence.is_waiting() { WAITING } else { pause }).await;
     }
 }
