@@ -193,7 +193,9 @@ async fn watch_activation(
         let settled = seen.settled.filter(|_| seen.caught_up);
         let settled =
             settled.ok_or_else(|| Error::Interrupted(seen.problem.unwrap_or_default()))?;
-        activation::begin(&client, start, settled).await?;
+        // Capturing needs no look at the approvals: where they cannot be read, it goes on.
+        let begun = activation::begin(&client, start, settled).await?;
+        told.send_if_modified(|told| told.activation.replace(begun.clone()) != Some(begun));
         loop {
             let said = activation::activate(&client, &ospa).await?;
             let is_active = said.active.is_some();

@@ -426,6 +426,19 @@ async fn who_may_hand_off_needs_no_more_than_a_registrar_has() {
     one.add("memory", true, Box::new(sink.clone()), None);
     one.run(true).await.unwrap();
     assert_eq!(sink.told(), ["birth thing/A"]);
+    // Approvals that it may not read hold up governance, and not the capture.
+    db.sql("CREATE TABLE os_proposal_approvals (approver_kind text)").await;
+    db.connect("app").await.batch_execute(&bear("'B'")).await.unwrap();
+    let mut one = handoff(db.database("handing_off"), Start::Everything);
+    let governance = one.governance();
+    one.add("memory", true, Box::new(sink.clone()), None);
+    let running = tokio::spawn(one.run(false));
+    until("captured", async || sink.told().len() == 2).await;
+    until("told why", async || {
+        governance.borrow().problem.as_ref().is_some_and(|why| why.contains("permission denied"))
+    })
+    .await;
+    running.abort();
     // An application's role sees none of it.
     let mut one = handoff(db.database("app"), Start::Everything);
     one.add("memory", true, Box::new(Memory::default()), None);
