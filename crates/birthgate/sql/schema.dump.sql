@@ -1466,6 +1466,7 @@ ALTER FUNCTION birthgate.guard_truncate() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.handoff_note(p_body jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
     AS $$
 BEGIN
   RETURN birthgate_evidence.note('handoff', p_body);

@@ -272,6 +272,7 @@ impl Delivery {
         let mut cursor = self.from.clone().or(opened).unwrap_or(beginning);
         reader::check(&client, &cursor).await?;
         let pages = Pages::prepare(&client).await?;
+        let server = reader::server(&client).await?;
         {
             let mut status = self.status();
             status.cursor = Some(cursor.clone());
@@ -279,7 +280,7 @@ impl Delivery {
         }
         let mut done = Settled { births: cursor.births(), changes: cursor.changes() };
         loop {
-            let settled = self.settled(done).await?;
+            let settled = self.settled(server, done).await?;
             cursor = self.catch_up(&client, &pages, cursor, done, settled).await?;
             done = settled;
             if self.once {
@@ -322,8 +323,9 @@ impl Delivery {
         Ok(cursor)
     }
 
-    /// What is settled, once that is more than what is done.
-    async fn settled(&mut self, done: Settled) -> Result<Settled> {
+    /// What is settled, once that is more than what is done. What is settled at one server need not be there at another, so
+    /// that after a failover the sink is opened anew.
+    async fn settled(&mut self, server: SystemTime, done: Settled) -> Result<Settled> {
         let once = self.once;
         let view = self.view.wait_for(|view| match view.settled {
             Some(_) if once => view.caught_up || view.problem.is_some(),
@@ -331,6 +333,9 @@ impl Delivery {
             None => once && view.problem.is_some(),
         });
         let view = view.await.map_err(|_| Error::Interrupted("the tail ended".to_owned()))?;
+        if view.server.is_some_and(|other| other != server) {
+            return Err(Error::Interrupted("another server answers now".to_owned()));
+        }
         let settled = view.settled.filter(|_| !once || view.caught_up).ok_or_else(|| {
             Error::Interrupted(view.problem.clone().unwrap_or_else(|| "nothing is seen".to_owned()))
         })?;

@@ -142,6 +142,11 @@ impl Fence {
         }
     }
 
+    /// Whether all are gone, and what they committed is not known to be on disk.
+    pub fn awaits_disk(&self) -> bool {
+        self.births.as_ref().is_some_and(|births| births.on_disk.is_some())
+    }
+
     /// Whether something is on its way, so that the next look should come soon.
     pub fn is_waiting(&self) -> bool {
         self.births.is_some() || self.changes.is_some() || self.changes_there > self.settled.changes

@@ -39,6 +39,19 @@ pub async fn ready(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Which server a connection is to, by when it began.
+pub(crate) async fn server(client: &Client) -> Result<SystemTime> {
+    let row = client.one_row(include_str!("../../sql/handoff/server.sql"), &[]).await;
+    Ok(row.doing("asking which server this is")?.get(0))
+}
+
+/// Puts the log on disk as far as it is written.
+pub(crate) async fn flush(client: &Client) -> Result<()> {
+    const DOING: &str = "putting the log on disk";
+    client.batch_execute("SET synchronous_commit = local").await.doing(DOING)?;
+    client.rows(include_str!("../../sql/handoff/flush.sql"), &[]).await.doing(DOING).map(drop)
+}
+
 /// Looks at both tables, again and again: prepared, since it looks often.
 pub(crate) struct Looks {
     observe: Statement,

@@ -1,6 +1,6 @@
 //! Looks at the database again and again, on a connection of its own, and tells the sinks what is settled.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +17,8 @@ use crate::schema;
 const QUIET: Duration = Duration::from_millis(30);
 /// The most.
 const BUSY: Duration = Duration::from_millis(250);
+/// For how long the log may stay off the disk before it is put there: a server with much to commit does so itself.
+const FLUSH: Duration = Duration::from_millis(200);
 /// How much longer the pause is than a look takes: a server that is slow to answer is asked less often.
 const PAUSE: f64 = 25.0;
 /// Between two looks while the fence waits.
@@ -38,6 +40,8 @@ pub struct Stalled {
 pub struct View {
     /// What is settled; `None` until it was first found out.
     pub settled: Option<Settled>,
+    /// Of which server, by when it began.
+    pub server: Option<SystemTime>,
     /// Whether that is all which was there when it was first looked at.
     pub caught_up: bool,
     /// Whom the fence has been waiting for, for long.
@@ -70,15 +74,22 @@ async fn follow(
     let client = database.connect().await?;
     schema::require_installed(&client).await?;
     reader::ready(&client).await?;
+    let server = reader::server(&client).await?;
     let looks = Looks::prepare(&client).await?;
     let mut fence = Fence::new();
     let mut told = Instant::now();
+    let mut awaits_disk: Option<Instant> = None;
     let mut look = QUIET.as_secs_f64() / PAUSE;
     loop {
         let begun = Instant::now();
         fence.observe(&looks.observe(&client).await?);
         // The mean of the last few: a single slow look says little.
         look += (begun.elapsed().as_secs_f64() - look) / 8.0;
+        awaits_disk = fence.awaits_disk().then(|| awaits_disk.unwrap_or_else(Instant::now));
+        if awaits_disk.is_some_and(|since| since.elapsed() >= FLUSH) {
+            reader::flush(&client).await?;
+            awaits_disk = None;
+        }
         let settled = fence.settled();
         let stalled = match fence.stalled(STALLED) {
             Some((wait, members)) if told.elapsed() >= STALLED => {
@@ -94,6 +105,7 @@ async fn follow(
             let is_back = view.problem.take().is_some();
             let moved = view.settled != Some(settled) || view.caught_up != fence.has_caught_up();
             view.settled = Some(settled);
+            view.server = Some(server);
             view.caught_up = fence.has_caught_up();
             let told = match stalled {
                 Some(stalled) => {
