@@ -58,8 +58,9 @@ fn from_init_to_uninstall() {
     assert!(refused.stderr.contains("birthgate init"), "{}", refused.stderr);
 
     let installed = user.json_as("postgres", &["init"]);
-    assert_eq!((&installed["from"], &installed["to"]), (&Value::Null, &Value::from(2)));
-    assert_eq!(user.json_as("postgres", &["init"])["from"], 2);
+    let version = birthgate::schema::VERSION;
+    assert_eq!((&installed["from"], &installed["to"]), (&Value::Null, &Value::from(version)));
+    assert_eq!(user.json_as("postgres", &["init"])["from"], version);
 
     let govern = ["collection", "govern", "public.thing", "--code", "code", "--rule", "^T-[0-9]+$"];
     let governed = user.json_as("postgres", &govern);
