@@ -1,5 +1,5 @@
-//! The handoff: every birth and every change to the registry, to where governance listens. It reads from outside, so that it
-//! can never slow a birth: no table, no trigger, no slot. Each sink has its own cursor, and none stops another.
+//! The handoff: every birth and every change to the registry, to where governance listens. It reads from outside, so that
+//! no birth waits for it: no table, no trigger, no slot. Each sink has its own cursor, and none stops another.
 
 mod activation;
 mod cursor;

@@ -20,21 +20,32 @@ impl Drop for Nats {
 impl Nats {
     /// Starts one.
     pub async fn start() -> Nats {
+        Nats::with(true).await
+    }
+
+    /// Starts one without JetStream.
+    pub async fn plain() -> Nats {
+        Nats::with(false).await
+    }
+
+    async fn with(jetstream: bool) -> Nats {
         let folder = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let nats = Nats { process: Nats::spawn(folder.path(), port), port, folder };
+        let nats = Nats { process: Nats::spawn(folder.path(), port, jetstream), port, folder };
         nats.wait().await;
         nats
     }
 
-    fn spawn(folder: &Path, port: u16) -> Child {
+    fn spawn(folder: &Path, port: u16, jetstream: bool) -> Child {
         // Debian has it where only root's PATH looks.
         let debian = "/usr/sbin/nats-server";
         let program = if Path::new(debian).exists() { debian } else { "nats-server" };
         Command::new(program)
-            .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
+            .args(["-a", "127.0.0.1", "-p", &port.to_string()])
+            .args(jetstream.then_some("-js"))
+            .arg("-sd")
             .arg(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -58,7 +69,7 @@ impl Nats {
     /// Kills it as a crash would, and starts it again.
     pub fn crash(&mut self) {
         self.kill();
-        self.process = Nats::spawn(self.folder.path(), self.port);
+        self.process = Nats::spawn(self.folder.path(), self.port, true);
     }
 
     fn kill(&mut self) {

@@ -16,7 +16,7 @@ use crate::output::Output;
 
 /// The handoff: every birth and every change to the registry, to where governance listens
 ///
-/// It reads from outside and can never slow a birth. birthgate.toml names the sinks: [[handoff.sink]].
+/// It reads from outside, and no birth waits for it. birthgate.toml names the sinks: [[handoff.sink]].
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Hand off until it is stopped

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
-use async_nats::jetstream::{self, message::PublishMessage, stream};
+use async_nats::jetstream::context::{
+    GetStreamError, GetStreamErrorKind, PublishAckFuture, PublishErrorKind,
+};
+use async_nats::jetstream::{self, ErrorCode, message::PublishMessage, stream};
 use async_nats::{ConnectOptions, ServerAddr};
 use birthgate::handoff::{Cursor, Event, Sink, SinkError};
 use futures_util::FutureExt;
@@ -20,6 +22,7 @@ const ACKNOWLEDGE: Duration = Duration::from_secs(10);
 
 /// Where and how.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The server: `nats://host:4222`, or `tls://…`. Several are separated by commas.
     pub url: String,
@@ -72,10 +75,9 @@ impl JetStream {
             |error: String| SinkError::Unavailable(format!("{}: {error}", self.place()));
         let mut servers = Vec::new();
         for url in self.config.url.split(',') {
-            let server: ServerAddr = url
-                .trim()
-                .parse()
-                .map_err(|error: std::io::Error| SinkError::Broken(format!("{url}: {error}")))?;
+            let server: ServerAddr = url.trim().parse().map_err(|error: std::io::Error| {
+                SinkError::Broken(format!("{}: {error}", self.place()))
+            })?;
             servers.push(server);
         }
         let mut options = ConnectOptions::new().connection_timeout(CONNECT).name("birthgate");
@@ -207,6 +209,11 @@ impl JetStream {
     }
 }
 
+/// Whether the server says that there is no such stream; anything else says nothing of it.
+fn is_absent(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(said) if said.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
 impl Sink for JetStream {
     fn open(&mut self) -> BoxFuture<'_, Result<Option<Cursor>, SinkError>> {
         self.begin().boxed()
@@ -217,7 +224,8 @@ impl Sink for JetStream {
             let context = self.connect().await?;
             match context.get_stream(&self.config.stream).await {
                 Ok(stream) => self.last(stream).await?.1,
-                Err(_) => Ok(None),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(error) => Err(SinkError::Unavailable(format!("{}: {error}", self.place()))),
             }
         }
         .boxed()
@@ -228,6 +236,11 @@ impl Sink for JetStream {
     }
 
     fn place(&self) -> String {
-        format!("the stream {} of {}", self.config.stream, self.config.url)
+        // What a URL says before its host is a secret.
+        let hosts = self.config.url.split(',').map(|url| {
+            let (scheme, rest) = url.trim().split_once("://").unwrap_or(("nats", url.trim()));
+            format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+        });
+        format!("the stream {} of {}", self.config.stream, hosts.collect::<Vec<_>>().join(","))
     }
 }

@@ -18,6 +18,7 @@ const TAIL: u64 = 4 << 20;
 
 /// Where and how.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The folder of the files.
     pub folder: PathBuf,

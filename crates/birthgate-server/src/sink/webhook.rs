@@ -22,6 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Where and how.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The endpoint.
     pub url: String,
@@ -57,7 +58,7 @@ fn default_timeout() -> u64 {
 pub struct Webhook {
     config: Config,
     agent: Agent,
-    /// Opened: the secret, and the lock on the state.
+    /// Once it is open.
     secret: Option<Vec<u8>>,
 }
 

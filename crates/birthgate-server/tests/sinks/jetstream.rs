@@ -33,6 +33,30 @@ async fn each_event_is_there_once_whatever_is_sent_again() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_asked_is_not_said_to_be_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    // A server of NATS without JetStream answers, and says nothing of any stream.
+    let plain = Nats::plain().await;
+    let url = plain.url().replace("://", "://user:password@");
+    let config = json!({ "name": "stream", "kind": "jetstream", "url": url });
+    let mut sink = sink(folder.path(), config);
+    let refused = sink.position().await.unwrap_err();
+    assert!(matches!(refused, SinkError::Unavailable(_)), "{refused}");
+    assert!(!refused.to_string().contains("password"), "{refused}");
+}
+
+#[test]
+fn a_setting_that_is_not_known_is_refused() {
+    let config = |extra: &str| {
+        let mut config = json!({ "name": "s", "kind": "ndjson", "folder": "f", "capture": true });
+        config[extra] = json!(1);
+        serde_json::from_value::<birthgate_server::sink::SinkConfig>(config)
+    };
+    assert!(config("rotate_mib").is_ok());
+    assert!(config("rotate_mb").unwrap_err().to_string().contains("rotate_mb"));
+}
+
+#[tokio::test]
 async fn a_second_writer_stores_nothing_out_of_order() {
     let nats = Nats::start().await;
     let (mut first, mut second) = (stream(&nats), stream(&nats));
