@@ -125,7 +125,13 @@ impl Fence {
         if births.on_disk.is_none() && births.waiting.is_over(&seen.births_holders) {
             births.on_disk = Some(seen.inserted);
         }
-        if births.on_disk.is_some_and(|on_disk| seen.flushed >= on_disk) {
+        self.flushed(seen.flushed)
+    }
+
+    /// Takes into account how far the log is on disk; whether that settles what births were waited for.
+    pub fn flushed(&mut self, flushed: i64) -> bool {
+        let Some(births) = &self.births else { return false };
+        if births.on_disk.is_some_and(|on_disk| flushed >= on_disk) {
             self.settled = Settled { births: births.waiting.high, changes: births.changes };
             self.births = None;
             return true;

@@ -76,6 +76,12 @@ impl Looks {
         let (seen, written) = futures_util::future::join(observe, written).await;
         observation(&seen.doing(LOOKING)?, &written.doing(LOOKING)?)
     }
+
+    /// How far the log is on disk.
+    pub async fn flushed(&self, client: &Client) -> Result<i64> {
+        let written = client.query_one(&self.written, &[]).await;
+        Ok(written.doing(LOOKING)?.get("flushed"))
+    }
 }
 
 fn observation(seen: &Row, written: &Row) -> Result<Observation> {

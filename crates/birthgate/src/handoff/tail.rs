@@ -14,15 +14,19 @@ use crate::error::Result;
 use crate::schema;
 
 /// The least between two looks while nothing is on its way.
-const QUIET: Duration = Duration::from_millis(30);
-/// The most.
+const QUIET: Duration = Duration::from_millis(45);
+/// The most between two looks.
 const BUSY: Duration = Duration::from_millis(250);
+/// What a look takes, in seconds, where the server has time to spare. Twice as long, and the pause is four times as long: a look
+/// holds up whoever wants a lock meanwhile, the longer the more there is to do.
+const EASY: f64 = 1.2e-3;
+/// The part of a pause between a look that finds somebody to wait for and the next; each of the following is twice as long, up
+/// to the pause.
+const WAITING: u32 = 12;
+/// Between two questions whether the log is on disk.
+const WRITING: Duration = Duration::from_millis(3);
 /// For how long the log may stay off the disk before it is put there: a server with much to commit does so itself.
 const FLUSH: Duration = Duration::from_millis(200);
-/// How much longer the pause is than a look takes: a server that is slow to answer is asked less often.
-const PAUSE: f64 = 25.0;
-/// Between two looks while the fence waits.
-const WAITING: Duration = Duration::from_millis(10);
 /// From when on a wait is told.
 pub(crate) const STALLED: Duration = Duration::from_secs(1);
 
@@ -78,17 +82,21 @@ async fn follow(
     let looks = Looks::prepare(&client).await?;
     let mut fence = Fence::new();
     let mut told = Instant::now();
-    let mut awaits_disk: Option<Instant> = None;
-    let mut look = QUIET.as_secs_f64() / PAUSE;
+    let mut look = EASY;
+    let mut waiting: Option<Duration> = None;
     loop {
         let begun = Instant::now();
         fence.observe(&looks.observe(&client).await?);
         // The mean of the last few: a single slow look says little.
         look += (begun.elapsed().as_secs_f64() - look) / 8.0;
-        awaits_disk = fence.awaits_disk().then(|| awaits_disk.unwrap_or_else(Instant::now));
-        if awaits_disk.is_some_and(|since| since.elapsed() >= FLUSH) {
-            reader::flush(&client).await?;
-            awaits_disk = None;
+        let mut is_flushed = false;
+        while fence.awaits_disk() {
+            tokio::time::sleep(WRITING).await;
+            if begun.elapsed() >= FLUSH && !is_flushed {
+                reader::flush(&client).await?;
+                is_flushed = true;
+            }
+            fence.flushed(looks.flushed(&client).await?);
         }
         let settled = fence.settled();
         let stalled = match fence.stalled(STALLED) {
@@ -117,7 +125,11 @@ async fn follow(
             };
             moved || told || is_back
         });
-        let pause = Duration::from_secs_f64(look * PAUSE).clamp(QUIET, BUSY);
-        tokio::time::sleep(if fence.is_waiting() { WAITING } else { pause }).await;
+        let pause = QUIET.mul_f64((look / EASY).powi(2)).clamp(QUIET, BUSY);
+        waiting = fence.is_waiting().then(|| match waiting {
+            Some(waiting) => (waiting * 2).min(pause),
+            None => pause / WAITING,
+        });
+        tokio::time::sleep(waiting.unwrap_or(pause)).await;
     }
 }
