@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use birthgate::Database;
 use birthgate::preflight::Ospa;
+use birthgate_server::daemon::ServeConfig;
 use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use serde::Deserialize;
@@ -49,6 +50,8 @@ pub struct ConfigFile {
     pub ospa: Option<Ospa>,
     #[serde(default)]
     pub handoff: HandoffSection,
+    #[serde(default)]
+    pub serve: ServeConfig,
 }
 
 /// Where births and changes are handed off to.

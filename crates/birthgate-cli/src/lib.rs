@@ -6,6 +6,7 @@ mod error;
 mod output;
 mod programs;
 mod progress;
+mod stop;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

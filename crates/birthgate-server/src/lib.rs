@@ -1,3 +1,4 @@
-//! What of Birthgate runs for long: the sinks of the handoff.
+//! What of Birthgate runs for long: the daemon with its page, and the sinks of the handoff.
 
+pub mod daemon;
 pub mod sink;

@@ -91,27 +91,37 @@ pub async fn put(client: &Client, dimension: &NewDimension<'_>) -> Result<()> {
         .map(drop)
 }
 
-/// Counts every dimension that has a query, and compares the gate with its baseline, where there is one. Each in a read-only transaction as birthgate_reader with
-/// a timeout. One that cannot be counted is recorded as unknown, with the reason.
+/// Counts every dimension that has a query, and compares the gate with its baseline, where there is one.
 pub async fn refresh(client: &mut Client) -> Result<()> {
-    let queries = client
-        .rows(include_str!("../sql/query/block_queries.sql"), &[])
-        .await
-        .doing("listing the BLOCK dimensions")?;
-    for row in queries {
-        let name: String = row.get("name");
-        let query: String = row.get("query");
-        let (value, problem) = match count(client, &query).await {
-            Ok(value) => (Some(value), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        observe(client, &name, value, problem.as_deref()).await?;
-    }
+    count_all(client).await?;
     // Compared rather than counted, by those who may say what they saw.
     match drift::check(client).await {
         Err(error) if error.refusal() == Some(RefusalCode::NotGranted) => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// Counts every dimension that has a query, each in a read-only transaction as birthgate_reader with a timeout. One that cannot be
+/// counted is recorded as unknown, with the reason. Answers how many were counted.
+pub async fn count_all(client: &mut Client) -> Result<usize> {
+    let queries = client
+        .rows(include_str!("../sql/query/block_queries.sql"), &[])
+        .await
+        .doing("listing the BLOCK dimensions")?;
+    let mut counted = 0;
+    for row in queries {
+        let name: String = row.get("name");
+        let query: String = row.get("query");
+        let (value, problem) = match count(client, &query).await {
+            Ok(value) => (Some(value), None),
+            // Without a connection nothing can be recorded either.
+            Err(error) if client.is_closed() => return Err(error),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        counted += usize::from(value.is_some());
+        observe(client, &name, value, problem.as_deref()).await?;
+    }
+    Ok(counted)
 }
 
 async fn count(client: &mut Client, query: &str) -> Result<i64> {

@@ -9,7 +9,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 
 /// How to reach a database. Cloning is cheap; each [`Database::connect`] is a connection of its own.
 #[derive(Clone)]
@@ -38,6 +38,17 @@ impl Database {
     /// Connects. The connection is driven by a task of the current runtime and ends with the client.
     pub async fn connect(&self) -> Result<Client> {
         self.connect_hearing(|_| {}).await
+    }
+
+    /// Connects for what nobody waits for: a statement of it ends after a time, and never queues for long before somebody's DDL.
+    pub async fn connect_in_background(&self, statement: Duration) -> Result<Client> {
+        let client = self.connect().await?;
+        let milliseconds = statement.as_millis();
+        let settings = format!(
+            "SET application_name = 'birthgate serve'; SET lock_timeout = '2s'; SET statement_timeout = {milliseconds}"
+        );
+        client.batch_execute(&settings).await.doing("beginning a session in the background")?;
+        Ok(client)
     }
 
     /// Connects, and hears the notices of the server.

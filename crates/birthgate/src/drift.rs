@@ -2,6 +2,7 @@
 //! by name, with every attribute. It is only compared: nothing is repaired here.
 
 mod explain;
+mod monitor;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +20,7 @@ use crate::schema;
 use crate::unprepared::Unprepared;
 
 pub use explain::{Explained, explain};
+pub use monitor::{Monitor, Tick};
 
 /// When and of what a baseline was taken.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -77,6 +79,11 @@ impl Drift {
             self.differences.iter().map(|one| one.object.as_str()).collect();
         objects.dedup();
         objects.len()
+    }
+
+    /// How much there is to say of it: what is stored as the observation of `gate_drift`.
+    pub fn count(&self) -> i64 {
+        i64::try_from(self.objects() + self.circumstances.len()).unwrap_or(i64::MAX)
     }
 }
 
@@ -201,22 +208,27 @@ async fn logged_root(client: &Client) -> Result<Option<String>> {
 pub async fn check(client: &Client) -> Result<Drift> {
     let drift = look(client).await?;
     if drift.baseline.is_some() {
-        let count = i64::try_from(drift.objects() + drift.circumstances.len()).unwrap_or(i64::MAX);
-        client
-            .rows(
-                include_str!("../sql/query/block_observe.sql"),
-                &[&"gate_drift", &Some(count), &None::<String>],
-            )
-            .await
-            .doing("storing the observation of gate_drift")?;
-        if count == 0 {
-            client
-                .rows(include_str!("../sql/drift/seen.sql"), &[])
-                .await
-                .doing("noting that the gate holds")?;
-        }
+        store(client, drift.count()).await?;
     }
     Ok(drift)
+}
+
+/// Stores how much of the gate differs; where nothing does, also when it was last found to hold.
+async fn store(client: &Client, differences: i64) -> Result<()> {
+    client
+        .rows(
+            include_str!("../sql/query/block_observe.sql"),
+            &[&"gate_drift", &Some(differences), &None::<String>],
+        )
+        .await
+        .doing("storing the observation of gate_drift")?;
+    if differences == 0 {
+        client
+            .rows(include_str!("../sql/drift/seen.sql"), &[])
+            .await
+            .doing("noting that the gate holds")?;
+    }
+    Ok(())
 }
 
 /// Takes the first baseline, and makes `gate_drift` a dimension that blocks these actions; `None`: every action that

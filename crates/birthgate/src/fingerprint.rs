@@ -328,7 +328,7 @@ pub(crate) async fn surrounded_gate(client: &Client) -> Result<Fingerprint> {
     Ok(Fingerprint::of(reader.objects, Vec::new()))
 }
 
-async fn is_since_15(client: &Client) -> Result<bool> {
+pub(crate) async fn is_since_15(client: &Client) -> Result<bool> {
     let sql = "SELECT current_setting('server_version_num')::int >= 150000";
     Ok(client.one_row(sql, &[]).await.doing("asking for the version")?.get(0))
 }

@@ -17,6 +17,6 @@ pub use delivery::{Governance, Handoff, Since, SinkStatus, Start, rewind};
 pub use event::{BirthData, ChangeData, CloudEvent, Data, Event};
 pub use fence::Settled;
 pub use metrics::metrics;
-pub use reader::{Behind, Holder, behind, check, ready, stalled};
+pub use reader::{Behind, Holder, behind, check, ready, source, stalled};
 pub use sink::{Sink, SinkError};
 pub use tail::{Stalled, View};

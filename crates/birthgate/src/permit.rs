@@ -165,6 +165,19 @@ pub async fn funnel(client: &Client) -> Result<Vec<(String, i64)>> {
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
+/// Takes overdue permits that nobody spent to EXPIRED, in transactions of at most `batch`; answers how many.
+pub async fn expire(client: &Client, batch: i64) -> Result<i64> {
+    let mut expired = 0;
+    loop {
+        let row = client.one_row(include_str!("../sql/query/permit_expire.sql"), &[&batch]).await;
+        let count: i64 = row.doing("expiring permits")?.get(0);
+        expired += count;
+        if count < batch {
+            return Ok(expired);
+        }
+    }
+}
+
 /// Moves permits that ended more than so many seconds ago to the archive, in transactions of at most
 /// `batch`; answers how many.
 pub async fn archive(client: &Client, older_than_seconds: f64, batch: i64) -> Result<i64> {

@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use birthgate::exposition::Exposition;
 use birthgate::handoff::{
     self, Activation, Behind, Governance, Handoff, Since, Stalled, Start, View,
 };
-use birthgate::{Database, evidence_log, schema};
+use birthgate::{Database, schema};
 use birthgate_server::sink::SinkConfig;
 use clap::Subcommand;
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::connection::{ConnectionArgs, HandoffSection, HandoffStart};
 use crate::error::{CommandError, Result};
 use crate::output::Output;
+use crate::stop::stopped;
 
 /// The handoff: every birth and every change to the registry, to where governance listens
 ///
@@ -112,16 +114,17 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
 async fn source(database: &Database, config: &HandoffSection) -> Result<String> {
     match &config.source {
         Some(source) => Ok(source.clone()),
-        None => {
-            let client = database.connect().await?;
-            schema::require_installed(&client).await?;
-            Ok(format!("//birthgate/{}", evidence_log::identity(&client).await?.database))
-        }
+        None => Ok(handoff::source(&database.connect().await?).await?),
     }
 }
 
 async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Output) -> Result {
     let (view, governance, statuses) = (handoff.view(), handoff.governance(), handoff.statuses());
+    let exposition = || {
+        let mut metrics = Exposition::default();
+        handoff::metrics(&view.borrow(), &governance.borrow(), &statuses, &mut metrics);
+        metrics.text()
+    };
     let tell = async {
         let mut told = Vec::new();
         loop {
@@ -131,8 +134,7 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
             }
             told = now;
             if let Some(path) = metrics
-                && let Err(error) =
-                    write(path, &handoff::metrics(&view.borrow(), &governance.borrow(), &statuses))
+                && let Err(error) = write(path, &exposition())
             {
                 anstream::eprintln!("birthgate handoff: {}: {error}", path.display());
             }
@@ -145,7 +147,7 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
         stopped = stopped() => stopped.map_err(CommandError::from).map(|()| Ok(()))?,
     };
     if let Some(path) = metrics {
-        write(path, &handoff::metrics(&view.borrow(), &governance.borrow(), &statuses))?;
+        write(path, &exposition())?;
     }
     let mut result = Vec::new();
     for status in &statuses {
@@ -161,16 +163,6 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
     }
     output.result("handoff run", result)?;
     Ok(outcome?)
-}
-
-/// Waits until somebody asks it to stop.
-async fn stopped() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminated.recv() => Ok(()),
-    }
 }
 
 /// A reader of the file sees the whole of it, or that from before.

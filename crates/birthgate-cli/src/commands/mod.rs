@@ -20,6 +20,7 @@ mod preflight;
 mod promote;
 mod registry;
 mod rehearse;
+mod serve;
 mod signing;
 mod status;
 mod undo;
@@ -56,6 +57,7 @@ pub enum Command {
     Apply(apply::Args),
     Undo(undo::Args),
     Status(status::Args),
+    Serve(serve::Args),
     #[command(subcommand)]
     Packet(packet::Command),
     #[command(subcommand)]
@@ -93,6 +95,7 @@ impl Command {
             Command::Apply(args) => apply::run(args, connection, output).await,
             Command::Undo(args) => undo::run(args, connection, output).await,
             Command::Status(args) => status::run(args, connection, output).await,
+            Command::Serve(args) => serve::run(args, connection, output).await,
             Command::Owner(command) => owner::run(command, connection, output),
             Command::Packet(command) => packet::run(command, connection, output).await,
             Command::Evidence(command) => evidence::run(command, connection, output).await,

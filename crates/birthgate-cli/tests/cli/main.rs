@@ -8,6 +8,7 @@ mod help;
 mod owner_gated;
 mod run;
 mod schemas;
+mod serve;
 
 #[test]
 fn every_file_is_a_module() {

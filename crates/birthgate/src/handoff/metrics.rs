@@ -1,25 +1,21 @@
-//! What a run knows of itself, as Prometheus reads it
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>).
+//! What a run knows of itself, as Prometheus reads it.
 
-use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
 use super::delivery::{Governance, SinkStatus, lock};
 use super::tail::View;
+use crate::exposition::{Exposition, labels};
 
-/// The metrics of a run.
-pub fn metrics(view: &View, governance: &Governance, sinks: &[Arc<Mutex<SinkStatus>>]) -> String {
-    let mut text = String::new();
+/// Adds the metrics of a run.
+pub fn metrics(
+    view: &View,
+    governance: &Governance,
+    sinks: &[Arc<Mutex<SinkStatus>>],
+    into: &mut Exposition,
+) {
     let mut metric = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "# HELP birthgate_handoff_{name} {help}\n# TYPE birthgate_handoff_{name} {kind}\n"
-        );
-        for (labels, value) in samples {
-            let _ = writeln!(text, "birthgate_handoff_{name}{labels} {value}");
-        }
+        into.add(&format!("handoff_{name}"), kind, help, samples);
     };
     let settled =
         view.settled.map_or((0, 0), |settled| (settled.births.max(0), settled.changes.max(0)));
@@ -45,13 +41,14 @@ pub fn metrics(view: &View, governance: &Governance, sinks: &[Arc<Mutex<SinkStat
         .into_iter()
         .flat_map(|stalled| &stalled.holders)
         .map(|holder| {
-            let labels = [
-                ("pid", holder.pid.map(|pid| pid.to_string())),
-                ("prepared", holder.prepared.clone()),
-                ("user", holder.login.clone()),
-                ("query_start", holder.query_start.clone()),
-            ];
-            (labelled(labels), 1.0)
+            let pid = holder.pid.map(|pid| pid.to_string());
+            let of = labels([
+                ("pid", pid.as_deref()),
+                ("prepared", holder.prepared.as_deref()),
+                ("user", holder.login.as_deref()),
+                ("query_start", holder.query_start.as_deref()),
+            ]);
+            (of, 1.0)
         })
         .collect();
     metric("fence_holder", "gauge", "A transaction that the fence waits for.", &holders);
@@ -64,7 +61,7 @@ pub fn metrics(view: &View, governance: &Governance, sinks: &[Arc<Mutex<SinkStat
     );
     let sinks: Vec<SinkStatus> = sinks.iter().map(|status| lock(status).clone()).collect();
     let of_each = |value: &dyn Fn(&SinkStatus) -> f64| -> Vec<(String, f64)> {
-        let label = |sink: &SinkStatus| labelled([("sink", Some(sink.name.clone()))]);
+        let label = |sink: &SinkStatus| labels([("sink", Some(&sink.name))]);
         sinks.iter().map(|sink| (label(sink), value(sink))).collect()
     };
     let delivered = of_each(&|sink| sink.delivered as f64);
@@ -93,14 +90,4 @@ pub fn metrics(view: &View, governance: &Governance, sinks: &[Arc<Mutex<SinkStat
         "Ids that are settled, and not delivered; an id need not have an event.",
         &behind,
     );
-    text
-}
-
-fn labelled<const N: usize>(labels: [(&str, Option<String>); N]) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let labels: Vec<String> = labels
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", escaped(&value?))))
-        .collect();
-    format!("{{{}}}", labels.join(","))
 }

@@ -12,6 +12,7 @@ use super::fence::{Observation, Settled};
 use super::tail::{STALLED, Stalled};
 use crate::error::{Doing, Error, Result};
 use crate::unprepared::Unprepared;
+use crate::{evidence_log, schema};
 
 const BIRTHS: &str = include_str!("../../sql/handoff/births.sql");
 const CHANGES: &str = include_str!("../../sql/handoff/changes.sql");
@@ -37,6 +38,12 @@ pub async fn ready(client: &Client) -> Result<()> {
         return Err(Error::Stale(format!("births cannot be handed off: {problem}")));
     }
     Ok(())
+}
+
+/// What events call the database, where nobody says otherwise.
+pub async fn source(client: &Client) -> Result<String> {
+    schema::require_installed(client).await?;
+    Ok(format!("//birthgate/{}", evidence_log::identity(client).await?.database))
 }
 
 /// Which server a connection is to, by when it began.

@@ -3,7 +3,7 @@
 
 use birthgate::apply::{Ended, Event, Phase};
 use birthgate::declaration::{Binding, Signed};
-use birthgate::drift::{self, Takes};
+use birthgate::drift::{self, Monitor, Takes, Tick};
 use birthgate::{Error, RefusalCode, block, collection, evidence_log, permit};
 use testkit::{Db, Server, refusal};
 
@@ -19,6 +19,9 @@ async fn watched() -> Db {
     block::assert_safe(&client, "cleanup").await.unwrap();
     db
 }
+
+/// A monitor that compares only when something moved.
+const NEVER: std::time::Duration = std::time::Duration::MAX;
 
 /// Ways to weaken the gate: what is done, the object that is named, the cause that is said.
 const TAMPERS: &[(&str, &str, &str)] = &[
@@ -148,6 +151,48 @@ const TAMPERS: &[(&str, &str, &str)] = &[
         "EVENT TRIGGER",
     ),
     (
+        "ALTER TABLE thing ALTER COLUMN code DROP NOT NULL",
+        "table public.thing",
+        "a change of the schema",
+    ),
+    (
+        "ALTER TABLE thing ALTER COLUMN code SET DEFAULT 'x'",
+        "table public.thing",
+        "a change of the schema",
+    ),
+    ("ALTER TABLE thing REPLICA IDENTITY NOTHING", "table public.thing", "a change of the schema"),
+    (
+        "ALTER TABLE thing ADD CHECK (true) NOT VALID",
+        "constraint thing_check on public.thing",
+        "a change of the schema",
+    ),
+    (
+        "ALTER TABLE birthgate.birth_admission_permit DISABLE TRIGGER permit_guard_insert",
+        "trigger permit_guard_insert on birthgate.birth_admission_permit",
+        "DISABLE TRIGGER",
+    ),
+    (
+        "DROP FUNCTION birthgate.guard_delete() CASCADE",
+        "function birthgate.guard_delete()",
+        "a change of the schema",
+    ),
+    (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'birthgate.birth_registry_permit_key'::regclass",
+        "index birthgate.birth_registry_permit_key",
+        "a change of the schema",
+    ),
+    (
+        "CREATE OR REPLACE RULE \"_RETURN\" AS ON SELECT TO birthgate.every_permit DO INSTEAD SELECT * FROM birthgate.birth_admission_permit LIMIT 0",
+        "view birthgate.every_permit",
+        "a change of the schema",
+    ),
+    (
+        "ALTER SEQUENCE birthgate.birth_registry_id_seq CACHE 20",
+        "sequence birthgate.birth_registry_id_seq",
+        "a change of the schema",
+    ),
+    ("DROP TABLE thing CASCADE", "table public.thing", "dropped, renamed or moved"),
+    (
         "ALTER DEFAULT PRIVILEGES IN SCHEMA birthgate GRANT ALL ON TABLES TO app",
         "default privileges of postgres in birthgate on r",
         "a change of the schema",
@@ -159,8 +204,14 @@ async fn what_weakens_the_gate_is_found_and_explained() {
     for (tamper, object, cause) in TAMPERS {
         let db = watched().await;
         let client = db.dba().await;
+        let mut monitor = Monitor::new(db.dba().await, NEVER);
+        assert!(
+            matches!(monitor.tick().await.unwrap(), Tick::Compared(found) if found.count() == 0)
+        );
+        assert!(matches!(monitor.tick().await.unwrap(), Tick::Quiet(0)));
         db.sql(tamper).await;
-        let found = drift::check(&client).await.unwrap();
+        // At the next tick already: it moved something that the comparison reads.
+        let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{tamper}") };
         let objects: Vec<&str> = found.differences.iter().map(|one| one.object.as_str()).collect();
         assert!(objects.contains(object), "{tamper}: {objects:?}");
         let explained = drift::explain(&client, &found).await.unwrap();
@@ -191,6 +242,8 @@ fn roles_and_settings_of_the_server_are_found() {
         let mut client = database.connect().await.unwrap();
         collection::govern(&mut client, &testkit::govern_thing()).await.unwrap();
         drift::take_baseline(&client, None).await.unwrap();
+        let mut monitor = Monitor::new(database.connect().await.unwrap(), NEVER);
+        monitor.tick().await.unwrap();
         for (tamper, object, back) in [
             ("ALTER ROLE app SUPERUSER", "role app", "ALTER ROLE app NOSUPERUSER"),
             ("ALTER ROLE app BYPASSRLS", "role app", "ALTER ROLE app NOBYPASSRLS"),
@@ -216,13 +269,13 @@ fn roles_and_settings_of_the_server_are_found() {
             ("CREATE ROLE other SUPERUSER LOGIN", "role other", "DROP ROLE other"),
         ] {
             client.batch_execute(tamper).await.unwrap();
-            let found = drift::look(&client).await.unwrap();
+            let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{tamper}") };
             assert!(
                 found.differences.iter().any(|one| one.object == object),
                 "{tamper}: {found:?}"
             );
             client.batch_execute(back).await.unwrap();
-            let found = drift::look(&client).await.unwrap();
+            let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{back}") };
             assert_eq!(found.differences, [], "{back}");
         }
         if server.major() >= 15 {
@@ -230,46 +283,62 @@ fn roles_and_settings_of_the_server_are_found() {
                 .batch_execute("GRANT SET ON PARAMETER session_replication_role TO app")
                 .await
                 .unwrap();
-            let found = drift::look(&client).await.unwrap();
+            let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("GRANT SET") };
             assert_eq!(found.differences[0].object, "parameter session_replication_role");
         }
     });
 }
 
-/// Everyday work is no drift.
+/// Everyday work is no drift, and what moves nothing costs no comparison.
 #[tokio::test]
 async fn everyday_work_is_no_drift() {
+    let ticks = if std::env::var_os("BIRTHGATE_TEST_ALL").is_some() { 1_000 } else { 60 };
     let db = watched().await;
     let client = db.dba().await;
     let app = db.connect("app").await;
-    for round in 0..40 {
-        assert_eq!(drift::look(&client).await.unwrap().differences, [], "round {round}");
-        app.batch_execute(&format!("INSERT INTO thing (code) SELECT 'A-{round}' FROM birthgate.permit_hold('thing', 'A-{round}')")).await.unwrap();
-        for work in [
-            "ANALYZE",
-            "VACUUM FULL thing",
-            "VACUUM FREEZE birthgate.birth_registry",
-            "REINDEX TABLE thing",
-            "VACUUM FREEZE pg_trigger",
-        ] {
-            if round % 10 == 0 {
-                client.batch_execute(work).await.unwrap();
+    let mut monitor = Monitor::new(db.dba().await, NEVER);
+    let mut quiet = 0;
+    for tick in 0..ticks {
+        app.batch_execute(&format!("INSERT INTO thing (code) SELECT 'A-{tick}' FROM birthgate.permit_hold('thing', 'A-{tick}')")).await.unwrap();
+        let work = match tick % 20 {
+            0 => "ANALYZE",
+            3 => "VACUUM FULL thing",
+            6 => "VACUUM FREEZE birthgate.birth_registry",
+            9 => "REINDEX TABLE thing",
+            12 => "VACUUM FREEZE pg_trigger",
+            15 => {
+                "CREATE TABLE elsewhere (a int); CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE elsewhere"
             }
-        }
-        if round == 5 {
-            db.sql("CREATE TABLE elsewhere (a int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE elsewhere").await;
+            18 => "VACUUM",
+            _ => "SELECT",
+        };
+        client.batch_execute(work).await.unwrap();
+        if tick == 5 {
             collection::grant(&client, "thing", "other_app", None).await.unwrap();
             permit::archive(&client, 0.0, 100).await.unwrap();
         }
-        let found = drift::check(&client).await.unwrap();
-        // CLUSTER marks its index, once: that is a change of the index, and said to be one.
-        let real: Vec<_> = found
-            .differences
-            .iter()
-            .filter(|one| one.attribute.as_deref() != Some("clustered"))
-            .collect();
-        assert_eq!(real, Vec::<&birthgate::fingerprint::Difference>::new(), "round {round}");
-        assert_eq!(found.circumstances, Vec::<String>::new());
+        match monitor.tick().await.unwrap() {
+            Tick::Quiet(count) => {
+                assert_eq!(count, 0, "tick {tick}: {work}");
+                quiet += 1;
+            }
+            Tick::Compared(found) => {
+                assert_eq!(found.differences, [], "tick {tick}: {work}");
+                assert_eq!(found.circumstances, Vec::<String>::new());
+            }
+            Tick::NoBaseline => panic!("the baseline is gone"),
+        }
+    }
+    assert!(quiet * 4 > ticks * 3, "{quiet} of {ticks} ticks were quiet");
+}
+
+/// What the prefilter cannot see is found when the time for a comparison has come.
+#[tokio::test]
+async fn now_and_then_it_compares_whatever_moved() {
+    let db = watched().await;
+    let mut monitor = Monitor::new(db.dba().await, std::time::Duration::ZERO);
+    for _ in 0..3 {
+        assert!(matches!(monitor.tick().await.unwrap(), Tick::Compared(_)));
     }
 }
 

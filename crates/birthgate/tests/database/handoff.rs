@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use birthgate::exposition::Exposition;
 use birthgate::handoff::{self, Cursor, Event, Handoff, Since, Sink, SinkError, Start};
 use birthgate::preflight::Ospa;
 use birthgate::{Database, Error, evidence_log};
@@ -317,7 +318,9 @@ async fn one_sink_that_fails_stops_no_other() {
     until("the good one", async || good.told().len() == 2).await;
     until("the bad one", async || statuses[0].lock().unwrap().problem.is_some()).await;
     until("the metrics", async || {
-        let metrics = handoff::metrics(&view.borrow(), &governance.borrow(), &statuses);
+        let mut metrics = Exposition::default();
+        handoff::metrics(&view.borrow(), &governance.borrow(), &statuses, &mut metrics);
+        let metrics = metrics.text();
         metrics.contains("birthgate_handoff_sink_up{sink=\"bad\"} 0")
             && metrics.contains("birthgate_handoff_delivered_total{sink=\"good\"} 2")
     })

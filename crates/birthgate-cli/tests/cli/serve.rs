@@ -1,0 +1,173 @@
+//! The daemon as it is run: who leads, what it does, and what it outlives.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use birthgate::{Database, collection, drift};
+use testkit::{Server, connect};
+use tokio_postgres::Client;
+
+use crate::run::birthgate;
+
+/// Longer than anything here takes; only a test that fails waits for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon that is killed when it is let go, and its page.
+struct Daemon {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Daemon {
+    /// Starts one that looks each second.
+    fn start(folder: &Path, url: &str) -> Daemon {
+        let often = ["drift", "dimensions", "expiry"].map(|service| {
+            format!("[serve.service.{service}]\nschedule = \"* * * * * *\"\njitter = \"0s\"\n")
+        });
+        std::fs::write(folder.join("birthgate.toml"), often.concat()).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
+        let process = Command::new(env!("CARGO_BIN_EXE_birthgate"))
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", url])
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(log.unwrap())
+            .spawn()
+            .unwrap();
+        Daemon { process, port }
+    }
+
+    /// What it answers; nothing while it cannot be reached.
+    async fn get(&self, path: &str) -> String {
+        let port = self.port;
+        let path = path.to_owned();
+        let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+            )?;
+            std::io::read_to_string(stream)
+        });
+        asked.await.unwrap().unwrap_or_default()
+    }
+
+    /// Waits until it answers so.
+    async fn says(&self, path: &str, what: &str) {
+        until(what, async || self.get(path).await.contains(what)).await;
+    }
+}
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn prepared(server: &Server, name: &str) -> Client {
+    let database = Database::new(server.config(name, "postgres")).unwrap();
+    let mut client = database.connect().await.unwrap();
+    collection::govern(&mut client, &testkit::govern_thing()).await.unwrap();
+    for role in ["app", "postgres"] {
+        collection::grant(&client, "thing", role, None).await.unwrap();
+    }
+    drift::take_baseline(&client, Some(&["birth_admit:thing".to_owned()])).await.unwrap();
+    client
+}
+
+async fn value<T: for<'a> tokio_postgres::types::FromSql<'a>>(
+    client: &Client,
+    sql: &str,
+) -> Option<T> {
+    client.query_opt(sql, &[]).await.unwrap().and_then(|row| row.get(0))
+}
+
+const GATE_DRIFT: &str =
+    "SELECT value FROM birthgate.block_observation WHERE dimension = 'gate_drift'";
+
+#[test]
+fn one_leads_does_the_work_and_another_takes_over() {
+    let mut server = Server::own(&[]);
+    let name = server.make_database(true);
+    let (first_folder, second_folder) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let url = format!("host={} user=postgres dbname={name}", server.socket_folder().display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = prepared(&server, &name).await;
+        let first = Daemon::start(first_folder.path(), &url);
+        first.says("/readyz", "this process leads").await;
+        let second = Daemon::start(second_folder.path(), &url);
+        second.says("/readyz", "this process waits").await;
+
+        // Overdue permits end; nobody asks for that.
+        let app = connect(server.config(&name, "app")).await;
+        let request = "SELECT birthgate.permit_request('thing', 'A-1', p_ttl => '50 milliseconds')";
+        app.batch_execute(request).await.unwrap();
+        let expired =
+            "SELECT count(*) FROM birthgate.birth_admission_permit WHERE state = 'EXPIRED'";
+        until("expiry", async || value::<i64>(&client, expired).await == Some(1)).await;
+
+        // What weakens the gate is found, and stops reservations.
+        client.batch_execute("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await.unwrap();
+        until("drift", async || value::<i64>(&client, GATE_DRIFT).await > Some(0)).await;
+        let refused = app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await;
+        assert_eq!(testkit::sqlstate(&refused.unwrap_err()), "PB017");
+
+        // The leader is killed: another leads.
+        drop(first);
+        let begun = Instant::now();
+        second.says("/readyz", "this process leads").await;
+        eprintln!("another led after {:.1} s", begun.elapsed().as_secs_f64());
+
+        // The database crashes: it leads again, and goes on.
+        server.crash().await;
+        second.says("/metrics", "birthgate_database_up 1").await;
+        second.says("/readyz", "this process leads").await;
+        let client = connect(server.config(&name, "postgres")).await;
+        let observed =
+            "SELECT observed_at FROM birthgate.block_observation WHERE dimension = 'gate_drift'";
+        let before = value::<std::time::SystemTime>(&client, observed).await;
+        until("an observation", async || {
+            value::<std::time::SystemTime>(&client, observed).await > before
+        })
+        .await;
+        assert!(value::<i64>(&client, GATE_DRIFT).await > Some(0), "it is still drift");
+    });
+}
+
+#[test]
+fn beyond_loopback_it_takes_a_token() {
+    let ended = birthgate(&["serve", "--listen", "0.0.0.0:0"]).expect(2);
+    assert!(ended.stderr.contains("--new-token"), "{}", ended.stderr);
+    let made = birthgate(&["serve", "--new-token", "--format", "json"]);
+    let made = made.expect(0).json();
+    let (token, hash) = (&made["result"]["token"], &made["result"]["token_sha256"]);
+    assert_eq!((token.as_str().unwrap().len(), hash.as_str().unwrap().len()), (64, 64));
+}
+
+#[test]
+fn a_port_in_use_and_a_wrong_schedule_are_said_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = birthgate(&["serve", "--listen", &address, "--database-url", "host=/nowhere"]);
+    assert!(ended.expect(2).stderr.contains(&address));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("birthgate.toml");
+    std::fs::write(&file, "[serve.service.drift]\nschedule = \"sometimes\"\n").unwrap();
+    let ended = birthgate(&["serve", "--config", file.to_str().unwrap()]).expect(2);
+    assert!(ended.stderr.contains("no schedule of cron"), "{}", ended.stderr);
+}

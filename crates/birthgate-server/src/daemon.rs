@@ -1,0 +1,206 @@
+//! The daemon: one process that keeps watch. Several may run; one of them leads and has the services, the others show and wait.
+
+mod config;
+mod jobs;
+mod leader;
+mod metrics;
+mod schedule;
+mod service;
+mod token;
+mod web;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use birthgate::handoff::{Governance, Handoff, SinkStatus, Start, View};
+use birthgate::preflight::Ospa;
+use birthgate::{Database, Result};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::sink::SinkConfig;
+use leader::Leadership;
+use service::Service;
+
+pub use config::{ServeConfig, ServiceConfig};
+pub use schedule::Schedule;
+pub use service::{ServiceName, ServiceStatus};
+pub use token::{Token, new_token};
+
+/// Between two attempts to lead.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// What the daemon is to do.
+pub struct Daemon {
+    /// Which database it watches.
+    pub database: Database,
+    /// What birthgate.toml says of it.
+    pub config: ServeConfig,
+    /// The sinks of the handoff.
+    pub sinks: Vec<SinkConfig>,
+    /// Where their relative paths are taken from.
+    pub folder: PathBuf,
+    /// What the events call the database.
+    pub source: Option<String>,
+    /// Where human approvals are on record.
+    pub ospa: Ospa,
+    /// What a first handoff begins with.
+    pub start: Start,
+}
+
+/// Who leads, and what the services are doing.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Whether this process leads.
+    pub leads: bool,
+    /// Why it neither leads nor waits for another to end.
+    pub problem: Option<String>,
+}
+
+/// The handoff of a leader, as it is seen from outside.
+#[derive(Clone)]
+struct Watched {
+    view: watch::Receiver<View>,
+    governance: watch::Receiver<Governance>,
+    sinks: Vec<Arc<Mutex<SinkStatus>>>,
+}
+
+/// What metrics and page are made of.
+#[derive(Clone)]
+struct State {
+    database: Database,
+    standing: watch::Receiver<Standing>,
+    services: Vec<Arc<Mutex<ServiceStatus>>>,
+    handoff: Arc<Mutex<Option<Watched>>>,
+}
+
+impl State {
+    /// What became of each service.
+    fn services(&self) -> Vec<ServiceStatus> {
+        let status = |one: &Arc<Mutex<ServiceStatus>>| {
+            one.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        self.services.iter().map(status).collect()
+    }
+}
+
+/// A daemon that has its port.
+pub struct Listening {
+    daemon: Daemon,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Daemon {
+    /// Takes the port, so that a port in use is found out before anything runs.
+    pub async fn listen(self) -> std::io::Result<Listening> {
+        let listener = TcpListener::bind(self.config.listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Listening { daemon: self, listener, address })
+    }
+}
+
+impl Listening {
+    /// Where the page is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs until `stop` is done; then the services are stopped, and leading is given up.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+        let Listening { daemon, listener, address } = self;
+        let (standing, seen) = watch::channel(Standing::default());
+        let services = Service::all(&daemon.config);
+        let state = State {
+            database: daemon.database.clone(),
+            standing: seen,
+            services: services.iter().map(|service| service.status.clone()).collect(),
+            handoff: Arc::default(),
+        };
+        info!(%address, "the page is there");
+        let web = axum::serve(listener, web::router(state.clone()));
+        tokio::select! {
+            served = async { web.await } => served,
+            () = daemon.keep(services, &standing, &state.handoff) => Ok(()),
+            () = stop => {
+                info!("stopped");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// Leads whenever nobody else does.
+    async fn keep(
+        &self,
+        services: Vec<Service>,
+        standing: &watch::Sender<Standing>,
+        handoff: &Mutex<Option<Watched>>,
+    ) {
+        loop {
+            let problem = match Leadership::take(&self.database).await {
+                Ok(Some(leadership)) => {
+                    info!("this process leads");
+                    standing.send_replace(Standing { leads: true, problem: None });
+                    // They end with the set, at once, when leading does.
+                    let mut running = JoinSet::new();
+                    for service in &services {
+                        service.start(&self.database, &mut running);
+                    }
+                    self.hand_off(handoff, &mut running).await;
+                    let lost = leadership.lost().await;
+                    running.shutdown().await;
+                    *handoff.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    warn!(why = %lost, "this process leads no longer");
+                    Some(lost.to_string())
+                }
+                Ok(None) => None,
+                Err(error) => Some(error.to_string()),
+            };
+            let is_new = standing.borrow().problem != problem;
+            if let Some(problem) = problem.as_deref().filter(|_| is_new) {
+                warn!(problem, "the database cannot be watched; it is tried again");
+            }
+            standing.send_replace(Standing { leads: false, problem });
+            tokio::time::sleep(ATTEMPT).await;
+        }
+    }
+
+    /// Begins the handoff, where there are sinks.
+    async fn hand_off(&self, told: &Mutex<Option<Watched>>, running: &mut JoinSet<()>) {
+        if self.sinks.is_empty() || !self.config.is_enabled(ServiceName::Handoff) {
+            return;
+        }
+        let source = match self.source().await {
+            Ok(source) => source,
+            Err(error) => return warn!(%error, "the handoff cannot begin"),
+        };
+        let mut handoff =
+            Handoff::new(self.database.clone(), source, self.ospa.clone(), self.start);
+        for sink in &self.sinks {
+            handoff.add(&sink.name, sink.capture, sink.make(&self.folder), None);
+        }
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(Watched {
+            view: handoff.view(),
+            governance: handoff.governance(),
+            sinks: handoff.statuses(),
+        });
+        running.spawn(async move {
+            if let Err(error) = handoff.run(false).await {
+                warn!(%error, "the handoff ended");
+            }
+        });
+    }
+
+    async fn source(&self) -> Result<String> {
+        match &self.source {
+            Some(source) => Ok(source.clone()),
+            None => birthgate::handoff::source(&self.database.connect().await?).await,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+SELECT birthgate.permit_expire($1)
