@@ -13,11 +13,11 @@ use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use futures_util::future::BoxFuture;
 use testkit::Nats;
-use tokio_postgres::Client;
 
 use crate::births::Result;
 use crate::report::{Bar, Report, Settings, median};
 use crate::server::{Server, run};
+use crate::throughput::{Beside, Throughput};
 
 /// What to measure.
 #[derive(Args)]
@@ -83,35 +83,12 @@ fn files(folder: &Path, name: &str) -> Result<Box<dyn Sink>> {
     sink(folder, serde_json::json!({ "name": name, "kind": "ndjson", "folder": name }))
 }
 
-/// A handoff on a thread of its own; ends when it is dropped.
-struct Tail {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Tail {
-    fn start(handoff: handoff::Handoff) -> Result<Tail> {
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = handoff.run(false) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Ok(Tail { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Tail {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+/// Hands off on a thread of its own, once everything that is there was seen.
+async fn tail(handoff: handoff::Handoff) -> Result<Beside> {
+    let mut view = handoff.view();
+    let tail = Beside::start(async { drop(handoff.run(false).await) })?;
+    view.wait_for(|view| view.caught_up).await?;
+    Ok(tail)
 }
 
 /// The most memory that this process has had, in MiB.
@@ -208,79 +185,22 @@ impl Handoff {
     }
 
     async fn throughput(&self, server: &Server, folder: &Path, report: &mut Report) -> Result<()> {
-        let root = server.connect("load", "postgres").await?;
-        let mut clients = Vec::new();
-        for _ in 0..self.clients {
-            clients.push(server.connect("load", "bench_app").await?);
-        }
-        let (mut ratios, mut plain, mut tailed, mut next) =
-            (Vec::new(), Vec::new(), Vec::new(), 1_i64);
-        for number in 0..=self.runs {
-            let (mut with, mut without) = (0.0, 0.0);
-            // In an order that turns, and each of the two twice, so that neither has the younger tables.
-            let order = if number % 2 == 0 {
-                [true, false, false, true]
-            } else {
-                [false, true, true, false]
-            };
-            for is_tailed in order {
-                run(&root, "vacuuming", "VACUUM (ANALYZE)").await?;
-                server.checkpoint().await?;
-                let tail = match is_tailed {
-                    true => {
-                        let mut handoff = self.handoff(server, "load")?;
-                        handoff.add("load", true, files(folder, "load")?, None);
-                        let mut view = handoff.view();
-                        let tail = Tail::start(handoff)?;
-                        view.wait_for(|view| view.caught_up).await?;
-                        Some(tail)
-                    }
-                    false => None,
-                };
-                let rate = self.births(&clients, &mut next).await?;
-                drop(tail);
-                *(if is_tailed { &mut with } else { &mut without }) += rate / 2.0;
-            }
-            eprintln!(
-                "run {number}: {with:.0} births a second with the tail, {without:.0} without"
-            );
-            if number > 0 {
-                ratios.push(with / without);
-                plain.push(without);
-                tailed.push(with);
-            }
-        }
+        let throughput =
+            Throughput { clients: self.clients, seconds: self.seconds, runs: self.runs };
+        let beside = async || {
+            let mut handoff = self.handoff(server, "load")?;
+            handoff.add("load", true, files(folder, "load")?, None);
+            tail(handoff).await
+        };
+        let (ratios, with, without) = throughput.compare(server, "load", beside).await?;
         let note = format!(
             "{} clients: {:.0} births a second with the tail, {:.0} without",
             self.clients,
-            median(&tailed),
-            median(&plain)
+            median(&with),
+            median(&without)
         );
         report.add("births_with_the_tail_vs_without", Bar::AtLeast(0.98), &ratios, note);
         Ok(())
-    }
-
-    /// Births a second from all clients.
-    async fn births(&self, clients: &[Client], next: &mut i64) -> Result<f64> {
-        let number = std::cell::Cell::new(*next);
-        let begun = Instant::now();
-        let until = Duration::from_secs_f64(self.seconds);
-        let at_work = clients.iter().map(|client| {
-            let number = &number;
-            async move {
-                let statement = client.prepare(include_str!("../sql/admit_single.sql")).await?;
-                while begun.elapsed() < until {
-                    let code = format!("B-{:07}", number.replace(number.get() + 1));
-                    client.execute(&statement, &[&code]).await?;
-                }
-                std::result::Result::<(), tokio_postgres::Error>::Ok(())
-            }
-        });
-        let done = futures_util::future::try_join_all(at_work).await;
-        done.map_err(|source| Error::database("bearing", source))?;
-        let born = number.get() - *next;
-        *next = number.get();
-        Ok(born as f64 / begun.elapsed().as_secs_f64())
     }
 
     /// How long after its commit an event is delivered, in milliseconds.
@@ -295,9 +215,7 @@ impl Handoff {
             let mut handoff = self.handoff(server, "load")?;
             let noting = Noting { sink: files(folder, "load")?, times: times.clone() };
             handoff.add("load", true, Box::new(noting), None);
-            let mut view = handoff.view();
-            let tail = Tail::start(handoff)?;
-            view.wait_for(|view| view.caught_up).await?;
+            let tail = tail(handoff).await?;
             let begun = Instant::now();
             let pause =
                 Duration::from_secs_f64(f64::from(self.clients as u32) / f64::from(self.rate));

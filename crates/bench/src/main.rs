@@ -1,6 +1,7 @@
 //! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
 
 mod births;
+mod drift;
 mod handoff;
 mod key_change;
 mod permits;
@@ -8,12 +9,14 @@ mod rehearse;
 mod report;
 mod server;
 mod side;
+mod throughput;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use births::Births;
+use drift::Drift;
 use handoff::Handoff;
 use key_change::KeyChange;
 use permits::Permits;
@@ -61,6 +64,14 @@ enum Command {
         #[command(flatten)]
         handoff: Handoff,
     },
+    /// Keeping watch: a quiet tick beside pg_dump, the dimensions, and what births lose by the daemon
+    Drift {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        drift: Drift,
+    },
     /// Rehearsals: what they cost above their bare steps, and fingerprints beside pg_dump
     Rehearse {
         /// What to print on stdout
@@ -80,6 +91,7 @@ async fn main() -> ExitCode {
             ("bench key-change", key_change.measure().await, format)
         }
         Command::Handoff { format, handoff } => ("bench handoff", handoff.measure().await, format),
+        Command::Drift { format, drift } => ("bench drift", drift.measure().await, format),
         Command::Rehearse { format, rehearse } => {
             ("bench rehearse", rehearse.measure().await, format)
         }

@@ -63,12 +63,7 @@ impl Rehearse {
         server.database("objects").await?;
         let root = server.connect("objects", "postgres").await?;
         eprintln!("making {} thousand objects", self.thousands);
-        for batch in 0..self.thousands * 125 / 500 {
-            let sql =
-                include_str!("../sql/objects.sql").replace("{from}", &(batch * 500).to_string());
-            run(&root, "making objects", &sql).await?;
-        }
-        run(&root, "analysing", "VACUUM ANALYZE").await?;
+        make_objects(&root, self.thousands).await?;
         let (mut full, mut gate, mut count) = (Vec::new(), Vec::new(), 0);
         let mut figures = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..=self.runs {
@@ -138,6 +133,15 @@ impl Rehearse {
         report.add("seconds_above_the_bare_steps", Bar::AtMost(0.5), &above, note);
         Ok(())
     }
+}
+
+/// Makes so many thousand objects.
+pub async fn make_objects(root: &tokio_postgres::Client, thousands: usize) -> Result<()> {
+    for batch in 0..thousands * 125 / 500 {
+        let sql = include_str!("../sql/objects.sql").replace("{from}", &(batch * 500).to_string());
+        run(root, "making objects", &sql).await?;
+    }
+    run(root, "analysing", "VACUUM ANALYZE").await
 }
 
 /// The seed's packet on the estate: a sandbox with all rows, then live and on clones.
@@ -227,7 +231,7 @@ fn options() -> Options {
 }
 
 /// How long pg_dump takes for the schema.
-fn pg_dump(server: &Server, database: &str) -> Result<f64> {
+pub fn pg_dump(server: &Server, database: &str) -> Result<f64> {
     let begun = Instant::now();
     let status = Command::new("pg_dump")
         .args(["--schema-only", "--username=postgres", "--host"])

@@ -90,7 +90,7 @@ impl State {
 
 /// A daemon that has its port.
 pub struct Listening {
-    daemon: Daemon,
+    daemon: Arc<Daemon>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -100,7 +100,7 @@ impl Daemon {
     pub async fn listen(self) -> std::io::Result<Listening> {
         let listener = TcpListener::bind(self.config.listen).await?;
         let address = listener.local_addr()?;
-        Ok(Listening { daemon: self, listener, address })
+        Ok(Listening { daemon: Arc::new(self), listener, address })
     }
 }
 
@@ -137,10 +137,10 @@ impl Listening {
 impl Daemon {
     /// Leads whenever nobody else does.
     async fn keep(
-        &self,
+        self: Arc<Self>,
         services: Vec<Service>,
         standing: &watch::Sender<Standing>,
-        handoff: &Mutex<Option<Watched>>,
+        handoff: &Arc<Mutex<Option<Watched>>>,
     ) {
         loop {
             let problem = match Leadership::take(&self.database).await {
@@ -152,7 +152,7 @@ impl Daemon {
                     for service in &services {
                         service.start(&self.database, &mut running);
                     }
-                    self.hand_off(handoff, &mut running).await;
+                    self.hand_off(handoff, &mut running);
                     let lost = leadership.lost().await;
                     running.shutdown().await;
                     *handoff.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -171,14 +171,26 @@ impl Daemon {
         }
     }
 
-    /// Begins the handoff, where there are sinks.
-    async fn hand_off(&self, told: &Mutex<Option<Watched>>, running: &mut JoinSet<()>) {
+    /// Hands off for as long as this process leads, where there are sinks.
+    fn hand_off(self: &Arc<Self>, told: &Arc<Mutex<Option<Watched>>>, running: &mut JoinSet<()>) {
         if self.sinks.is_empty() || !self.config.is_enabled(ServiceName::Handoff) {
             return;
         }
-        let source = match self.source().await {
-            Ok(source) => source,
-            Err(error) => return warn!(%error, "the handoff cannot begin"),
+        let (daemon, told) = (self.clone(), told.clone());
+        running.spawn(async move {
+            loop {
+                if let Err(error) = daemon.hand_off_once(&told).await {
+                    warn!(%error, "the handoff ended; it begins again");
+                }
+                tokio::time::sleep(ATTEMPT).await;
+            }
+        });
+    }
+
+    async fn hand_off_once(&self, told: &Mutex<Option<Watched>>) -> Result<()> {
+        let source = match &self.source {
+            Some(source) => source.clone(),
+            None => birthgate::handoff::source(&self.database.connect().await?).await?,
         };
         let mut handoff =
             Handoff::new(self.database.clone(), source, self.ospa.clone(), self.start);
@@ -190,17 +202,6 @@ impl Daemon {
             governance: handoff.governance(),
             sinks: handoff.statuses(),
         });
-        running.spawn(async move {
-            if let Err(error) = handoff.run(false).await {
-                warn!(%error, "the handoff ended");
-            }
-        });
-    }
-
-    async fn source(&self) -> Result<String> {
-        match &self.source {
-            Some(source) => Ok(source.clone()),
-            None => birthgate::handoff::source(&self.database.connect().await?).await,
-        }
+        handoff.run(false).await
     }
 }

@@ -20,6 +20,7 @@ mod govern;
 mod handoff;
 mod hostile;
 mod key_change;
+mod leader;
 mod life;
 mod owners;
 mod permit;
