@@ -150,6 +150,7 @@ impl Drift {
                     listen: ([127, 0, 0, 1], 0).into(),
                     ..ServeConfig::default()
                 },
+                evidence: std::env::temp_dir(),
                 sinks: Vec::new(),
                 folder: std::env::temp_dir(),
                 source: None,

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::page::PageConfig;
 use crate::sink::SinkConfig;
 use leader::Leadership;
 use service::Service;
@@ -40,6 +41,8 @@ pub struct Daemon {
     pub database: Database,
     /// What birthgate.toml says of it.
     pub config: ServeConfig,
+    /// The folder of the evidence.
+    pub evidence: PathBuf,
     /// The sinks of the handoff.
     pub sinks: Vec<SinkConfig>,
     /// Where their relative paths are taken from.
@@ -122,7 +125,14 @@ impl Listening {
             handoff: Arc::default(),
         };
         info!(%address, "the page is there");
-        let web = axum::serve(listener, web::router(state.clone()));
+        let page = PageConfig {
+            database: daemon.database.clone(),
+            evidence: daemon.evidence.clone(),
+            token_sha256: daemon.config.token_sha256.clone(),
+            hosts: daemon.config.hosts(address),
+            live: web::live(&state),
+        };
+        let web = axum::serve(listener, web::router(state.clone(), page));
         tokio::select! {
             served = async { web.await } => served,
             () = daemon.keep(services, &standing, &state.handoff) => Ok(()),

@@ -8,6 +8,7 @@ pub mod adoption;
 pub mod apply;
 pub mod approval;
 pub mod block;
+pub mod browse;
 pub mod collection;
 pub mod database;
 pub mod decision;

@@ -1,7 +1,7 @@
 //! Permits: requesting, reserving, ending and listing them.
 
 use serde::Serialize;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use crate::error::{Doing, Result};
 use crate::unprepared::Unprepared;
@@ -60,6 +60,29 @@ pub struct Permit {
     pub ended_at: Option<String>,
     /// Why it failed or was cancelled.
     pub ended_why: Option<String>,
+}
+
+impl Permit {
+    /// Of a row with all its columns.
+    pub(crate) fn of(row: &Row) -> Permit {
+        Permit {
+            id: row.get("id"),
+            kind: row.get("kind"),
+            state: row.get("state"),
+            collection_name: row.get("collection_name"),
+            entity_code: row.get("entity_code"),
+            requester: row.get("requester"),
+            holder: row.get("holder"),
+            break_glass: row.get("break_glass"),
+            requested_at: row.get("requested_at"),
+            expires_at: row.get("expires_at"),
+            reserved_at: row.get("reserved_at"),
+            consumed_at: row.get("consumed_at"),
+            finalized_at: row.get("finalized_at"),
+            ended_at: row.get("ended_at"),
+            ended_why: row.get("ended_why"),
+        }
+    }
 }
 
 /// Which permits to list.
@@ -134,26 +157,7 @@ pub async fn list(client: &Client, filter: &Filter) -> Result<Vec<Permit>> {
         )
         .await
         .doing("listing permits")?;
-    Ok(rows
-        .iter()
-        .map(|row| Permit {
-            id: row.get("id"),
-            kind: row.get("kind"),
-            state: row.get("state"),
-            collection_name: row.get("collection_name"),
-            entity_code: row.get("entity_code"),
-            requester: row.get("requester"),
-            holder: row.get("holder"),
-            break_glass: row.get("break_glass"),
-            requested_at: row.get("requested_at"),
-            expires_at: row.get("expires_at"),
-            reserved_at: row.get("reserved_at"),
-            consumed_at: row.get("consumed_at"),
-            finalized_at: row.get("finalized_at"),
-            ended_at: row.get("ended_at"),
-            ended_why: row.get("ended_why"),
-        })
-        .collect())
+    Ok(rows.iter().map(Permit::of).collect())
 }
 
 /// How many permits are in each state, in the order of the states.

@@ -50,6 +50,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         return new_token(output);
     }
     let file = connection.config_file()?;
+    let evidence = file.evidence_folder();
     let mut config = file.serve;
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -71,6 +72,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let listen = config.listen;
     let daemon = Daemon {
         database: connection.database()?,
+        evidence,
         config,
         sinks: file.handoff.sink,
         folder: connection.config_folder(),

@@ -59,6 +59,13 @@ pub struct ServiceConfig {
 }
 
 impl ServeConfig {
+    /// What browsers may call the page that is at this address.
+    pub(super) fn hosts(&self, address: SocketAddr) -> Vec<String> {
+        let port = address.port();
+        let here = [format!("localhost:{port}"), address.to_string()];
+        here.into_iter().chain(self.hosts.iter().cloned()).collect()
+    }
+
     /// Whether a service is to run.
     pub fn is_enabled(&self, service: ServiceName) -> bool {
         self.service.get(&service).and_then(|config| config.enabled).unwrap_or(true)

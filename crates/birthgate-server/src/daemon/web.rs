@@ -1,6 +1,6 @@
-//! What the daemon answers over HTTP, besides the page.
+//! What the daemon answers over HTTP: the page, metrics, and whether it is well.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,22 +9,66 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use birthgate::schema;
+use tokio::sync::watch;
 
 use super::State;
 use super::metrics::{self, Scraped};
+use crate::page::{self, Live, PageConfig, ServiceLive, SinkLive};
 
 /// How long the database may take until it is said to be away.
 const ANSWER: Duration = Duration::from_secs(3);
+/// Between two looks of the page at the daemon.
+const LIVE: Duration = Duration::from_millis(500);
 
-/// The routes.
-pub(super) fn router(state: State) -> Router {
-    let scraped = Arc::new(Scraped::default());
-    let told = state.clone();
+/// The routes. Whether it is well is told to everybody, since whoever restarts it asks without a token.
+pub(super) fn router(state: State, page: PageConfig) -> Router {
+    let (scraped, told) = (Arc::new(Scraped::default()), state.clone());
+    let metrics = get(move || async move { exposition(&told, &scraped).await });
     Router::new()
         .route("/healthz", get(|| async { "the process runs\n" }))
         .route("/readyz", get(ready))
         .with_state(state)
-        .route("/metrics", get(move || async move { exposition(&told, &scraped).await }))
+        .merge(page::router(page, Router::new().route("/metrics", metrics)))
+}
+
+/// How the daemon is doing, for the page, from now on.
+pub(super) fn live(state: &State) -> watch::Receiver<Live> {
+    let (sender, receiver) = watch::channel(look(state));
+    let state = state.clone();
+    tokio::spawn(async move {
+        while !sender.is_closed() {
+            sender.send_replace(look(&state));
+            tokio::time::sleep(LIVE).await;
+        }
+    });
+    receiver
+}
+
+fn look(state: &State) -> Live {
+    let services = state.services().into_iter().map(|one| ServiceLive {
+        name: one.name.to_string(),
+        running: one.running,
+        last: one.succeeded.map(|at| humantime::format_rfc3339_seconds(at).to_string()),
+        problem: one.problem,
+    });
+    let watched = state.handoff.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let sinks = watched.iter().flat_map(|watched| {
+        let settled = watched.view.borrow().settled;
+        watched.sinks.iter().map(move |sink| {
+            let sink = sink.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            SinkLive {
+                behind: settled.zip(sink.cursor.as_ref()).map(|(settled, has)| has.behind(settled)),
+                name: sink.name,
+                delivered: sink.delivered,
+                problem: sink.problem,
+            }
+        })
+    });
+    Live {
+        leads: state.standing.borrow().leads,
+        sinks: sinks.collect(),
+        services: services.collect(),
+    }
 }
 
 async fn exposition(state: &State, scraped: &Scraped) -> Response {
@@ -32,19 +76,24 @@ async fn exposition(state: &State, scraped: &Scraped) -> Response {
     (kind, metrics::text(state, scraped).await).into_response()
 }
 
-/// Whether it can do its work: the database answers, and Birthgate is in it.
-async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, String) {
+/// Whether it can do its work: the database answers, and Birthgate is in it. Why not, the log tells: this is told to everybody.
+async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, &'static str) {
     let asked = async {
         let client = state.database.connect_in_background(ANSWER).await?;
         schema::require_installed(&client).await
     };
-    let problem = match tokio::time::timeout(ANSWER, asked).await {
-        Ok(Ok(())) => {
-            let role = if state.standing.borrow().leads { "leads" } else { "waits" };
-            return (StatusCode::OK, format!("the database answers; this process {role}\n"));
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(Ok(())) if state.standing.borrow().leads => {
+            (StatusCode::OK, "the database answers; this process leads\n")
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("the database did not answer within {} s", ANSWER.as_secs()),
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n"))
+        Ok(Ok(())) => (StatusCode::OK, "the database answers; this process waits\n"),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "not ready");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer, or Birthgate is not in it\n",
+            )
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database did not answer in time\n"),
+    }
 }

@@ -1,6 +1,7 @@
 //! How far a sink has come: the last birth and the last change that it has, each with the hash of its content. A database that
 //! was restored may give the same ids to other rows; the hashes tell.
 
+use super::fence::Settled;
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,6 +32,16 @@ impl Cursor {
     /// The id after which changes are still to come.
     pub(crate) fn changes(&self) -> i64 {
         self.change.as_ref().map_or(i64::MIN, |mark| mark.id)
+    }
+}
+
+impl Cursor {
+    /// How many ids are settled beyond it; an id need not have an event.
+    pub fn behind(&self, settled: Settled) -> u64 {
+        let behind = |settled: i64, done: i64| settled.max(0).saturating_sub(done.max(0));
+        let ids = behind(settled.births, self.births()).max(0)
+            + behind(settled.changes, self.changes()).max(0);
+        ids.unsigned_abs()
     }
 }
 

@@ -75,14 +75,8 @@ pub fn metrics(
     });
     metric("last_delivery_timestamp_seconds", "gauge", "When the last event was delivered.", &last);
     let behind = of_each(&|sink| {
-        let behind = |settled: i64, done: i64| settled.saturating_sub(done.max(0)).max(0);
-        match (view.settled, &sink.cursor) {
-            (Some(settled), Some(cursor)) => {
-                (behind(settled.births, cursor.births())
-                    + behind(settled.changes, cursor.changes())) as f64
-            }
-            _ => 0.0,
-        }
+        let known = view.settled.zip(sink.cursor.as_ref());
+        known.map_or(0.0, |(settled, cursor)| cursor.behind(settled) as f64)
     });
     metric(
         "behind",

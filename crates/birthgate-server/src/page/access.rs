@@ -1,0 +1,228 @@
+//! Who is let in, and what every answer carries.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use maud::html;
+use sha2::{Digest, Sha256};
+
+use super::layout::{self, Tab};
+use super::{Here, Page};
+
+const COOKIE: &str = "birthgate_token";
+/// The largest body of a request: nothing but the form to sign in has one.
+const LARGEST: u64 = 64 * 1024;
+/// What a wrong token costs.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// Nothing is loaded from elsewhere, nothing is inline, and nobody frames it.
+const HEADERS: [(HeaderName, &str); 8] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), usb=()",
+    ),
+];
+
+pub struct Access {
+    token_sha256: Option<String>,
+    hosts: Vec<String>,
+}
+
+impl Access {
+    pub fn new(token_sha256: Option<String>, hosts: Vec<String>) -> Access {
+        Access { token_sha256: token_sha256.map(|hash| hash.trim().to_ascii_lowercase()), hosts }
+    }
+
+    fn is_token(&self, token: &[u8]) -> bool {
+        let Some(known) = &self.token_sha256 else { return true };
+        let hash = format!("{:x}", Sha256::digest(token));
+        // Of hashes, every byte each time: how long it takes tells nothing.
+        let difference = hash.bytes().zip(known.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        hash.len() == known.len() && difference == 0
+    }
+
+    fn is_let_in(&self, headers: &HeaderMap) -> bool {
+        self.token_sha256.is_none()
+            || bearer(headers).is_some_and(|token| self.is_token(token))
+            || cookie(headers).is_some_and(|token| self.is_token(&token))
+    }
+
+    /// Whether it is reached under this name. Any address will do: only names can be made to point here by somebody else.
+    fn knows(&self, host: &str) -> bool {
+        host.parse::<SocketAddr>().is_ok()
+            || host.parse::<IpAddr>().is_ok()
+            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+    }
+
+    /// Why a request is refused that somebody else's page may have made.
+    fn is_foreign(&self, headers: &HeaderMap) -> Option<(StatusCode, String)> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
+            (Some(host), None) if self.knows(host) => host,
+            _ => {
+                return Some((
+                    StatusCode::MISDIRECTED_REQUEST,
+                    format!(
+                        "This page is not served under that name. It is at: {}. More names are given to birthgate serve.",
+                        self.hosts.join(", ")
+                    ),
+                ));
+            }
+        };
+        let refused = |why: &str| {
+            Some((
+                StatusCode::FORBIDDEN,
+                format!("{why} Open this page from the address bar, or from a bookmark."),
+            ))
+        };
+        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            Some(b"same-origin" | b"none") => return None,
+            Some(_) => return refused("Another site asked for this."),
+            None => {}
+        }
+        // Without that header, of an old browser or of a program, the origin decides.
+        match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
+            None => None,
+            Some(origin)
+                if origin
+                    .split_once("://")
+                    .is_some_and(|(_, its)| its.eq_ignore_ascii_case(host)) =>
+            {
+                None
+            }
+            Some(_) => refused("Another site asked for this."),
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let said = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = said.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|said| said.to_str().ok());
+    let mut ours = cookies
+        .flat_map(|said| said.split(';'))
+        .filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    URL_SAFE_NO_PAD.decode(ours.next()?).ok()
+}
+
+/// Stands before every view.
+pub async fn guard(State(page): Here, request: Request, next: Next) -> Response {
+    let mut answer = match refusal(&page, &request) {
+        Some(refused) => refused,
+        None => next.run(request).await,
+    };
+    for (name, value) in HEADERS {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+fn refusal(page: &Arc<Page>, request: &Request) -> Option<Response> {
+    let (headers, path) = (request.headers(), request.uri().path());
+    let length = headers.get(header::CONTENT_LENGTH).map(|said| {
+        said.to_str().ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(u64::MAX)
+    });
+    // Refused unread, with the connection closed after it. A body of unknown length is one too many.
+    if length.is_some_and(|length| length > LARGEST)
+        || headers.contains_key(header::TRANSFER_ENCODING)
+    {
+        let said = "A request to this page has no body to speak of.";
+        let refused = refuse(StatusCode::PAYLOAD_TOO_LARGE, "Too large", said);
+        return Some(([(header::CONNECTION, "close")], refused).into_response());
+    }
+    let is_form = matches!(path, "/login" | "/logout");
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !(is_read || (is_form && request.method() == Method::POST)) {
+        let said = "This page only reads.";
+        let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "Not here", said);
+        return Some(([(header::ALLOW, "GET, HEAD")], refused).into_response());
+    }
+    if let Some((status, said)) = page.access.is_foreign(headers) {
+        return Some(refuse(status, "Refused", &said));
+    }
+    if is_form || path.starts_with("/assets/") || page.access.is_let_in(headers) {
+        return None;
+    }
+    // A program is told; a browser is given the form as well.
+    let refused = layout::page("Sign in", Tab::None, ask(None));
+    let how = [(header::WWW_AUTHENTICATE, "Bearer realm=\"birthgate\"")];
+    Some((StatusCode::UNAUTHORIZED, how, refused).into_response())
+}
+
+fn refuse(status: StatusCode, title: &str, said: &str) -> Response {
+    let body = html! { h1 { (title) } p.problem role="alert" { (said) } };
+    (status, layout::page(title, Tab::None, body)).into_response()
+}
+
+fn ask(problem: Option<&str>) -> maud::Markup {
+    html! {
+        h1 { "Sign in" }
+        @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+        p { "This page asks for the token that " code { "birthgate serve" } " was given. A program sends it as " code { "Authorization: Bearer …" } "." }
+        form.sign-in method="post" action="/login" {
+            label for="token" { "Token" }
+            input id="token" name="token" type="password" autocomplete="current-password" required maxlength="1000";
+            button { "Sign in" }
+        }
+    }
+}
+
+/// The form to sign in.
+pub async fn form(State(page): Here, headers: HeaderMap) -> Response {
+    if page.access.is_let_in(&headers) {
+        return Redirect::to("/").into_response();
+    }
+    layout::page("Sign in", Tab::None, ask(None)).into_response()
+}
+
+/// Takes a token, and has the browser keep it for itself.
+pub async fn login(State(page): Here, body: Body) -> Response {
+    let bytes = to_bytes(body, LARGEST as usize).await.unwrap_or_default();
+    let token = form_urlencoded::parse(&bytes)
+        .find_map(|(name, value)| (name == "token").then(|| value.trim().to_owned()))
+        .unwrap_or_default();
+    if !page.access.is_token(token.as_bytes()) {
+        tokio::time::sleep(DELAY).await;
+        let said = "That is not the token. It is in the configuration of birthgate serve, where only its SHA-256 is kept.";
+        return (StatusCode::UNAUTHORIZED, layout::page("Sign in", Tab::None, ask(Some(said))))
+            .into_response();
+    }
+    let value = URL_SAFE_NO_PAD.encode(token);
+    (
+        [(header::SET_COOKIE, format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict"))],
+        Redirect::to("/"),
+    )
+        .into_response()
+}
+
+/// Has the browser forget it.
+pub async fn logout() -> Response {
+    (
+        [(header::SET_COOKIE, format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"))],
+        Redirect::to("/login"),
+    )
+        .into_response()
+}

@@ -1,0 +1,1 @@
+//! The page, over real HTTP and with a real database.

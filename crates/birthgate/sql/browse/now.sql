@@ -1,0 +1,1 @@
+SELECT to_json(clock_timestamp()) #>> '{}' AS now

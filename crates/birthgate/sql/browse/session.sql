@@ -1,0 +1,7 @@
+-- A session that can only read, holds nothing up, and tells times in UTC.
+SET default_transaction_read_only = on;
+SET statement_timeout = '5s';
+SET lock_timeout = '2s';
+SET idle_in_transaction_session_timeout = '10s';
+SET TimeZone = 'UTC';
+SET application_name = 'birthgate page';
