@@ -44,7 +44,8 @@ BEGIN
        ADD COLUMN IF NOT EXISTS incarnation bigint,
        ADD COLUMN IF NOT EXISTS finalized_at timestamptz,
        ADD COLUMN IF NOT EXISTS retired_at timestamptz,
-       ADD COLUMN IF NOT EXISTS retire_permit_id bigint$sql$, v_name), true),
+       ADD COLUMN IF NOT EXISTS retire_permit_id bigint,
+       ADD COLUMN IF NOT EXISTS renamed_to text$sql$, v_name), true),
     (format('ALTER TABLE %s ALTER born_xid SET DEFAULT pg_current_xact_id(), ALTER incarnation SET DEFAULT %s',
             v_name, (SELECT incarnation FROM birthgate.instance)), true),
     (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_registry.schema), true),
@@ -95,7 +96,7 @@ BEGIN
   ALTER TABLE birthgate.birth_registry RENAME TO own_birth_registry;  -- empty, until the adoption is undone
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
-           finalized_at, retired_at, retire_permit_id FROM %I.%I', p_schema, p_table);
+           finalized_at, retired_at, retire_permit_id, renamed_to FROM %I.%I', p_schema, p_table);
   UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table;
   GRANT SELECT ON birthgate.birth_registry TO birthgate_admitter, birthgate_registrar, birthgate_auditor, birthgate_reader;
 END
@@ -156,7 +157,7 @@ BEGIN
     RETURN NEXT 'SELECT birthgate.unadopt_registry_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
-    RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id', v_name);
+    RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id, DROP COLUMN renamed_to', v_name);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN

@@ -6,4 +6,5 @@ ALTER TABLE public.birth_registry
   ADD COLUMN incarnation bigint,
   ADD COLUMN finalized_at timestamptz,
   ADD COLUMN retired_at timestamptz,
-  ADD COLUMN retire_permit_id bigint;
+  ADD COLUMN retire_permit_id bigint,
+  ADD COLUMN renamed_to text;

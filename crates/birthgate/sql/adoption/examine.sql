@@ -12,5 +12,5 @@ SELECT t.name, t.schema, t.relkind = 'r' AS is_table, t.relrowsecurity AS row_se
        (SELECT string_agg(quote_ident(o.attname), ', ' ORDER BY array_position(needed.likely, o.attname::text)) FROM pg_attribute o
          WHERE o.attrelid = t.oid AND o.attnum > 0 AND NOT o.attisdropped AND o.attname = ANY (needed.likely)) AS likely,
        ARRAY(SELECT quote_ident(k.attname) FROM pg_attribute k WHERE k.attrelid = t.oid AND k.attnum > 0 AND NOT k.attisdropped
-                AND k.attname IN ('origin', 'permit_id', 'born_xid', 'incarnation', 'finalized_at', 'retired_at', 'retire_permit_id')) AS taken
+                AND k.attname IN ('origin', 'permit_id', 'born_xid', 'incarnation', 'finalized_at', 'retired_at', 'retire_permit_id', 'renamed_to')) AS taken
   FROM t CROSS JOIN needed LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = needed.name AND a.attnum > 0 AND NOT a.attisdropped

@@ -267,6 +267,11 @@ async fn a_birth_that_a_legacy_trigger_wrote_is_bound_and_not_doubled() {
                 .await
                 .unwrap_err();
             assert_eq!(sqlstate(&elsewhere), "PB006");
+            app.batch_execute("SELECT birthgate.rename('thing', 'A-1', 'A-2')").await.unwrap();
+            let renamed: Vec<String> = db
+                .value("SELECT array_agg(concat_ws(' ', entity_code, status, renamed_to) ORDER BY id) FROM birthgate.birth_registry WHERE id > 1")
+                .await;
+            assert_eq!(renamed, ["A-1 retired A-2", "A-2 finalized"], "{form}, {name}");
         }
     }
 }
