@@ -2,6 +2,7 @@
 //! by name, with every attribute. It is only compared: nothing is repaired here.
 
 mod explain;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 

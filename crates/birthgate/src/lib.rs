@@ -10,6 +10,7 @@ pub mod approval;
 pub mod block;
 pub mod collection;
 pub mod database;
+pub mod ddl_guard;
 pub mod decision;
 pub mod declaration;
 pub mod drift;
