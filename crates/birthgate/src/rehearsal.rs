@@ -24,7 +24,6 @@ use serde::Serialize;
 use tokio_postgres::Client;
 
 use crate::database::Database;
-use crate::ddl_guard;
 use crate::error::{Doing, Result};
 use crate::fingerprint::Difference;
 use crate::plan::{self, Plan};
@@ -461,7 +460,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
             rehearsal.role
         ));
     }
-    for table in rehearsal.logs.iter().filter(|log| *log != ddl_guard::TABLE) {
+    for table in &rehearsal.logs {
         rehearsal.notes.push(format!(
             "{table} gains rows by every change of the schema; no undo takes those back"
         ));

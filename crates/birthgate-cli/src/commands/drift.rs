@@ -195,7 +195,7 @@ async fn take_over(
     command: &str,
     connection: &ConnectionArgs,
     output: &Output,
-    client: &tokio_postgres::Client,
+    client: &Client,
 ) -> Result {
     let owners = takeover.signing.owners(connection)?;
     let signed = if takeover.signing.brings() {

@@ -25,7 +25,8 @@ pub(super) async fn recorded(client: &Client, since: &str) -> Result<Recorded> {
         Err(Error::Database { source, .. })
             if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
         {
-            let unseen = "this role may not read what the DDL guard recorded: GRANT birthgate_auditor";
+            let unseen =
+                "this role may not read what the DDL guard recorded: GRANT birthgate_auditor";
             return Ok(Recorded { events: Vec::new(), unseen: unseen.to_owned() });
         }
         other => other?,
@@ -60,7 +61,9 @@ pub(super) fn of(
     if told.is_empty() {
         let before = events.iter().filter(|event| !event.since_seen).find(may_be);
         told.extend(before.map(|event| {
-            format!("{event}, before the gate was last found good: its transaction may have ended later")
+            format!(
+                "{event}, before the gate was last found good: its transaction may have ended later"
+            )
         }));
     }
     told.truncate(MOST);
@@ -101,8 +104,13 @@ impl<'a> Object<'a> {
     fn may_be_of(&self, event: &DdlEvent, known: &BTreeSet<String>) -> bool {
         let object_type = event.object_type.as_deref().unwrap_or_default();
         let Some(identity) = &event.object else { return self.may_be_of_tag(event, object_type) };
-        // A function's arguments are qualified there.
-        let identity = identity.replace("pg_catalog.", "");
+        // A function's arguments are written otherwise there.
+        if let "function" | "procedure" | "aggregate" = self.kind {
+            let bare = |name: &str| name.split('(').next().map(str::to_owned);
+            if bare(identity) == bare(self.name) && identity.contains('(') {
+                return true;
+            }
+        }
         let table = self.table.unwrap_or(self.name);
         let inside = |outer: &str, name: &str| {
             name.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
@@ -115,10 +123,12 @@ impl<'a> Object<'a> {
                 && !was_there(object_type)
         };
         match object_type {
-            "schema" => (self.kind == "schema" && identity == self.name) || inside(&identity, table),
-            "table column" => event.tag == "ALTER TABLE" && inside(table, &identity),
+            "schema" => {
+                (self.kind == "schema" && *identity == self.name) || inside(identity, table)
+            }
+            "table column" => event.tag == "ALTER TABLE" && inside(table, identity),
             "event trigger" if self.kind != "event trigger" => false,
-            _ => identity == self.name || self.table == Some(&identity) || renamed_here(),
+            _ => *identity == self.name || self.table == Some(identity) || renamed_here(),
         }
     }
 
@@ -133,7 +143,8 @@ impl<'a> Object<'a> {
             }
             kind => kind.eq_ignore_ascii_case(object_type),
         };
-        let differs = |attribute: &str| self.attributes.iter().any(|one| one.starts_with(attribute));
+        let differs =
+            |attribute: &str| self.attributes.iter().any(|one| one.starts_with(attribute));
         match event.tag.as_str() {
             "GRANT" | "REVOKE" => differs("acl") && grantable,
             "ALTER DEFAULT PRIVILEGES" => self.kind == "default privileges",

@@ -8,7 +8,6 @@ use tokio_postgres::Client;
 use super::content::{Content, Logs, Since, content, differing};
 use super::session::{Failed, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
-use crate::ddl_guard;
 use crate::error::{Error, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::script::Script;
@@ -202,12 +201,7 @@ pub(super) async fn find_logs(session: &mut Session) -> Result<Logs> {
         .command("ROLLBACK TO SAVEPOINT birthgate_probe; RELEASE SAVEPOINT birthgate_probe")
         .await?;
     session.rolled_back().await?;
-    let mut logs: Logs = tables.into_iter().collect();
-    // Its locks are not looked at.
-    if session.has_table(ddl_guard::TABLE) {
-        logs.insert(ddl_guard::TABLE.to_owned());
-    }
-    Ok(logs)
+    Ok(tables.into_iter().collect())
 }
 
 /// Adds the tables that statements touched.

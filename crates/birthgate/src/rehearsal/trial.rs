@@ -11,7 +11,6 @@ use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watched;
 use super::{Door, Lock, Options, Rehearsal, Rows, StepReport, UndoReport, Verdict, Where, live};
-use crate::ddl_guard;
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::plan::{Plan, Step};
@@ -266,9 +265,7 @@ impl Run {
         } else {
             // Its locks are gone already: every table is looked at, and what differs was touched.
             let now = self.all_contents(&self.xids[self.xids.len() - 1], &types).await?;
-            let changed = now.iter().filter(|(table, rows)| {
-                self.content.get(*table) != Some(rows) && *table != ddl_guard::TABLE
-            });
+            let changed = now.iter().filter(|(table, rows)| self.content.get(*table) != Some(rows));
             report.touched = changed.map(|(table, _)| table.clone()).collect();
             self.content = now;
         }
