@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use birthgate::apply::Ended;
 use birthgate::ddl_guard::{self, DdlEvent, Guard, State};
-use birthgate::rehearsal::{self, Mutated, Verdict};
+use birthgate::plan::packet;
+use birthgate::rehearsal::{self, Live, Mutated, Options, Rows, Verdict, Where};
 use birthgate::{block, drift, schema};
 use testkit::{Db, sqlstate};
 use tokio_postgres::Client;
 
-use crate::signed::Prepared;
+use crate::signed::{self, Prepared};
 
 /// With Birthgate and its guard.
 async fn guarded() -> Db {
@@ -588,12 +589,17 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert!(said.iter().any(|one| one.contains("birthgate.ddl_guard_end()")), "{said:?}");
 }
 
-/// Its rows are no step's: a packet passes, its baseline moves as it does without, and its undo is clean.
+/// Its rows are no step's: rehearsals pass in every place, the baseline moves as it does without, and an undo is clean.
 #[tokio::test]
 async fn a_packet_passes_beside_it() {
     let db = watched().await;
     let client = db.dba().await;
-    let packet = "macro = 'MORE'\n[[step]]\nid = 'table'\ndo = 'a.sql'\nundo = 'u.sql'\n[[step]]\nid = 'index'\ndo = 'i.sql'\nundo = 'j.sql'\ntransaction = false\n[[step]]\nid = 'cloned'\ndo = 'c.sql'\nundo = 'd.sql'\nrehearse = 'clone'";
+    let database = db.database("postgres");
+    db.sql("CREATE TABLE orders (code text); INSERT INTO orders VALUES ('O-1')").await;
+    let before = events(&client).await.len();
+    let table = "macro = 'TABLE'\n[[step]]\nid = 'table'\ndo = 'a.sql'\nundo = 'u.sql'";
+    let index = "\n[[step]]\nid = 'index'\ndo = 'i.sql'\nundo = 'j.sql'\ntransaction = false";
+    let cloned = "macro = 'CLONE'\n[[step]]\nid = 'cloned'\ndo = 'c.sql'\nundo = 'd.sql'\nrehearse = 'clone'";
     let files = [
         (
             "a.sql",
@@ -602,27 +608,35 @@ async fn a_packet_passes_beside_it() {
         ("u.sql", "ALTER TABLE thing DROP COLUMN size; DROP TABLE other"),
         ("i.sql", "CREATE INDEX CONCURRENTLY thing_name ON thing (name)"),
         ("j.sql", "DROP INDEX CONCURRENTLY thing_name"),
-        ("c.sql", "ALTER TABLE thing ALTER COLUMN name TYPE varchar(99)"),
-        ("d.sql", "ALTER TABLE thing ALTER COLUMN name TYPE text"),
+        ("c.sql", "ALTER TABLE orders ALTER COLUMN code TYPE varchar(99)"),
+        ("d.sql", "ALTER TABLE orders ALTER COLUMN code TYPE text"),
     ];
-    let before = events(&client).await.len();
-    let prepared = Prepared::new(&db, packet, &files).await;
+    let both = format!("{table}{index}");
+    for (packet, live, rows, place) in [
+        (table, Live::AfterSandbox, Rows::None, Where::Live),
+        (table, Live::First, Rows::None, Where::Live),
+        (cloned, Live::AfterSandbox, Rows::None, Where::Clone),
+        (&both, Live::AfterSandbox, Rows::All, Where::Live),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = packet::read(&signed::write(folder.path(), packet, &files)).unwrap().plan;
+        let options = Options { live, rows, ..crate::rehearsal::options() };
+        let said = rehearsal::rehearse(&database, &plan, &options).await.unwrap();
+        assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
+        assert_eq!(said.steps[0].seen, place, "{said:#?}");
+        let told = format!("{:?}", said.steps);
+        assert!(!told.contains("ddl_event"), "{told}");
+    }
+    let prepared = Prepared::new(&db, &both, &files).await;
     assert_eq!(events(&client).await.len(), before, "a rehearsal leaves nothing");
-    let plan = &prepared.packet.plan;
-    let options = crate::rehearsal::options();
-    let said = rehearsal::rehearse(&db.database("postgres"), plan, &options).await.unwrap();
-    assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
-    let told = format!("{said:?}");
-    assert!(!told.contains("ddl_event"), "{told}");
     prepared.approve(&client, &[]).await;
-    let database = db.database("postgres");
     let applied = prepared.apply(&database).await.unwrap();
     assert_eq!(applied.ended, Ended::Done, "{applied:?}");
     assert_eq!(drift::check(&client).await.unwrap().differences, []);
-    let recorded = recorded(&client).await;
+    let said = recorded(&client).await;
     assert!(
-        recorded.contains(&"ddl_command_end: CREATE TABLE table public.other".to_owned()),
-        "{recorded:?}"
+        said.contains(&"ddl_command_end: CREATE TABLE table public.other".to_owned()),
+        "{said:?}"
     );
     assert_eq!(prepared.undo(&database).await.unwrap().ended, Ended::Undone);
     assert_eq!(drift::check(&client).await.unwrap().differences, []);
