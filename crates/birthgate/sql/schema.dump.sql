@@ -885,6 +885,103 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint DEFAULT 10000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_before timestamptz := least(clock_timestamp() - greatest(p_older_than, interval '1 day'), (SELECT seen_at FROM birthgate.baseline));
+  v_deleted bigint;
+BEGIN
+  DELETE FROM birthgate.ddl_event WHERE id IN
+    (SELECT id FROM birthgate.ddl_event WHERE at < v_before ORDER BY at LIMIT p_most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF p_tags IS NULL THEN
+    RETURN;
+  END IF;
+  LOCK TABLE birthgate.ddl_event IN ROW EXCLUSIVE MODE NOWAIT;
+  INSERT INTO birthgate.ddl_event (event, tag, object_type, object_identity, more, role, application, client)
+  SELECT p_event, o.tag, o.object_type, o.object_identity, o.more,
+         -- current_user is the definer here, but what SET ROLE set is still to be seen.
+         CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END,
+         nullif(current_setting('application_name'), ''), host(inet_client_addr())
+    FROM (SELECT tag, object_type, object_identity, NULL::bigint AS more FROM unnest(p_tags, p_types, p_identities) AS o (tag, object_type, object_identity)
+           UNION ALL SELECT p_tags[1], NULL, NULL, p_more WHERE p_more > 0) AS o;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_drop() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(TG_TAG), array_agg(o.object_type), array_agg(o.object_identity), max(o.of_all) - count(*))
+     FROM (SELECT d.object_type, d.object_identity, count(*) OVER () AS of_all
+             FROM pg_event_trigger_dropped_objects() AS d
+            WHERE (d.original OR d.normal) AND NOT d.is_temporary AND NOT birthgate.ddl_is_temporary(d.schema_name, d.object_identity)
+            ORDER BY d.original DESC, d.object_type = 'trigger' DESC LIMIT 100) AS o;
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_drop() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_end() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  -- They change any object, and say none.
+  IF TG_TAG IN ('REASSIGN OWNED', 'DROP OWNED') THEN
+    PERFORM birthgate.ddl_event_put(TG_EVENT, ARRAY[TG_TAG], ARRAY[NULL::text], ARRAY[NULL::text], 0);
+    RETURN;
+  END IF;
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(o.command_tag), array_agg(o.object_type), array_agg(o.object_identity), max(o.of_all) - count(*))
+     FROM (SELECT c.command_tag, c.object_type, c.object_identity, count(*) OVER () AS of_all
+             FROM pg_event_trigger_ddl_commands() AS c
+            WHERE NOT c.in_extension AND c.command_tag <> 'REFRESH MATERIALIZED VIEW'
+              AND NOT birthgate.ddl_is_temporary(c.schema_name, c.object_identity)
+            LIMIT 100) AS o;
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_end() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_rewrite() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(TG_TAG), array_agg('table'::text), array_agg(format('%I.%I', n.nspname, c.relname)), 0)
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relpersistence <> 't';
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_rewrite() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+  RETURN coalesce(p_schema ~ '^pg_(toast_)?temp', false)
+      OR coalesce(p_identity ~ '^(for )?pg_temp\.| on pg_temp\.([^"]+|"([^"]|"")*")$', false);
+END
+$_$;
+ALTER FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2673,6 +2770,22 @@ CREATE TABLE birthgate.code_rule (
     changed_by text DEFAULT SESSION_USER NOT NULL
 );
 ALTER TABLE birthgate.code_rule OWNER TO birthgate_owner;
+CREATE TABLE birthgate.ddl_event (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    tag text NOT NULL,
+    object_type text,
+    object_identity text,
+    more bigint,
+    login text DEFAULT SESSION_USER NOT NULL,
+    role text NOT NULL,
+    application text,
+    client text,
+    pid integer DEFAULT pg_backend_pid() NOT NULL,
+    xid text DEFAULT pg_current_xact_id() NOT NULL
+);
+ALTER TABLE birthgate.ddl_event OWNER TO birthgate_owner;
 CREATE TABLE birthgate.permit_archive (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -2856,6 +2969,8 @@ ALTER TABLE ONLY birthgate.collection
     ADD CONSTRAINT collection_pkey PRIMARY KEY (collection_name);
 ALTER TABLE ONLY birthgate.collection
     ADD CONSTRAINT collection_table_schema_table_name_key UNIQUE (table_schema, table_name);
+ALTER TABLE ONLY birthgate.ddl_event
+    ADD CONSTRAINT ddl_event_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY birthgate.finalization
     ADD CONSTRAINT finalization_pkey PRIMARY KEY (first_permit_id);
 ALTER TABLE ONLY birthgate.identity_decision
@@ -2874,6 +2989,7 @@ CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admissi
 CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_permit_key ON birthgate.birth_registry USING btree (permit_id) WHERE (permit_id IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_retire_permit_key ON birthgate.birth_registry USING btree (retire_permit_id) WHERE (retire_permit_id IS NOT NULL);
+CREATE INDEX ddl_event_at ON birthgate.ddl_event USING btree (at);
 CREATE INDEX permit_archive_id_key ON ONLY birthgate.permit_archive USING btree (id);
 CREATE INDEX permit_archive_idempotency_key ON ONLY birthgate.permit_archive USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2892,6 +3008,8 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.code_rule FOR 
 ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.collection FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.ddl_event FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.ddl_event ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.finalization FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.identity_decision FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2924,6 +3042,8 @@ CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.
 ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.collection FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.ddl_event FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.ddl_event ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.finalization FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.identity_decision FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -3041,6 +3161,13 @@ REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_drop() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_end() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_rewrite() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.disarm_plan(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
@@ -3189,6 +3316,8 @@ GRANT SELECT ON TABLE birthgate.block_status TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_admitter;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.ddl_event TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.ddl_event TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_admitter;
