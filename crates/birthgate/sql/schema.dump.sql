@@ -942,15 +942,15 @@ CREATE FUNCTION birthgate.ddl_guard_end() RETURNS event_trigger
     SET row_security TO 'off'
     AS $$
 BEGIN
-  -- They change any object, and say none.
-  IF TG_TAG IN ('REASSIGN OWNED', 'DROP OWNED') THEN
+  -- It also revokes what the role was granted, and says not of which objects.
+  IF TG_TAG = 'DROP OWNED' THEN
     PERFORM birthgate.ddl_event_put(TG_EVENT, ARRAY[TG_TAG], ARRAY[NULL::text], ARRAY[NULL::text], 0);
     RETURN;
   END IF;
   PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(o.command_tag), array_agg(o.object_type), array_agg(o.object_identity), max(o.of_all) - count(*))
      FROM (SELECT c.command_tag, c.object_type, c.object_identity, count(*) OVER () AS of_all
              FROM pg_event_trigger_ddl_commands() AS c
-            WHERE NOT c.in_extension AND c.command_tag <> 'REFRESH MATERIALIZED VIEW'
+            WHERE NOT c.in_extension AND c.command_tag NOT IN ('REFRESH MATERIALIZED VIEW', 'REINDEX')
               AND NOT birthgate.ddl_is_temporary(c.schema_name, c.object_identity)
             LIMIT 100) AS o;
 EXCEPTION WHEN OTHERS THEN

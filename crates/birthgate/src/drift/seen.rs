@@ -36,7 +36,7 @@ pub(super) async fn recorded(client: &Client, since: &str) -> Result<Recorded> {
         State::Weakened { how } => {
             format!("the DDL guard may have missed it: {} (birthgate drift guard on)", how.join("; "))
         }
-        State::Stands => "it was done in a way that event triggers do not see: a superuser's write to a catalog, a role or its membership, ALTER SYSTEM or ROLE or DATABASE … SET, an event trigger itself, rows, or with event_triggers off".to_owned(),
+        State::Stands => "it was done in a way that event triggers do not see: a superuser's write to a catalog, REASSIGN OWNED, a role or its membership, ALTER SYSTEM or ROLE or DATABASE … SET, an event trigger itself, rows, or with event_triggers off".to_owned(),
     };
     Ok(Recorded { events, unseen })
 }
@@ -148,7 +148,6 @@ impl<'a> Object<'a> {
         match event.tag.as_str() {
             "GRANT" | "REVOKE" => differs("acl") && grantable,
             "ALTER DEFAULT PRIVILEGES" => self.kind == "default privileges",
-            "REASSIGN OWNED" => differs("owner"),
             "DROP OWNED" => differs("acl"),
             _ => event.more.is_some() && self.is_gone,
         }

@@ -115,6 +115,8 @@ async fn what_is_done_to_the_schema_is_recorded() {
                 "sql_drop: DROP TABLE table public.from_within",
             ],
         ),
+        // No event trigger sees it, on 18 neither.
+        ("REASSIGN OWNED BY cleaner TO cleaner", vec![]),
         ("DROP OWNED BY cleaner", vec!["ddl_command_end: DROP OWNED"]),
         (
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO app",
@@ -140,7 +142,10 @@ async fn what_is_done_to_the_schema_is_recorded() {
              CREATE INDEX ON t (a);; DROP TRIGGER t ON t;; DROP TABLE t",
             vec![],
         ),
-        ("TRUNCATE x;; VACUUM FULL x;; ANALYZE x", vec![]),
+        (
+            "TRUNCATE x;; VACUUM FULL x;; ANALYZE x;; REINDEX TABLE x;; REINDEX TABLE CONCURRENTLY thing",
+            vec![],
+        ),
     ] {
         assert_eq!(after(&db, &client, does).await, says, "{does}");
     }
@@ -177,7 +182,7 @@ async fn a_flood_is_cut_and_hides_no_trigger() {
     let db = guarded().await;
     let client = db.dba().await;
     let flood = "CREATE SCHEMA flood;; CREATE FUNCTION flood.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';; \
-                 DO $$ BEGIN FOR n IN 1..300 LOOP EXECUTE format('CREATE VIEW flood.v%s AS SELECT 1 AS a', n); END LOOP; END $$;; \
+                 DO $$ BEGIN FOR n IN 1..300 LOOP EXECUTE format('CREATE FUNCTION flood.f%s() RETURNS int LANGUAGE sql AS ''SELECT 1''', n); END LOOP; END $$;; \
                  CREATE TRIGGER zz AFTER INSERT ON thing FOR EACH STATEMENT EXECUTE FUNCTION flood.f()";
     after(&db, &client, flood).await;
     let said = after(&db, &client, "DROP SCHEMA flood CASCADE").await;
@@ -188,7 +193,7 @@ async fn a_flood_is_cut_and_hides_no_trigger() {
         "{said:?}"
     );
     let more = events(&client).await.into_iter().find_map(|one| one.more);
-    assert_eq!(more, Some(503));
+    assert_eq!(more, Some(203));
 }
 
 #[tokio::test]
@@ -514,6 +519,7 @@ const SEEN: &[(&str, &str, &str)] = &[
         "trigger zz_birthgate_gate on public.thing",
         "ALTER TABLE public.thing by ",
     ),
+    ("REASSIGN OWNED BY thing_owner TO app", "table public.thing", ""),
     (
         "UPDATE pg_trigger SET tgenabled = 'D' WHERE tgname = 'zz_birthgate_gate'",
         "trigger zz_birthgate_gate on public.thing",
