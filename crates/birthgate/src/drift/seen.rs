@@ -36,7 +36,7 @@ pub(super) async fn recorded(client: &Client, since: &str) -> Result<Recorded> {
         State::Weakened { how } => {
             format!("the DDL guard may have missed it: {} (birthgate drift guard on)", how.join("; "))
         }
-        State::Stands => "it was done in a way that event triggers do not see: a superuser's write to a catalog, REASSIGN OWNED, a role or its membership, ALTER SYSTEM or ROLE or DATABASE … SET, an event trigger itself, rows, or with event_triggers off".to_owned(),
+        State::Stands => "it was done in a way that event triggers do not see: a superuser's write to a catalog, REASSIGN OWNED, a role or its membership, ALTER SYSTEM or ROLE or DATABASE … SET, an event trigger itself, rows, or with event_triggers off or birthgate.ddl_event locked".to_owned(),
     };
     Ok(Recorded { events, unseen })
 }

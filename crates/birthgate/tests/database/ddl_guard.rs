@@ -626,7 +626,13 @@ async fn a_packet_passes_beside_it() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let plan = packet::read(&signed::write(folder.path(), packet, &files)).unwrap().plan;
-        let options = Options { live, rows, ..crate::rehearsal::options() };
+        let options = Options {
+            live,
+            rows,
+            max_block: Duration::from_secs(10),
+            max_time: Duration::from_secs(20),
+            ..crate::rehearsal::options()
+        };
         let said = rehearsal::rehearse(&database, &plan, &options).await.unwrap();
         assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
         assert_eq!(said.steps[0].seen, place, "{said:#?}");
