@@ -7,7 +7,7 @@ SELECT d.name, d.description, o.value, d.bound, o.observed_at, o.problem,
             WHEN o.observed_at < clock_timestamp() - d.max_age THEN 'too old'
             WHEN o.value > d.bound THEN 'over'
             ELSE 'within' END AS state,
-       ARRAY(SELECT r.action FROM birthgate.block_rule r WHERE r.dimension = d.name ORDER BY r.action) AS blocks
+       ARRAY(SELECT r.action FROM birthgate.block_rule r WHERE r.dimension = d.name ORDER BY r.action) AS blocks, d.max_age
   FROM birthgate.block_dimension d LEFT JOIN birthgate.block_observation o ON o.dimension = d.name;
 
 -- The dimensions that block the action now, in words; NULL when none does.
@@ -159,6 +159,20 @@ AS $$
   DELETE FROM birthgate.block_rule WHERE dimension = p_name AND action <> ALL (p_blocks);
   INSERT INTO birthgate.block_rule (action, dimension) SELECT action, p_name FROM unnest(p_blocks) AS action
   ON CONFLICT DO NOTHING;
+$$;
+
+-- How old an observation of the dimension may be; NULL: as old as it is, where nobody makes it anew by himself.
+CREATE OR REPLACE FUNCTION birthgate.block_grace_put(p_name text, p_max_age interval) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+BEGIN
+  UPDATE birthgate.block_dimension SET max_age = p_max_age WHERE name = p_name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no dimension %L', p_name),
+      HINT = 'birthgate block list shows the dimensions.';
+  END IF;
+END
 $$;
 
 -- Forgets a dimension, with what was observed of it.

@@ -306,7 +306,8 @@ BEGIN
        ADD COLUMN IF NOT EXISTS incarnation bigint,
        ADD COLUMN IF NOT EXISTS finalized_at timestamptz,
        ADD COLUMN IF NOT EXISTS retired_at timestamptz,
-       ADD COLUMN IF NOT EXISTS retire_permit_id bigint$sql$, v_name), true),
+       ADD COLUMN IF NOT EXISTS retire_permit_id bigint,
+       ADD COLUMN IF NOT EXISTS renamed_to text$sql$, v_name), true),
     (format('ALTER TABLE %s ALTER born_xid SET DEFAULT pg_current_xact_id(), ALTER incarnation SET DEFAULT %s',
             v_name, (SELECT incarnation FROM birthgate.instance)), true),
     (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_registry.schema), true),
@@ -355,7 +356,7 @@ BEGIN
   ALTER TABLE birthgate.birth_registry RENAME TO own_birth_registry;  -- empty, until the adoption is undone
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
-           finalized_at, retired_at, retire_permit_id FROM %I.%I', p_schema, p_table);
+           finalized_at, retired_at, retire_permit_id, renamed_to FROM %I.%I', p_schema, p_table);
   UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table;
   GRANT SELECT ON birthgate.birth_registry TO birthgate_admitter, birthgate_registrar, birthgate_auditor, birthgate_reader;
 END
@@ -500,6 +501,20 @@ CREATE FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p
   ON CONFLICT DO NOTHING;
 $$;
 ALTER FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.block_grace_put(p_name text, p_max_age interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  UPDATE birthgate.block_dimension SET max_age = p_max_age WHERE name = p_name;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('there is no dimension %L', p_name),
+      HINT = 'birthgate block list shows the dimensions.';
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.block_grace_put(p_name text, p_max_age interval) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -885,6 +900,103 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint DEFAULT 10000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_before timestamptz := least(clock_timestamp() - greatest(p_older_than, interval '1 day'), (SELECT seen_at FROM birthgate.baseline));
+  v_deleted bigint;
+BEGIN
+  DELETE FROM birthgate.ddl_event WHERE id IN
+    (SELECT id FROM birthgate.ddl_event WHERE at < v_before ORDER BY at LIMIT p_most FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_deleted = ROW_COUNT;
+  RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  IF p_tags IS NULL THEN
+    RETURN;
+  END IF;
+  LOCK TABLE birthgate.ddl_event IN ROW EXCLUSIVE MODE NOWAIT;
+  INSERT INTO birthgate.ddl_event (event, tag, object_type, object_identity, more, role, application, client)
+  SELECT p_event, o.tag, o.object_type, o.object_identity, o.more,
+         -- current_user is the definer here, but what SET ROLE set is still to be seen.
+         CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END,
+         nullif(current_setting('application_name'), ''), host(inet_client_addr())
+    FROM (SELECT tag, object_type, object_identity, NULL::bigint AS more FROM unnest(p_tags, p_types, p_identities) AS o (tag, object_type, object_identity)
+           UNION ALL SELECT p_tags[1], NULL, NULL, p_more WHERE p_more > 0) AS o;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_drop() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(TG_TAG), array_agg(o.object_type), array_agg(o.object_identity), max(o.of_all) - count(*))
+     FROM (SELECT d.object_type, d.object_identity, count(*) OVER () AS of_all
+             FROM pg_event_trigger_dropped_objects() AS d
+            WHERE (d.original OR d.normal) AND NOT d.is_temporary AND NOT birthgate.ddl_is_temporary(d.schema_name, d.object_identity)
+            ORDER BY d.original DESC, d.object_type = 'trigger' DESC LIMIT 100) AS o;
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_drop() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_end() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  -- It also revokes what the role was granted, and says not of which objects.
+  IF TG_TAG = 'DROP OWNED' THEN
+    PERFORM birthgate.ddl_event_put(TG_EVENT, ARRAY[TG_TAG], ARRAY[NULL::text], ARRAY[NULL::text], 0);
+    RETURN;
+  END IF;
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(o.command_tag), array_agg(o.object_type), array_agg(o.object_identity), max(o.of_all) - count(*))
+     FROM (SELECT c.command_tag, c.object_type, c.object_identity, count(*) OVER () AS of_all
+             FROM pg_event_trigger_ddl_commands() AS c
+            WHERE NOT c.in_extension AND c.command_tag NOT IN ('REFRESH MATERIALIZED VIEW', 'REINDEX')
+              AND NOT birthgate.ddl_is_temporary(c.schema_name, c.object_identity)
+            LIMIT 100) AS o;
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_end() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_guard_rewrite() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  PERFORM birthgate.ddl_event_put(TG_EVENT, array_agg(TG_TAG), array_agg('table'::text), array_agg(format('%I.%I', n.nspname, c.relname)), 0)
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = pg_event_trigger_table_rewrite_oid() AND c.relpersistence <> 't';
+EXCEPTION WHEN OTHERS THEN
+  RAISE DEBUG 'the DDL guard did not write % down: %', TG_TAG, SQLERRM;
+END
+$$;
+ALTER FUNCTION birthgate.ddl_guard_rewrite() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+  RETURN coalesce(p_schema ~ '^pg_(toast_)?temp', false)
+      OR coalesce(p_identity ~ '^(for )?pg_temp\.| on pg_temp\.([^"]+|"([^"]|"")*")$', false);
+END
+$_$;
+ALTER FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2457,7 +2569,7 @@ BEGIN
     RETURN NEXT 'SELECT birthgate.unadopt_registry_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
-    RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id', v_name);
+    RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id, DROP COLUMN renamed_to', v_name);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN
@@ -2628,7 +2740,7 @@ CREATE TABLE birthgate.block_dimension (
     description text NOT NULL,
     query text,
     bound bigint DEFAULT 0 NOT NULL,
-    max_age interval DEFAULT '01:00:00'::interval NOT NULL,
+    max_age interval DEFAULT '01:00:00'::interval,
     CONSTRAINT block_dimension_max_age_check CHECK ((max_age > '00:00:00'::interval))
 );
 ALTER TABLE birthgate.block_dimension OWNER TO birthgate_owner;
@@ -2662,7 +2774,8 @@ CREATE VIEW birthgate.block_status AS
     ARRAY( SELECT r.action
            FROM birthgate.block_rule r
           WHERE (r.dimension = d.name)
-          ORDER BY r.action) AS blocks
+          ORDER BY r.action) AS blocks,
+    d.max_age
    FROM (birthgate.block_dimension d
      LEFT JOIN birthgate.block_observation o ON ((o.dimension = d.name)));
 ALTER TABLE birthgate.block_status OWNER TO birthgate_owner;
@@ -2673,6 +2786,22 @@ CREATE TABLE birthgate.code_rule (
     changed_by text DEFAULT SESSION_USER NOT NULL
 );
 ALTER TABLE birthgate.code_rule OWNER TO birthgate_owner;
+CREATE TABLE birthgate.ddl_event (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    event text NOT NULL,
+    tag text NOT NULL,
+    object_type text,
+    object_identity text,
+    more bigint,
+    login text DEFAULT SESSION_USER NOT NULL,
+    role text NOT NULL,
+    application text,
+    client text,
+    pid integer DEFAULT pg_backend_pid() NOT NULL,
+    xid text DEFAULT pg_current_xact_id() NOT NULL
+);
+ALTER TABLE birthgate.ddl_event OWNER TO birthgate_owner;
 CREATE TABLE birthgate.permit_archive (
     id bigint NOT NULL,
     kind text NOT NULL,
@@ -2856,6 +2985,8 @@ ALTER TABLE ONLY birthgate.collection
     ADD CONSTRAINT collection_pkey PRIMARY KEY (collection_name);
 ALTER TABLE ONLY birthgate.collection
     ADD CONSTRAINT collection_table_schema_table_name_key UNIQUE (table_schema, table_name);
+ALTER TABLE ONLY birthgate.ddl_event
+    ADD CONSTRAINT ddl_event_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY birthgate.finalization
     ADD CONSTRAINT finalization_pkey PRIMARY KEY (first_permit_id);
 ALTER TABLE ONLY birthgate.identity_decision
@@ -2874,6 +3005,7 @@ CREATE UNIQUE INDEX birth_admission_permit_active_key ON birthgate.birth_admissi
 CREATE UNIQUE INDEX birth_admission_permit_idempotency_key ON birthgate.birth_admission_permit USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_permit_key ON birthgate.birth_registry USING btree (permit_id) WHERE (permit_id IS NOT NULL);
 CREATE UNIQUE INDEX birth_registry_retire_permit_key ON birthgate.birth_registry USING btree (retire_permit_id) WHERE (retire_permit_id IS NOT NULL);
+CREATE INDEX ddl_event_at ON birthgate.ddl_event USING btree (at);
 CREATE INDEX permit_archive_id_key ON ONLY birthgate.permit_archive USING btree (id);
 CREATE INDEX permit_archive_idempotency_key ON ONLY birthgate.permit_archive USING btree (idempotency_key, requester) WHERE (idempotency_key IS NOT NULL);
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.admission_grant FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2892,6 +3024,8 @@ CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.code_rule FOR 
 ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.collection FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_truncate_guard;
+CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.ddl_event FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.ddl_event ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.finalization FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_truncate_guard;
 CREATE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON birthgate.identity_decision FOR EACH STATEMENT WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -2924,6 +3058,8 @@ CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.
 ALTER TABLE birthgate.code_rule ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.collection FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.collection ENABLE ALWAYS TRIGGER direct_write_guard;
+CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.ddl_event FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
+ALTER TABLE birthgate.ddl_event ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.finalization FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
 ALTER TABLE birthgate.finalization ENABLE ALWAYS TRIGGER direct_write_guard;
 CREATE TRIGGER direct_write_guard AFTER INSERT OR DELETE OR UPDATE ON birthgate.identity_decision FOR EACH ROW WHEN ((CURRENT_USER <> 'birthgate_owner'::name)) EXECUTE FUNCTION birthgate.refuse_direct_write();
@@ -3010,6 +3146,7 @@ REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_drop(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.block_grace_put(p_name text, p_max_age interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.block_observe(p_dimension text, p_value bigint, p_problem text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.blocked_by(p_action text) FROM PUBLIC;
@@ -3041,6 +3178,13 @@ REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_drop() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_end() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_guard_rewrite() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.disarm_plan(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.discard(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
@@ -3189,6 +3333,8 @@ GRANT SELECT ON TABLE birthgate.block_status TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_admitter;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.code_rule TO birthgate_auditor;
+GRANT SELECT ON TABLE birthgate.ddl_event TO birthgate_registrar;
+GRANT SELECT ON TABLE birthgate.ddl_event TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.permit_archive TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.every_permit TO birthgate_admitter;

@@ -1,6 +1,7 @@
 //! BLOCK dimensions: listing them, counting them again, scanning folders, asserting an action.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -32,6 +33,8 @@ pub struct Dimension {
     pub problem: Option<String>,
     /// The actions that it blocks.
     pub blocks: Vec<String>,
+    /// How old an observation may be, in seconds; `None`: as old as it is.
+    pub max_age_seconds: Option<f64>,
 }
 
 /// A dimension to be known.
@@ -68,6 +71,7 @@ pub async fn list(client: &Client) -> Result<Vec<Dimension>> {
             observed_at: row.get("observed_at"),
             problem: row.get("problem"),
             blocks: row.get("blocks"),
+            max_age_seconds: row.get("max_age_seconds"),
         })
         .collect())
 }
@@ -88,6 +92,16 @@ pub async fn put(client: &Client, dimension: &NewDimension<'_>) -> Result<()> {
         )
         .await
         .doing("storing a BLOCK dimension")
+        .map(drop)
+}
+
+/// Says how old an observation of a dimension may be; `None`: as old as it is, where no daemon makes it anew.
+pub async fn set_grace(client: &Client, dimension: &str, max_age: Option<Duration>) -> Result<()> {
+    let seconds = max_age.map(|age| age.as_secs_f64());
+    client
+        .rows(include_str!("../sql/query/block_grace_put.sql"), &[&dimension, &seconds])
+        .await
+        .doing("saying how old an observation may be")
         .map(drop)
 }
 

@@ -3,6 +3,7 @@
 
 mod explain;
 mod monitor;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 

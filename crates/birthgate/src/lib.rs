@@ -11,6 +11,7 @@ pub mod block;
 pub mod browse;
 pub mod collection;
 pub mod database;
+pub mod ddl_guard;
 pub mod decision;
 pub mod declaration;
 pub mod drift;

@@ -15,12 +15,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../sql/migrations/0001.sql"),
     include_str!("../sql/migrations/0002.sql"),
     include_str!("../sql/migrations/0003.sql"),
+    include_str!("../sql/migrations/0004.sql"),
 ];
 /// What each role may do, once, after the functions of the same version.
 const GRANTS: &[&str] = &[
     include_str!("../sql/grants/0001.sql"),
     include_str!("../sql/grants/0002.sql"),
     include_str!("../sql/grants/0003.sql"),
+    include_str!("../sql/grants/0004.sql"),
 ];
 /// Run by whoever installs, before anything else.
 const ROLES: &str = include_str!("../sql/000_roles.sql");
@@ -41,6 +43,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/095_replication.sql"),
     include_str!("../sql/097_drift.sql"),
     include_str!("../sql/098_handoff.sql"),
+    include_str!("../sql/099_ddl_guard.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
     include_str!("../sql/120_reconcile.sql"),

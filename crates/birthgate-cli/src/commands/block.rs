@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use birthgate::block::{self, Dimension};
 use birthgate::schema;
@@ -26,6 +27,20 @@ pub enum Command {
         /// The action
         action: String,
     },
+    /// Say how old a count may be before it blocks: the grace period, or `none` where no daemon counts again
+    ///
+    /// With `none` an old count is as good as a new one: what happens between two `block list --refresh` or `drift check` is
+    /// then seen by nobody.
+    #[command(
+        after_help = "Examples:\n  birthgate block grace gate_drift 5min\n  birthgate block grace gate_drift none   # no daemon"
+    )]
+    Grace {
+        /// The dimension
+        dimension: String,
+        /// Such as 10min, 1h or 1day; or `none`
+        #[arg(value_parser = grace)]
+        grace: Grace,
+    },
     /// Count the files of a folder that have no row in a collection's table
     #[command(
         after_help = "Example:\n  birthgate block scan fs_no_registry ./tools --collection dot_tools --column name"
@@ -44,6 +59,18 @@ pub enum Command {
     },
 }
 
+/// How old a count may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Grace(Option<Duration>);
+
+fn grace(text: &str) -> std::result::Result<Grace, String> {
+    if text == "none" {
+        return Ok(Grace(None));
+    }
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    Ok(Grace(Some(duration)))
+}
+
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
     let mut client = connection.database()?.connect().await?;
     schema::require_installed(&client).await?;
@@ -60,6 +87,23 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             block::assert_safe(&client, &action).await?;
             output.say(format!("GO for {action}"));
             output.result("block assert", json!({ "action": action, "go": true }))
+        }
+        Command::Grace { dimension, grace: Grace(grace) } => {
+            block::set_grace(&client, &dimension, grace).await?;
+            output.say(match grace {
+                Some(grace) => {
+                    format!(
+                        "{dimension} blocks when it is older than {}",
+                        humantime::format_duration(grace)
+                    )
+                }
+                None => format!("{dimension} is never too old; count it by hand or by cron"),
+            });
+            let seconds = grace.map(|grace| grace.as_secs_f64());
+            output.result(
+                "block grace",
+                json!({ "dimension": dimension, "max_age_seconds": seconds }),
+            )
         }
         Command::Scan { dimension, folder, collection, column } => {
             let missing = block::scan(&client, &dimension, &folder, &collection, &column).await?;

@@ -1,7 +1,10 @@
+use birthgate::ddl_guard::{self, Guard, State};
 use birthgate::declaration::Binding;
-use birthgate::drift::{self, Drift, Takes};
-use clap::Subcommand;
+use birthgate::drift::{self, Baseline, Drift, Takes};
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
 use serde_json::json;
+use tokio_postgres::Client;
 
 use super::signing::{Signing, SigningArgs};
 use crate::connection::ConnectionArgs;
@@ -14,16 +17,28 @@ pub enum Command {
     /// Take the first baseline, and make gate_drift a dimension
     ///
     /// It holds every object that enforces the gate, by name, with every attribute. An apply moves it; everything else that
-    /// changes the gate is drift.
+    /// changes the gate is drift. The DDL guard is made first: event triggers that record who changes the schema.
     Baseline {
         /// An action that gate drift blocks; may be given again [default: every action that something blocks already]
         #[arg(long, value_name = "ACTION")]
         blocks: Vec<String>,
+        /// Make no event triggers: what changed is found all the same, and nobody says who it was
+        #[arg(long)]
+        no_ddl_guard: bool,
     },
     /// Compare the gate with its baseline, and store the outcome; exit code 3 when it drifted
     Check,
-    /// Say of each difference what it is, since when, who could have done it, what probably did, and what brings it back
+    /// Say of each difference what it is, since when, who did it or could have, what probably did, and what brings it back
     Explain,
+    /// Record who changes the schema, by event triggers: the DDL guard
+    ///
+    /// It breaks and delays nobody's change. Only a superuser can make it; without it, drift is found by looking alone. It is
+    /// part of the baseline: once there is one, take what changes here over with `drift accept`.
+    Guard {
+        /// Make it or set it right, take it away, or show how it stands
+        #[arg(value_enum)]
+        what: What,
+    },
     /// Take over what drifted, as an owner has signed it
     #[command(
         after_help = "Example:\n  birthgate drift accept --reason 'partition of 2027, CHG-4711' --sign ~/.ssh/id_ed25519"
@@ -39,6 +54,22 @@ pub enum Command {
     },
 }
 
+/// What to do with the DDL guard.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum What {
+    On,
+    Off,
+    Show,
+}
+
+/// A baseline, and whether the DDL guard stands in it.
+#[derive(Serialize)]
+struct Taken {
+    #[serde(flatten)]
+    baseline: Baseline,
+    ddl_guard: Option<Guard>,
+}
+
 /// Why something is taken over, and who signs it.
 #[derive(clap::Args, Debug)]
 pub struct Takeover {
@@ -52,11 +83,20 @@ pub struct Takeover {
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
     let client = connection.database()?.connect().await?;
     match command {
-        Command::Baseline { blocks } => {
+        Command::Baseline { blocks, no_ddl_guard } => {
             let blocks = (!blocks.is_empty()).then_some(&blocks[..]);
+            // Beside a baseline that is there already it would be drift.
+            let is_first = drift::baseline(&client).await?.is_none();
+            let ddl_guard = match is_first && !no_ddl_guard {
+                true => Some(ddl_guard::install(&client).await?),
+                false => None,
+            };
             let baseline = drift::take_baseline(&client, blocks).await?;
             output.say(format!("The gate as it is now is its baseline: {}.", &baseline.root[..16]));
-            output.result("drift baseline", baseline)
+            if let Some(guard) = &ddl_guard {
+                output.say(in_words(guard));
+            }
+            output.result("drift baseline", Taken { baseline, ddl_guard })
         }
         Command::Check => {
             let drift = drift::check(&client).await?;
@@ -76,6 +116,9 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 }
                 output
                     .say(format!("  probably: {}\n  restore:  {}", finding.cause, finding.restore));
+                for seen in &finding.seen {
+                    output.say(format!("  recorded: {seen}"));
+                }
             }
             if !explained.findings.is_empty() {
                 output.say(format!(
@@ -83,9 +126,13 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                     explained.after
                 ));
                 output.say(format!("Who could have: {}.", explained.who_could.join(", ")));
+                if let Some(unseen) = &explained.unseen {
+                    output.say(format!("Where nothing is recorded: {unseen}."));
+                }
             }
             end("drift explain", &drift, output, json!({ "drift": drift, "explained": explained }))
         }
+        Command::Guard { what } => guard(what, &client, output).await,
         Command::Accept { takeover } => {
             take_over(takeover, Takes::This, "drift accept", connection, output, &client).await
         }
@@ -96,13 +143,62 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
     }
 }
 
+fn in_words(guard: &Guard) -> String {
+    match guard {
+        Guard::Stands => "The DDL guard stands: who changes the schema is recorded.".to_owned(),
+        Guard::Polls { why } => {
+            format!("There is no DDL guard: {why}. The drift check polls instead.")
+        }
+    }
+}
+
+async fn guard(what: What, client: &Client, output: &Output) -> Result {
+    let made = match what {
+        What::On => Some(ddl_guard::install(client).await?),
+        What::Off => {
+            ddl_guard::remove(client).await?;
+            None
+        }
+        What::Show => None,
+    };
+    let state = ddl_guard::state(client).await?;
+    match (&made, &state) {
+        (Some(guard), _) => output.say(in_words(guard)),
+        (None, State::Stands) => output.say(in_words(&Guard::Stands)),
+        (None, State::Absent) => {
+            output.say("The DDL guard is off: who changes the schema is not recorded.");
+        }
+        (None, State::Weakened { how }) => {
+            output.say(format!("The DDL guard is weakened: {}.", how.join("; ")));
+        }
+    }
+    // Who changed nothing need not see the baseline.
+    let has_changed = !matches!((what, &made), (What::Show, _) | (_, Some(Guard::Polls { .. })));
+    let baseline = if has_changed { drift::baseline(client).await? } else { None };
+    let drifted = match baseline {
+        Some(_) => {
+            let differences = drift::look(client).await?.differences;
+            differences.iter().any(|one| one.object.starts_with("event trigger birthgate_ddl_"))
+        }
+        None => false,
+    };
+    if drifted {
+        output.say("It is not so in the baseline; take it over: birthgate drift accept");
+    }
+    output.result("drift guard", json!({ "made": made, "stands": state, "drifted": drifted }))?;
+    match made {
+        Some(Guard::Polls { .. }) => Err(CommandError::no("the DDL guard cannot be made")),
+        _ => Ok(()),
+    }
+}
+
 async fn take_over(
     takeover: Takeover,
     takes: Takes,
     command: &str,
     connection: &ConnectionArgs,
     output: &Output,
-    client: &tokio_postgres::Client,
+    client: &Client,
 ) -> Result {
     let owners = takeover.signing.owners(connection)?;
     let signed = if takeover.signing.brings() {

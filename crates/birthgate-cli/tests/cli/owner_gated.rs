@@ -340,3 +340,37 @@ fn drift_and_decisions_are_signed() {
     );
     place.run(&["collection", "decide", "catalogue", "--identity", "nonsense"]).expect(2);
 }
+
+#[test]
+fn the_ddl_guard_is_made_shown_and_taken_away() {
+    let place = Place::new();
+    place.user.run_as("postgres", &["init"]).expect(0);
+    place
+        .user
+        .run_as("postgres", &["collection", "govern", "public.thing", "--code", "code"])
+        .expect(0);
+    let guard = |role: &str, what: &str, code: i32| {
+        place.user.run_as(role, &["drift", "guard", what]).expect(code).stdout
+    };
+    assert!(guard("postgres", "show", 0).contains("The DDL guard is off"));
+    let baseline = place.user.run_as("postgres", &["drift", "baseline"]).expect(0).stdout;
+    assert!(baseline.contains("The DDL guard stands"), "{baseline}");
+    assert!(guard("postgres", "show", 0).contains("The DDL guard stands"));
+    place.user.sql("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate");
+    let explained = place.user.run_as("postgres", &["drift", "explain"]).expect(3).stdout;
+    assert!(explained.contains("recorded: ALTER TABLE public.thing by postgres"), "{explained}");
+    assert!(guard("postgres", "off", 0).contains("take it over: birthgate drift accept"));
+    place.user.sql(
+        "GRANT USAGE ON SCHEMA birthgate TO app; GRANT SELECT ON birthgate.schema_version TO app",
+    );
+    let refused = guard("app", "on", 3);
+    assert!(refused.contains("The drift check polls instead"), "{refused}");
+    // As it is in the baseline.
+    let made = guard("postgres", "on", 0);
+    assert!(made.contains("The DDL guard stands") && !made.contains("drift accept"), "{made}");
+    place.user.run_as("postgres", &["uninstall"]).expect(0);
+    place.user.sql("DO $$ BEGIN ASSERT NOT EXISTS (SELECT FROM pg_event_trigger); END $$");
+    place.user.run_as("postgres", &["init"]).expect(0);
+    place.user.run_as("postgres", &["drift", "baseline", "--no-ddl-guard"]).expect(0);
+    assert!(guard("postgres", "show", 0).contains("The DDL guard is off"));
+}

@@ -1,9 +1,12 @@
-//! What a drift means: the likely cause of each difference, and what brings the object back.
+//! What a drift means: the likely cause of each difference, who did it where that was recorded, and what brings the object
+//! back.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use tokio_postgres::Client;
 
-use super::Drift;
+use super::{Drift, kept, seen};
 use crate::error::{Doing, Result};
 use crate::fingerprint::Difference;
 use crate::unprepared::Unprepared;
@@ -15,6 +18,8 @@ pub struct Explained {
     pub after: String,
     /// Who could have changed it.
     pub who_could: Vec<String>,
+    /// What it means that of some object nothing was recorded; `None` when something was of each.
+    pub unseen: Option<String>,
     /// The differences.
     pub findings: Vec<Finding>,
 }
@@ -30,6 +35,8 @@ pub struct Finding {
     pub cause: String,
     /// What brings it back.
     pub restore: String,
+    /// What the DDL guard recorded that may have done it, the newest first: the command, by whom, when.
+    pub seen: Vec<String>,
 }
 
 /// A kind of cause.
@@ -200,6 +207,11 @@ const RULES: &[Rule] = &[
         restore: "birthgate collection rearm COLLECTION, or take it over: birthgate drift accept",
     },
     Rule {
+        holds: |one, _| one.object.starts_with("event trigger birthgate_ddl_"),
+        cause: "DROP or ALTER EVENT TRIGGER, or DROP FUNCTION … CASCADE: the DDL guard no longer records who changes the schema",
+        restore: "birthgate drift guard on",
+    },
+    Rule {
         holds: |one, _| one.object.starts_with("event trigger "),
         cause: "CREATE, ALTER or DROP EVENT TRIGGER",
         restore: "make {object} as it was ({before}), or take it over: birthgate drift accept",
@@ -220,10 +232,23 @@ pub async fn explain(client: &Client, drift: &Drift) -> Result<Explained> {
             objects.push(&one.object);
         }
     }
-    let findings = objects.into_iter().map(|object| finding(object, drift)).collect();
+    let who_could =
+        rows.doing("asking who could have")?.iter().map(|row| row.get(0)).collect::<Vec<String>>();
+    let taken_at = drift.baseline.as_ref().map(|baseline| baseline.taken_at.as_str());
+    let recorded = seen::recorded(client, taken_at.unwrap_or("infinity")).await?;
+    let known: BTreeSet<String> = kept(client).await?.objects.into_keys().collect();
+    let findings: Vec<Finding> = objects
+        .into_iter()
+        .map(|object| Finding {
+            seen: seen::of(object, &drift.differences, &recorded.events, &known),
+            ..finding(object, drift)
+        })
+        .collect();
+    let is_unseen = findings.iter().any(|finding| finding.seen.is_empty());
     Ok(Explained {
         after: drift.baseline.as_ref().map(|baseline| baseline.seen_at.clone()).unwrap_or_default(),
-        who_could: rows.doing("asking who could have")?.iter().map(|row| row.get(0)).collect(),
+        who_could,
+        unseen: is_unseen.then_some(recorded.unseen),
         findings,
     })
 }
@@ -255,5 +280,6 @@ fn finding(object: &str, drift: &Drift) -> Finding {
             .replace("{name}", name)
             .replace("{table}", table)
             .replace("{before}", before),
+        seen: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ use tokio_postgres::types::Type;
 use super::redirect::Redirect;
 use super::{Reason, Verdict};
 use crate::database::Database;
+use crate::ddl_guard;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
 use crate::script::{Place, Script, Statement};
@@ -353,6 +354,10 @@ impl Session {
             }
             known.file = file;
             let (object, kind) = (known.name.clone(), known.kind.clone());
+            // What the DDL guard writes down is nobody's step.
+            if mode == "RowExclusiveLock" && object.starts_with(ddl_guard::TABLE) {
+                continue;
+            }
             if kind == "S" && mode == "RowExclusiveLock" {
                 self.sequences.insert(object.clone());
             }

@@ -459,6 +459,30 @@ async fn drift_stops_reservations_and_no_insert() {
     app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await.unwrap();
 }
 
+/// Drift fails closed when nobody looks any more; where no daemon looks, that is said, and what was seen last holds.
+#[tokio::test]
+async fn what_nobody_looked_at_for_long_blocks() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let old = "SET ROLE birthgate_owner; UPDATE birthgate.block_observation SET observed_at = observed_at - interval '10 minutes'; RESET ROLE";
+    block::set_grace(&client, "gate_drift", Some(std::time::Duration::from_secs(300)))
+        .await
+        .unwrap();
+    block::assert_safe(&client, "cleanup").await.unwrap();
+    client.batch_execute(old).await.unwrap();
+    assert_eq!(refusal(block::assert_safe(&client, "cleanup").await), RefusalCode::Blocked);
+    block::set_grace(&client, "gate_drift", None).await.unwrap();
+    block::assert_safe(&client, "cleanup").await.unwrap();
+    db.sql("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await;
+    drift::check(&client).await.unwrap();
+    client.batch_execute(old).await.unwrap();
+    assert_eq!(refusal(block::assert_safe(&client, "cleanup").await), RefusalCode::Blocked);
+    assert_eq!(refusal(block::set_grace(&client, "nothing", None).await), RefusalCode::BadArgument);
+    // Not for those whom it guards against.
+    let app = db.connect("app").await;
+    assert!(block::set_grace(&app, "gate_drift", None).await.is_err());
+}
+
 /// Killed between an index on a governed table and its note: it is recognised, and the baseline moves with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_leaves_no_drift_behind() {

@@ -9,6 +9,7 @@ mod approval;
 mod bypass;
 mod clones;
 mod crash;
+mod ddl_guard;
 mod decision;
 mod dice;
 mod drift;
