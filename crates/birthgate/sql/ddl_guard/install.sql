@@ -5,7 +5,7 @@ DECLARE
 BEGIN
   FOR v_guard IN
     SELECT g.name, g.event, g.function, e.evtname IS NOT NULL AS is_there,
-           e.evtevent = g.event AND e.evttags IS NULL AND e.evtfoid = pg_catalog.to_regproc(g.function) AS is_right, e.evtenabled = 'A' AS is_always
+           e.evtevent = g.event AND e.evttags IS NULL AND e.evtfoid = pg_catalog.to_regproc(g.function)::oid AS is_right, e.evtenabled = 'A' AS is_always
       FROM (VALUES ('birthgate_ddl_end', 'ddl_command_end', 'birthgate.ddl_guard_end'),
                    ('birthgate_ddl_drop', 'sql_drop', 'birthgate.ddl_guard_drop'),
                    ('birthgate_ddl_rewrite', 'table_rewrite', 'birthgate.ddl_guard_rewrite')) AS g (name, event, function)

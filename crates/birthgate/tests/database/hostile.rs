@@ -33,6 +33,7 @@ async fn no_role_writes_our_tables_directly() {
          SELECT birthgate.permit_archive('infinity', 1);
          SELECT birthgate.baseline_put('{\"root\": \"\", \"major\": 1, \"instance\": \"\"}', '[{\"object\": \"o\", \"kind\": \"k\", \"hash\": \"h\", \"attributes\": {}}]');
          SELECT birthgate.decide_identity('thing', 'excluded', NULL, '{}');
+         INSERT INTO birthgate.ddl_event (event, tag, role) VALUES ('sql_drop', 'DROP TABLE', 'app');
          INSERT INTO birthgate.schema_version (version) VALUES (0)",
     )
     .await;
