@@ -121,10 +121,7 @@ pub async fn births_of(
     collection: Option<&str>,
 ) -> Result<Vec<Birth>> {
     let rows = client
-        .rows(
-            include_str!("../sql/browse/births_of.sql"),
-            &[&entity_code, &collection, &1_000_i64],
-        )
+        .rows(include_str!("../sql/browse/births_of.sql"), &[&entity_code, &collection, &1_000_i64])
         .await
         .doing("looking for an entity's births")?;
     Ok(rows.iter().map(birth).collect())
@@ -146,9 +143,8 @@ pub async fn births_from(
         )
         .await
         .doing("looking for births by their codes")?;
-    let cursor = |one: &Birth| {
-        (one.entity_code.clone(), one.collection_name.clone().unwrap_or_default())
-    };
+    let cursor =
+        |one: &Birth| (one.entity_code.clone(), one.collection_name.clone().unwrap_or_default());
     let last = |row: &Row| {
         let collection: Option<String> = row.get("last_collection");
         Some((row.get::<_, Option<String>>("last_code")?, collection.unwrap_or_default()))
@@ -176,7 +172,8 @@ pub async fn births_by_minute(client: &Client) -> Result<Rate> {
         for row in &rows {
             if let (Some(minute), Some(births)) =
                 (row.get::<_, Option<i64>>("minute"), row.get::<_, Option<i64>>("births"))
-                && let Some(sum) = usize::try_from(minute).ok().and_then(|m| rate.minutes.get_mut(m))
+                && let Some(sum) =
+                    usize::try_from(minute).ok().and_then(|m| rate.minutes.get_mut(m))
             {
                 *sum += births;
             }

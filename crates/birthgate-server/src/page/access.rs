@@ -69,7 +69,9 @@ impl Access {
     fn is_foreign(&self, headers: &HeaderMap) -> Option<(StatusCode, String)> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
-            (Some(host), None) if self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) => {
+            (Some(host), None)
+                if self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) =>
+            {
                 host
             }
             _ => {
@@ -97,7 +99,9 @@ impl Access {
         match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
             None => None,
             Some(origin)
-                if origin.split_once("://").is_some_and(|(_, its)| its.eq_ignore_ascii_case(host)) =>
+                if origin
+                    .split_once("://")
+                    .is_some_and(|(_, its)| its.eq_ignore_ascii_case(host)) =>
             {
                 None
             }
@@ -199,10 +203,7 @@ pub async fn login(State(page): Here, body: Body) -> Response {
     if !page.access.is_token(token.as_bytes()) {
         tokio::time::sleep(DELAY).await;
         let said = "That is not the token. It is in the configuration of birthgate serve, where only its SHA-256 is kept.";
-        return (
-            StatusCode::UNAUTHORIZED,
-            layout::page("Sign in", Tab::None, ask(Some(said))),
-        )
+        return (StatusCode::UNAUTHORIZED, layout::page("Sign in", Tab::None, ask(Some(said))))
             .into_response();
     }
     let value = URL_SAFE_NO_PAD.encode(token);

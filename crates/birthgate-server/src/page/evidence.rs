@@ -113,8 +113,8 @@ pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
 pub async fn document(State(page): Here, Path((id, document)): Path<(String, String)>) -> View {
     let revision = revision(&page, id).await?;
     let text = revision.files.get(&document).filter(|_| is_document(&document)).cloned();
-    let text = text
-        .ok_or_else(|| Failure::NotFound("This evidence has no such document.".to_owned()))?;
+    let text =
+        text.ok_or_else(|| Failure::NotFound("This evidence has no such document.".to_owned()))?;
     Ok(show(&revision, &document, &text, &document))
 }
 

@@ -23,7 +23,9 @@ pub enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match &error {
-            Error::NotInstalled | Error::Busy(_) => Failure::Away(error.to_string()),
+            Error::NotInstalled | Error::Busy(_) | Error::Connect { .. } => {
+                Failure::Away(error.to_string())
+            }
             _ if is_transient(&error) => Failure::Away(error.to_string()),
             _ => Failure::Broken(error.to_string()),
         }
@@ -45,10 +47,14 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, then) = match &self {
-            Failure::NotFound(_) => (StatusCode::NOT_FOUND, "Not found", "Look at the lists above."),
-            Failure::Unclear(_) => {
-                (StatusCode::BAD_REQUEST, "That is unclear", "Mend the address, or begin with the lists above.")
+            Failure::NotFound(_) => {
+                (StatusCode::NOT_FOUND, "Not found", "Look at the lists above.")
             }
+            Failure::Unclear(_) => (
+                StatusCode::BAD_REQUEST,
+                "That is unclear",
+                "Mend the address, or begin with the lists above.",
+            ),
             Failure::Away(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database cannot be asked now",

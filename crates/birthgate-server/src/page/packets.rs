@@ -116,6 +116,8 @@ struct Step {
     /// Where it was seen, and why there.
     seen: String,
     way_back: String,
+    /// Whether the apply stops before it until an owner has approved it by name.
+    is_door: bool,
     duration_ms: Option<f64>,
     /// The tables that others would wait for, each with the lock.
     locks: Vec<(String, String)>,
@@ -123,20 +125,31 @@ struct Step {
 
 impl Step {
     fn all(revision: &Revision, states: Option<&States>) -> Vec<Step> {
+        // The packet's own word, as the document has it: step, transaction, stop, door, way back.
+        let packet =
+            revision.files.get("10-apply-packet.md").map(String::as_str).unwrap_or_default();
+        let declared: Vec<Vec<String>> =
+            packet.lines().filter(|line| line.starts_with('|')).map(markdown::cells).collect();
         let lines = revision.checkpoint.steps.iter();
         lines
             .map(|line| {
                 let (id, rest) = line.split_once(": ").unwrap_or((line, ""));
-                let (rest, way_back) = rest.rsplit_once("; way back: ").unwrap_or((rest, "not said"));
+                let (rest, way_back) =
+                    rest.rsplit_once("; way back: ").unwrap_or((rest, "not said"));
                 let (seen, duration) = rest.rsplit_once("; ").unwrap_or((rest, ""));
                 let state =
                     states.and_then(|states| states.steps.iter().find(|step| step.id == id));
+                let stops = |row: &Vec<String>| {
+                    row.len() == 5 && row[0] == id && (row[2] == "before" || row[3] == "one-way")
+                };
+                let is_door = declared.iter().any(stops) || state.is_none_or(|step| !step.undone);
                 let told = duration.strip_suffix(" ms").and_then(|ms| ms.parse().ok());
                 let locks = state.map(|step| step.locks.clone()).unwrap_or_default();
                 Step {
                     id: id.to_owned(),
                     seen: seen.to_owned(),
                     way_back: way_back.to_owned(),
+                    is_door,
                     duration_ms: told.or(state.map(|step| step.duration_ms)),
                     locks: locks.into_iter().collect(),
                 }
@@ -168,7 +181,7 @@ fn time_line(steps: &[Step]) -> Markup {
         before += step.length();
     }
     let rows = html! { @for (step, bar) in steps.iter().zip(&bars) { tr {
-        th scope="row" { code { (step.id) } }
+        th scope="row" { code { (step.id) } @if step.is_door { span.block { (badge(Kind::Wary, "STOP before it")) } } }
         td.picture { (bar) }
         td.number { @match step.duration_ms { Some(ms) => (format!("{ms:.1}")), None => "not seen" } }
         td { @if step.locks.is_empty() { span.quiet { "nobody" } } @else {
@@ -214,7 +227,8 @@ fn apply(revision: &Revision, steps: &[Step], log: &Result<Vec<Entry>, Failure>)
         .collect();
     let flaws = evidence_log::verify(log);
     let runs = journal::runs(log);
-    let runs: Vec<&Run> = runs.iter().filter(|run| run.digest == revision.checkpoint.packet_digest).collect();
+    let runs: Vec<&Run> =
+        runs.iter().filter(|run| run.digest == revision.checkpoint.packet_digest).collect();
     html! {
         h2 { "Approvals" }
         @for flaw in &flaws { p.problem { "The evidence log is not as it was written: " (flaw) } }
@@ -251,13 +265,13 @@ fn apply(revision: &Revision, steps: &[Step], log: &Result<Vec<Entry>, Failure>)
 /// The commands that sign it.
 fn signing(revision: &Revision, steps: &[Step]) -> Markup {
     let folder = quoted(&revision.evidence.folder.display().to_string());
-    let doors = steps.iter().filter(|step| step.way_back != "two-way" && step.way_back != "not tried");
+    let doors = steps.iter().filter(|step| step.is_door);
     let doors: String = doors.map(|step| format!(" --door {}", quoted(&step.id))).collect();
     html! {
         @if revision.checkpoint.final_status != "PASS" { p { (badge(Kind::Wary, "not a PASS")) " It is not to be applied as it is." } }
         p { "The first command writes what is to be signed, an owner signs it with the key that they have, and the third keeps it in the evidence log. " code { "PACKET" } " is the packet's folder." }
         pre tabindex="0" { (format!("birthgate approve PACKET --rehearsal {folder}{doors}\nssh-keygen -Y sign -n birthgate -f ~/.ssh/id_ed25519 packet.approval\nbirthgate approve PACKET --rehearsal {folder} --add packet.approval.sig")) }
-        @if !doors.is_empty() { p.quiet { "Each " code { "--door" } " opens a door that is shut for good. Leave out those that are to stay shut: the apply stops before them." } }
+        @if !doors.is_empty() { p.quiet { "Each " code { "--door" } " opens a step before which the apply stops, for the packet or for want of a way back. Leave out what is to wait for another approval." } }
     }
 }
 

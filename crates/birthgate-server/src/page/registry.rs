@@ -96,7 +96,15 @@ pub fn table(caption: &str, births: &[Birth]) -> Markup {
             None => "",
         } }
     } } };
-    let columns =
-        ["Birth", "Entity", "Collection", "Status", "Origin", "Permit", "Born (UTC)", "Retired (UTC)"];
+    let columns = [
+        "Birth",
+        "Entity",
+        "Collection",
+        "Status",
+        "Origin",
+        "Permit",
+        "Born (UTC)",
+        "Retired (UTC)",
+    ];
     layout::table(caption, &columns, rows)
 }
