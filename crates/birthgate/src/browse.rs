@@ -31,8 +31,6 @@ pub struct Birth {
     pub permit_id: Option<i64>,
     /// The permit that ended it.
     pub retire_permit_id: Option<i64>,
-    /// The code that it was renamed to.
-    pub renamed_to: Option<String>,
     /// When it was born.
     pub born_at: Option<String>,
     /// When it was finalised.
@@ -283,7 +281,6 @@ fn birth(row: &Row) -> Birth {
         origin: row.get("origin"),
         permit_id: row.get("permit_id"),
         retire_permit_id: row.get("retire_permit_id"),
-        renamed_to: row.get("renamed_to"),
         born_at: row.get("born_at"),
         finalized_at: row.get("finalized_at"),
         retired_at: row.get("retired_at"),

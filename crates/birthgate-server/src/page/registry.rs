@@ -81,7 +81,7 @@ pub fn table(caption: &str, births: &[Birth]) -> Markup {
     };
     let rows = html! { @for one in births { tr {
         th.number scope="row" { (one.id) }
-        td { code { (one.entity_code) } @if let Some(to) = &one.renamed_to { span.quiet.block { "renamed to " code { (to) } } } }
+        td { code { (one.entity_code) } }
         td { @match &one.collection_name { Some(name) => (name), None => span.quiet { "none" } } }
         td { @match one.status.as_str() {
             "finalized" => (badge(Kind::Good, "finalized")),

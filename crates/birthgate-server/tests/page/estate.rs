@@ -62,6 +62,11 @@ impl Estate {
         }
         drift::take_baseline(&dba, None).await.unwrap();
         block::refresh(&mut dba).await.unwrap();
+        Estate::on(db, token).await
+    }
+
+    /// Of any database with Birthgate in it.
+    pub async fn on(db: Db, token: Option<&str>) -> Estate {
         let folder = tempfile::tempdir().unwrap();
         evidence(folder.path(), "orders-2026-01-31-r1");
         let (live, receiver) = watch::channel(Live {

@@ -265,3 +265,27 @@ async fn no_query_of_the_page_scans_the_registry() {
     let after: i64 = estate.db.value(scans).await;
     assert_eq!(before, after, "the registry was scanned");
 }
+
+#[tokio::test]
+async fn an_adopted_registry_is_shown_whatever_its_columns_are() {
+    let estate = Estate::on(testkit::Db::birth().await, None).await;
+    estate
+        .db
+        .sql(
+            "CREATE TABLE public.old_registry (id serial PRIMARY KEY, entity_code varchar(40) NOT NULL UNIQUE, collection_name text, status text NOT NULL, born_at timestamp);
+             INSERT INTO old_registry (entity_code, collection_name, status, born_at)
+             SELECT 'OLD-' || n, CASE WHEN n > 1 THEN 'orders' END, 'born', CASE n WHEN 2 THEN 'infinity' WHEN 3 THEN NULL ELSE localtimestamp END
+               FROM generate_series(1, 5) AS n",
+        )
+        .await;
+    let mut dba = estate.db.dba().await;
+    birthgate::registry::adopt(&mut dba, "public.old_registry", None).await.unwrap();
+    get(estate.address, "/")
+        .await
+        .has(&["in the last minute", "Births in each of the last 60 minutes: 3 in all"]);
+    get(estate.address, "/registry").await.has(&["OLD-1", "OLD-5", "legacy", "unknown"]);
+    get(estate.address, "/registry?collection=orders").await.has(&["OLD-5"]);
+    get(estate.address, "/registry?code=OLD-2").await.has(&["OLD-2"]);
+    get(estate.address, "/registry?code=OLD&match=begins").await.has(&["OLD-1", "OLD-5"]);
+    get(estate.address, "/permits?code=OLD-1").await.has(&["No such permit"]);
+}
