@@ -184,7 +184,7 @@ fn time_line(steps: &[Step]) -> Markup {
         th scope="row" { code { (step.id) } @if step.is_door { span.block { (badge(Kind::Wary, "STOP before it")) } } }
         td.picture { (bar) }
         td.number { @match step.duration_ms { Some(ms) => (format!("{ms:.1}")), None => "not seen" } }
-        td { @if step.locks.is_empty() { span.quiet { "nobody" } } @else {
+        td { @if step.locks.is_empty() { span.quiet { "none" } } @else {
             ul.plain { @for (table, mode) in &step.locks { li { (table) ": " span.lock { (mode) } } } }
         } }
         td { @match step.way_back.as_str() {
@@ -194,14 +194,7 @@ fn time_line(steps: &[Step]) -> Markup {
         } }
         td { (step.seen) }
     } } };
-    let columns = [
-        "Step",
-        "When",
-        "Milliseconds, for which others wait",
-        "Who would wait",
-        "Way back",
-        "Seen",
-    ];
+    let columns = ["Step", "When", "ms", "Locks against others, held so long", "Way back", "Seen"];
     html! {
         (layout::table("The steps one after the other, by the root of their time", &columns, rows))
         ul.legend aria-label="What the bars say" {

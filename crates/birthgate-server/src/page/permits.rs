@@ -106,7 +106,7 @@ pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
     Ok(layout::page(&title, Tab::Permits, body))
 }
 
-/// Everything that has a time, in its order.
+/// Everything that has a time, in the order in which it happens: what happens in one transaction may be told at its beginning.
 fn events(permit: &Permit, births: &[Birth]) -> Vec<(String, Markup)> {
     let mut events: Vec<(String, Markup)> = Vec::new();
     let mut add = |at: &Option<String>, what: Markup| {
@@ -132,7 +132,5 @@ fn events(permit: &Permit, births: &[Birth]) -> Vec<(String, Markup)> {
     if permit.ended_at.is_none() && permit.finalized_at.is_none() {
         add(&Some(permit.expires_at.clone()), html! { "expires, unless it is spent before" });
     }
-    // All are told alike, in UTC, so that their text sorts; what happens at once keeps its order.
-    events.sort_by_key(|(at, _)| layout::moment(at));
     events
 }
