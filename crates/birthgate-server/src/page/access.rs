@@ -151,7 +151,7 @@ fn refusal(page: &Arc<Page>, request: &Request) -> Option<Response> {
     }
     let is_form = matches!(path, "/login" | "/logout");
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read && !(is_form && request.method() == Method::POST) {
+    if !(is_read || is_form && request.method() == Method::POST) {
         let said = "This page only reads.";
         let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "Not here", said);
         return Some(([(header::ALLOW, "GET, HEAD")], refused).into_response());

@@ -78,13 +78,22 @@ pub enum Kind {
     Quiet,
 }
 
+/// A column of a table.
+pub enum Column {
+    Text(&'static str),
+    Number(&'static str),
+}
+
 /// A table that scrolls sideways where the screen is narrow, by keyboard too.
-pub fn table(caption: &str, columns: &[&str], rows: Markup) -> Markup {
+pub fn table(caption: &str, columns: &[Column], rows: Markup) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead { tr { @for column in columns { @match column {
+                    Column::Text(name) => th scope="col" { (name) },
+                    Column::Number(name) => th.number scope="col" { (name) },
+                } } } }
                 tbody { (rows) }
             }
         }

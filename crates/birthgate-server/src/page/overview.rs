@@ -11,6 +11,7 @@ use birthgate::{evidence_log, permit};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, ago, badge, count, time};
 use super::{Here, Live, Page, View, pictures};
 
@@ -65,12 +66,12 @@ pub fn live(overview: &Result<Arc<Overview>, Failure>, page: &Page) -> Markup {
     match overview {
         Ok(overview) => html! {
             (actions(overview))
-            div.columns-2 {
+            div.beside-each-other {
                 (births(overview))
                 (funnel(overview))
                 (gate(overview))
-                (services(&daemon, overview))
             }
+            (services(&daemon, overview))
             (dimensions(overview))
         },
         Err(failure) => html! {
@@ -135,7 +136,14 @@ fn dimensions(overview: &Overview) -> Markup {
         td { @match &one.observed_at { Some(at) => (ago(at, &overview.now)), None => "never" } }
         td { (one.blocks.join(", ")) }
     } } };
-    let columns = ["Dimension", "Value", "At most", "State", "Counted", "Blocks"];
+    let columns = [
+        Text("Dimension"),
+        Number("Value"),
+        Number("At most"),
+        Text("State"),
+        Text("Counted"),
+        Text("Blocks"),
+    ];
     html! {
         section aria-labelledby="dimensions" {
             h2 id="dimensions" { "Dimensions" }
@@ -249,7 +257,7 @@ fn services(daemon: &Live, overview: &Overview) -> Markup {
                     td { (state(one.running, &one.problem)) }
                     td { (ago(&one.last)) }
                 } } };
-                (layout::table("Services", &["Service", "State", "Last run"], rows))
+                (layout::table("Services", &[Text("Service"), Text("State"), Text("Last run")], rows))
             }
         }
     }
@@ -288,6 +296,6 @@ fn sinks(daemon: &Live) -> Markup {
     } } };
     html! {
         @if daemon.sinks.is_empty() { p.quiet { "No sink of the handoff is served by this daemon." } }
-        @else { (layout::table("Handoff", &["Sink", "Delivered", "Behind", "State"], rows)) }
+        @else { (layout::table("Handoff", &[Text("Sink"), Number("Delivered"), Number("Behind"), Text("State")], rows)) }
     }
 }

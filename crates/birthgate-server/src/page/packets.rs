@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::evidence::{self, Revision, verdict};
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
 use super::{Here, Page, View, markdown, pictures};
 
@@ -45,7 +46,8 @@ pub async fn list(State(page): Here) -> View {
         } }
         td { (time(&run.began)) " by " (run.login) }
     } } };
-    let columns = ["Rehearsal", "Verdict", "Revision", "Date (UTC)", "Apply"];
+    let columns =
+        [Text("Rehearsal"), Text("Verdict"), Number("Revision"), Text("Date (UTC)"), Text("Apply")];
     let body = html! {
         h1 { "Packets" }
         div data-live="log" id="packets" {
@@ -54,7 +56,7 @@ pub async fn list(State(page): Here) -> View {
             @match &log {
                 Err(failure) => p.problem { "The evidence log cannot be read: " (failure.said()) },
                 Ok(_) if runs.is_empty() => p.quiet { "Nothing was applied here yet." },
-                Ok(_) => (layout::table("Applies, the newest first", &["Entry", "Packet", "State", "Steps done", "Next", "Began (UTC)"], applied)),
+                Ok(_) => (layout::table("Applies, the newest first", &[Number("Entry"), Text("Packet"), Text("State"), Number("Steps done"), Text("Next"), Text("Began (UTC)")], applied)),
             }
         }
     };
@@ -194,7 +196,14 @@ fn time_line(steps: &[Step]) -> Markup {
         } }
         td { (step.seen) }
     } } };
-    let columns = ["Step", "When", "ms", "Locks against others, held so long", "Way back", "Seen"];
+    let columns = [
+        Text("Step"),
+        Text("When"),
+        Number("ms"),
+        Text("Locks against others, held so long"),
+        Text("Way back"),
+        Text("Seen"),
+    ];
     html! {
         (layout::table("The steps one after the other, by the root of their time", &columns, rows))
         ul.legend aria-label="What the bars say" {

@@ -7,6 +7,7 @@ use birthgate::permit::{self, Filter, Permit};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, count, time};
 use super::query::{self, Query};
 use super::registry;
@@ -42,7 +43,15 @@ pub async fn list(State(page): Here, uri: Uri) -> View {
         td { (one.holder) }
         td { (time(&one.requested_at)) }
     } } };
-    let columns = ["Permit", "State", "Kind", "Collection", "Entity", "Holder", "Requested (UTC)"];
+    let columns = [
+        Number("Permit"),
+        Text("State"),
+        Text("Kind"),
+        Text("Collection"),
+        Text("Entity"),
+        Text("Holder"),
+        Text("Requested (UTC)"),
+    ];
     let body = html! {
         h1 { "Permits" }
         form.search method="get" action="/permits" role="search" aria-label="Permits" {

@@ -57,6 +57,63 @@ async fn a_dead_browser_holds_up_nobody_and_many_cost_one() {
     drop((dead, alive));
 }
 
+/// The memory of this process, in KiB.
+fn memory() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes 70 s"]
+async fn with_200_pages_and_100_births_a_second_memory_stays_flat() {
+    let estate = Estate::new().await;
+    let mut pages = Vec::new();
+    for number in 0..200 {
+        let mut events = Events::open(estate.address).await;
+        // Every fourth reads; the others are dead.
+        pages.push(tokio::spawn(async move {
+            let mut read = 0;
+            loop {
+                if number % 4 > 0 {
+                    std::future::pending::<()>().await;
+                }
+                events.next().await;
+                read += 1;
+                if read == 55 {
+                    return read;
+                }
+            }
+        }));
+    }
+    let app = estate.db.connect("app").await;
+    let began = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    let mut settled = 0;
+    for birth in 0..6_000 {
+        ticks.tick().await;
+        let sql = format!(
+            "INSERT INTO thing (code) SELECT 'X-{birth}' FROM birthgate.permit_hold('thing', 'X-{birth}')"
+        );
+        app.batch_execute(&sql).await.unwrap();
+        if birth == 2_000 {
+            settled = memory();
+        }
+    }
+    let (took, grown) = (began.elapsed(), memory() - settled);
+    println!("6,000 births in {took:?}, memory {settled} KiB, then {grown} KiB more");
+    assert!(grown < 8 * 1024, "{grown} KiB more");
+    for (number, page) in pages.into_iter().enumerate() {
+        match number % 4 {
+            0 => assert_eq!(
+                tokio::time::timeout(Duration::from_secs(30), page).await.unwrap().unwrap(),
+                55
+            ),
+            _ => page.abort(),
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_page_says_that_the_database_is_away_and_comes_back_with_it() {
     let estate = Estate::new().await;
