@@ -35,7 +35,7 @@ pub async fn view(State(page): Here) -> View {
     let body = html! {
         h1 { "Overview" }
         p.quiet id="stream" data-live="overview" role="status" { "As of when this page was loaded." }
-        div id="overview" aria-live="polite" aria-atomic="false" { (live(&overview, &page)) }
+        div id="overview" { (live(&overview, &page)) }
     };
     Ok(layout::page("Overview", Tab::Overview, body))
 }
@@ -60,7 +60,7 @@ async fn find_out(page: &Page) -> Result<Arc<Overview>, Failure> {
     Ok(Arc::new(overview))
 }
 
-/// The part that is live.
+/// The part that is live. What may be done, and whether the gate holds, is read aloud when it changes; numbers are not.
 pub fn live(overview: &Result<Arc<Overview>, Failure>, page: &Page) -> Markup {
     let daemon = page.live.borrow().clone();
     match overview {
@@ -90,7 +90,7 @@ fn actions(overview: &Overview) -> Markup {
         }
     }
     html! {
-        section aria-labelledby="actions" {
+        section aria-labelledby="actions" aria-live="polite" {
             h2 id="actions" { "Actions" }
             @for stop in &overview.stops {
                 p.problem { "An owner has stopped the collection " strong { (stop.collection_name) } ": " (stop.reason) " (" (stop.stopped_by) ", " (ago(&stop.since, &overview.now)) ")" }
@@ -218,7 +218,7 @@ fn class_of(state: &str) -> &'static str {
 fn gate(overview: &Overview) -> Markup {
     let observed = overview.dimensions.iter().find(|one| one.name == "gate_drift");
     html! {
-        section aria-labelledby="gate" {
+        section aria-labelledby="gate" aria-live="polite" {
             h2 id="gate" { "Gate" }
             @match (&overview.baseline, observed) {
                 (None, _) => {
