@@ -7,7 +7,7 @@ use axum::extract::State;
 use birthgate::block::{self, Dimension};
 use birthgate::browse::{self, Rate, Stop};
 use birthgate::drift::{self, Baseline};
-use birthgate::{evidence_log, permit};
+use birthgate::{evidence_log, handoff, permit};
 use maud::{Markup, html};
 
 use super::failure::Failure;
@@ -22,6 +22,8 @@ pub struct Overview {
     baseline: Option<Baseline>,
     funnel: Result<Vec<(String, i64)>, Failure>,
     rate: Rate,
+    /// Whether a person has approved, so that governance is more than captured; `None` where the evidence log cannot be read.
+    governance: Option<bool>,
     /// The number of the evidence log's newest entry; `None` where it cannot be read.
     pub log: Option<i64>,
 }
@@ -54,6 +56,7 @@ async fn find_out(page: &Page) -> Result<Arc<Overview>, Failure> {
         baseline: drift::baseline(&client).await?,
         funnel: page.funnel.get(async { Ok(permit::funnel(&client).await?) }).await,
         rate: browse::births_by_minute(&client).await?,
+        governance: handoff::activation(&client).await.ok().map(|said| said.active.is_some()),
         log: evidence_log::head(&client).await.ok().map(|head| head.number),
     };
     client.give_back();
@@ -250,6 +253,11 @@ fn services(daemon: &Live, overview: &Overview) -> Markup {
         section aria-labelledby="daemon" {
             h2 id="daemon" { "Daemon" }
             p { @if daemon.leads { (badge(Kind::Good, "leads")) } @else { (badge(Kind::Quiet, "stands by")) span.quiet { " another one leads, or none does" } } }
+            @match overview.governance {
+                Some(true) => p { (badge(Kind::Good, "governance is active")) },
+                Some(false) => p { (badge(Kind::Quiet, "capture-only")) span.quiet { " no person has approved governance yet" } },
+                None => p.quiet { "Whether governance is active is in the evidence log, which this role may not read." },
+            }
             (sinks(daemon))
             @if !daemon.services.is_empty() {
                 @let rows = html! { @for one in &daemon.services { tr {

@@ -49,6 +49,13 @@ async fn a_dead_browser_holds_up_nobody_and_many_cost_one() {
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     get(estate.address, "/registry").await.has(&["C-1"]);
+    let transactions =
+        "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    let before: i64 = estate.db.value(transactions).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let after: i64 = estate.db.value(transactions).await;
+    // A look is a dozen statements; 200 pages that looked by themselves would make thousands.
+    assert!(after - before < 150, "{} transactions in 4 s", after - before);
     let sessions: i64 = estate
         .db
         .value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'birthgate page' AND datname = current_database()")

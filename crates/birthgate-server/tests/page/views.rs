@@ -22,6 +22,7 @@ async fn the_overview_says_what_may_be_done_and_what_stands_in_the_way() {
         "1.5 s",
         "no luck",
         "leads",
+        "capture-only",
     ]);
     assert_eq!(page.body.matches("/permits?state=").count(), 7);
 }
