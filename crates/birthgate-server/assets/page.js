@@ -14,7 +14,7 @@ if (parts.length > 0) {
 
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
-  // Only sections that differ are replaced, so that a screen reader tells no more than what is new.
+  // Only what differs is replaced, and within its section, so that a screen reader tells what is new and nothing else.
   const replace = (into, nodes) => {
     const fresh = [...nodes];
     const old = [...into.children];
@@ -25,7 +25,7 @@ if (parts.length > 0) {
     fresh.forEach((node, place) => {
       if (node.outerHTML === old[place].outerHTML) return;
       if (node.children.length > 1 && node.tagName === "DIV") replace(old[place], node.children);
-      else if (!old[place].contains(document.activeElement)) old[place].replaceWith(node);
+      else if (!old[place].contains(document.activeElement)) old[place].replaceChildren(...node.childNodes);
     });
   };
 

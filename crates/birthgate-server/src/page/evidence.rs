@@ -9,6 +9,7 @@ use birthgate::evidence::{self, Checkpoint, Evidence, Flaw};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
 use super::{Here, Page, View, markdown};
 
@@ -94,7 +95,14 @@ pub async fn list(State(page): Here) -> View {
         td { @if flawed.iter().any(|flaw| flaw.id == one.id) { (badge(Kind::Bad, "changed")) } @else { (badge(Kind::Good, "as written")) } }
         td { code.hash { (one.hash.chars().take(16).collect::<String>()) } }
     } } };
-    let columns = ["Evidence", "Revision", "Verdict", "Date (UTC)", "Chain", "Hash"];
+    let columns = [
+        Text("Evidence"),
+        Number("Revision"),
+        Text("Verdict"),
+        Text("Date (UTC)"),
+        Text("Chain"),
+        Text("Hash"),
+    ];
     let body = html! {
         h1 { "Evidence" }
         p.quiet { "Of " code { (page.evidence.display()) } ", each revision with the hash of the one before it." }

@@ -23,7 +23,9 @@ pub enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match &error {
-            Error::NotInstalled | Error::Busy(_) => Failure::Away(error.to_string()),
+            Error::NotInstalled | Error::Busy(_) | Error::Connect { .. } => {
+                Failure::Away(error.to_string())
+            }
             _ if is_transient(&error) => Failure::Away(error.to_string()),
             _ => Failure::Broken(error.to_string()),
         }

@@ -78,13 +78,22 @@ pub enum Kind {
     Quiet,
 }
 
+/// A column of a table.
+pub enum Column {
+    Text(&'static str),
+    Number(&'static str),
+}
+
 /// A table that scrolls sideways where the screen is narrow, by keyboard too.
-pub fn table(caption: &str, columns: &[&str], rows: Markup) -> Markup {
+pub fn table(caption: &str, columns: &[Column], rows: Markup) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead { tr { @for column in columns { @match column {
+                    Column::Text(name) => th scope="col" { (name) },
+                    Column::Number(name) => th.number scope="col" { (name) },
+                } } } }
                 tbody { (rows) }
             }
         }
@@ -124,7 +133,7 @@ pub fn moment(text: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(&format!("{text}Z")).ok()
 }
 
-/// How long before `now` it was, in one unit.
+/// How long before `now` it was, in one unit; not by the second, so that a page that is read aloud does not tell each of them.
 pub fn ago(text: &str, now: &str) -> String {
     match (moment(text), moment(now)) {
         (Some(at), Some(now)) => {
@@ -135,10 +144,10 @@ pub fn ago(text: &str, now: &str) -> String {
 }
 
 /// A duration in one unit.
-pub fn span(length: Duration) -> String {
+fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
-        0..60 => format!("{seconds} s"),
+        0..60 => "under a minute".to_owned(),
         60..3_600 => format!("{} min", seconds / 60),
         3_600..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
@@ -167,8 +176,8 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(-1_126_728), "-1,126,728");
         let now = "2026-11-24T21:42:20.5+00:00";
-        assert_eq!(ago("2026-11-24T21:42:10.123456+00:00", now), "10 s ago");
+        assert_eq!(ago("2026-11-24T21:42:10.123456+00:00", now), "under a minute ago");
         assert_eq!(ago("2026-11-20T21:42:10Z", now), "4 days ago");
-        assert_eq!(ago("2026-11-25T00:00:00Z", now), "0 s ago");
+        assert_eq!(ago("2026-11-25T00:00:00Z", now), "under a minute ago");
     }
 }

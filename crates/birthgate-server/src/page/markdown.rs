@@ -63,7 +63,8 @@ fn table(lines: &[&str]) -> Markup {
     }
 }
 
-fn cells(line: &str) -> Vec<String> {
+/// The cells of a table's line.
+pub fn cells(line: &str) -> Vec<String> {
     let line = line.trim().trim_start_matches('|');
     let line = line.strip_suffix('|').unwrap_or(line);
     let (mut found, mut cell, mut escaped) = (Vec::new(), String::new(), false);

@@ -7,10 +7,11 @@ use axum::extract::State;
 use birthgate::block::{self, Dimension};
 use birthgate::browse::{self, Rate, Stop};
 use birthgate::drift::{self, Baseline};
-use birthgate::{evidence_log, permit};
+use birthgate::{evidence_log, handoff, permit};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, ago, badge, count, time};
 use super::{Here, Live, Page, View, pictures};
 
@@ -21,6 +22,8 @@ pub struct Overview {
     baseline: Option<Baseline>,
     funnel: Result<Vec<(String, i64)>, Failure>,
     rate: Rate,
+    /// Whether a person has approved, so that governance is more than captured; `None` where the evidence log cannot be read.
+    governance: Option<bool>,
     /// The number of the evidence log's newest entry; `None` where it cannot be read.
     pub log: Option<i64>,
 }
@@ -34,7 +37,7 @@ pub async fn view(State(page): Here) -> View {
     let body = html! {
         h1 { "Overview" }
         p.quiet id="stream" data-live="overview" role="status" { "As of when this page was loaded." }
-        div id="overview" aria-live="polite" aria-atomic="false" { (live(&overview, &page)) }
+        div id="overview" { (live(&overview, &page)) }
     };
     Ok(layout::page("Overview", Tab::Overview, body))
 }
@@ -53,24 +56,25 @@ async fn find_out(page: &Page) -> Result<Arc<Overview>, Failure> {
         baseline: drift::baseline(&client).await?,
         funnel: page.funnel.get(async { Ok(permit::funnel(&client).await?) }).await,
         rate: browse::births_by_minute(&client).await?,
+        governance: handoff::activation(&client).await.ok().map(|said| said.active.is_some()),
         log: evidence_log::head(&client).await.ok().map(|head| head.number),
     };
     client.give_back();
     Ok(Arc::new(overview))
 }
 
-/// The part that is live.
+/// The part that is live. What may be done, and whether the gate holds, is read aloud when it changes; numbers are not.
 pub fn live(overview: &Result<Arc<Overview>, Failure>, page: &Page) -> Markup {
     let daemon = page.live.borrow().clone();
     match overview {
         Ok(overview) => html! {
             (actions(overview))
-            div.columns-2 {
+            div.beside-each-other {
                 (births(overview))
                 (funnel(overview))
                 (gate(overview))
-                (services(&daemon, overview))
             }
+            (services(&daemon, overview))
             (dimensions(overview))
         },
         Err(failure) => html! {
@@ -89,7 +93,7 @@ fn actions(overview: &Overview) -> Markup {
         }
     }
     html! {
-        section aria-labelledby="actions" {
+        section aria-labelledby="actions" aria-live="polite" {
             h2 id="actions" { "Actions" }
             @for stop in &overview.stops {
                 p.problem { "An owner has stopped the collection " strong { (stop.collection_name) } ": " (stop.reason) " (" (stop.stopped_by) ", " (ago(&stop.since, &overview.now)) ")" }
@@ -135,7 +139,14 @@ fn dimensions(overview: &Overview) -> Markup {
         td { @match &one.observed_at { Some(at) => (ago(at, &overview.now)), None => "never" } }
         td { (one.blocks.join(", ")) }
     } } };
-    let columns = ["Dimension", "Value", "At most", "State", "Counted", "Blocks"];
+    let columns = [
+        Text("Dimension"),
+        Number("Value"),
+        Number("At most"),
+        Text("State"),
+        Text("Counted"),
+        Text("Blocks"),
+    ];
     html! {
         section aria-labelledby="dimensions" {
             h2 id="dimensions" { "Dimensions" }
@@ -210,7 +221,7 @@ fn class_of(state: &str) -> &'static str {
 fn gate(overview: &Overview) -> Markup {
     let observed = overview.dimensions.iter().find(|one| one.name == "gate_drift");
     html! {
-        section aria-labelledby="gate" {
+        section aria-labelledby="gate" aria-live="polite" {
             h2 id="gate" { "Gate" }
             @match (&overview.baseline, observed) {
                 (None, _) => {
@@ -242,6 +253,11 @@ fn services(daemon: &Live, overview: &Overview) -> Markup {
         section aria-labelledby="daemon" {
             h2 id="daemon" { "Daemon" }
             p { @if daemon.leads { (badge(Kind::Good, "leads")) } @else { (badge(Kind::Quiet, "stands by")) span.quiet { " another one leads, or none does" } } }
+            @match overview.governance {
+                Some(true) => p { (badge(Kind::Good, "governance is active")) },
+                Some(false) => p { (badge(Kind::Quiet, "capture-only")) span.quiet { " no person has approved governance yet" } },
+                None => p.quiet { "Whether governance is active is in the evidence log, which this role may not read." },
+            }
             (sinks(daemon))
             @if !daemon.services.is_empty() {
                 @let rows = html! { @for one in &daemon.services { tr {
@@ -249,7 +265,7 @@ fn services(daemon: &Live, overview: &Overview) -> Markup {
                     td { (state(one.running, &one.problem)) }
                     td { (ago(&one.last)) }
                 } } };
-                (layout::table("Services", &["Service", "State", "Last run"], rows))
+                (layout::table("Services", &[Text("Service"), Text("State"), Text("Last run")], rows))
             }
         }
     }
@@ -288,6 +304,6 @@ fn sinks(daemon: &Live) -> Markup {
     } } };
     html! {
         @if daemon.sinks.is_empty() { p.quiet { "No sink of the handoff is served by this daemon." } }
-        @else { (layout::table("Handoff", &["Sink", "Delivered", "Behind", "State"], rows)) }
+        @else { (layout::table("Handoff", &[Text("Sink"), Number("Delivered"), Number("Behind"), Text("State")], rows)) }
     }
 }

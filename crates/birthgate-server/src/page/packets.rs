@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::evidence::{self, Revision, verdict};
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
 use super::{Here, Page, View, markdown, pictures};
 
@@ -45,7 +46,8 @@ pub async fn list(State(page): Here) -> View {
         } }
         td { (time(&run.began)) " by " (run.login) }
     } } };
-    let columns = ["Rehearsal", "Verdict", "Revision", "Date (UTC)", "Apply"];
+    let columns =
+        [Text("Rehearsal"), Text("Verdict"), Number("Revision"), Text("Date (UTC)"), Text("Apply")];
     let body = html! {
         h1 { "Packets" }
         div data-live="log" id="packets" {
@@ -54,7 +56,7 @@ pub async fn list(State(page): Here) -> View {
             @match &log {
                 Err(failure) => p.problem { "The evidence log cannot be read: " (failure.said()) },
                 Ok(_) if runs.is_empty() => p.quiet { "Nothing was applied here yet." },
-                Ok(_) => (layout::table("Applies, the newest first", &["Entry", "Packet", "State", "Steps done", "Next", "Began (UTC)"], applied)),
+                Ok(_) => (layout::table("Applies, the newest first", &[Number("Entry"), Text("Packet"), Text("State"), Number("Steps done"), Text("Next"), Text("Began (UTC)")], applied)),
             }
         }
     };
@@ -116,6 +118,8 @@ struct Step {
     /// Where it was seen, and why there.
     seen: String,
     way_back: String,
+    /// Whether the apply stops before it until an owner has approved it by name.
+    is_door: bool,
     duration_ms: Option<f64>,
     /// The tables that others would wait for, each with the lock.
     locks: Vec<(String, String)>,
@@ -123,6 +127,11 @@ struct Step {
 
 impl Step {
     fn all(revision: &Revision, states: Option<&States>) -> Vec<Step> {
+        // The packet's own word, as the document has it: step, transaction, stop, door, way back.
+        let packet =
+            revision.files.get("10-apply-packet.md").map(String::as_str).unwrap_or_default();
+        let declared: Vec<Vec<String>> =
+            packet.lines().filter(|line| line.starts_with('|')).map(markdown::cells).collect();
         let lines = revision.checkpoint.steps.iter();
         lines
             .map(|line| {
@@ -132,12 +141,17 @@ impl Step {
                 let (seen, duration) = rest.rsplit_once("; ").unwrap_or((rest, ""));
                 let state =
                     states.and_then(|states| states.steps.iter().find(|step| step.id == id));
+                let stops = |row: &Vec<String>| {
+                    row.len() == 5 && row[0] == id && (row[2] == "before" || row[3] == "one-way")
+                };
+                let is_door = declared.iter().any(stops) || state.is_none_or(|step| !step.undone);
                 let told = duration.strip_suffix(" ms").and_then(|ms| ms.parse().ok());
                 let locks = state.map(|step| step.locks.clone()).unwrap_or_default();
                 Step {
                     id: id.to_owned(),
                     seen: seen.to_owned(),
                     way_back: way_back.to_owned(),
+                    is_door,
                     duration_ms: told.or(state.map(|step| step.duration_ms)),
                     locks: locks.into_iter().collect(),
                 }
@@ -169,10 +183,10 @@ fn time_line(steps: &[Step]) -> Markup {
         before += step.length();
     }
     let rows = html! { @for (step, bar) in steps.iter().zip(&bars) { tr {
-        th scope="row" { code { (step.id) } }
+        th scope="row" { code { (step.id) } @if step.is_door { span.block { (badge(Kind::Wary, "STOP before it")) } } }
         td.picture { (bar) }
         td.number { @match step.duration_ms { Some(ms) => (format!("{ms:.1}")), None => "not seen" } }
-        td { @if step.locks.is_empty() { span.quiet { "nobody" } } @else {
+        td { @if step.locks.is_empty() { span.quiet { "none" } } @else {
             ul.plain { @for (table, mode) in &step.locks { li { (table) ": " span.lock { (mode) } } } }
         } }
         td { @match step.way_back.as_str() {
@@ -183,12 +197,12 @@ fn time_line(steps: &[Step]) -> Markup {
         td { (step.seen) }
     } } };
     let columns = [
-        "Step",
-        "When",
-        "Milliseconds, for which others wait",
-        "Who would wait",
-        "Way back",
-        "Seen",
+        Text("Step"),
+        Text("When"),
+        Number("ms"),
+        Text("Locks against others, held so long"),
+        Text("Way back"),
+        Text("Seen"),
     ];
     html! {
         (layout::table("The steps one after the other, by the root of their time", &columns, rows))
@@ -253,14 +267,13 @@ fn apply(revision: &Revision, steps: &[Step], log: &Result<Vec<Entry>, Failure>)
 /// The commands that sign it.
 fn signing(revision: &Revision, steps: &[Step]) -> Markup {
     let folder = quoted(&revision.evidence.folder.display().to_string());
-    let doors =
-        steps.iter().filter(|step| step.way_back != "two-way" && step.way_back != "not tried");
+    let doors = steps.iter().filter(|step| step.is_door);
     let doors: String = doors.map(|step| format!(" --door {}", quoted(&step.id))).collect();
     html! {
         @if revision.checkpoint.final_status != "PASS" { p { (badge(Kind::Wary, "not a PASS")) " It is not to be applied as it is." } }
         p { "The first command writes what is to be signed, an owner signs it with the key that they have, and the third keeps it in the evidence log. " code { "PACKET" } " is the packet's folder." }
         pre tabindex="0" { (format!("birthgate approve PACKET --rehearsal {folder}{doors}\nssh-keygen -Y sign -n birthgate -f ~/.ssh/id_ed25519 packet.approval\nbirthgate approve PACKET --rehearsal {folder} --add packet.approval.sig")) }
-        @if !doors.is_empty() { p.quiet { "Each " code { "--door" } " opens a door that is shut for good. Leave out those that are to stay shut: the apply stops before them." } }
+        @if !doors.is_empty() { p.quiet { "Each " code { "--door" } " opens a step before which the apply stops, for the packet or for want of a way back. Leave out what is to wait for another approval." } }
     }
 }
 

@@ -7,6 +7,7 @@ use birthgate::permit::{self, Filter, Permit};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, count, time};
 use super::query::{self, Query};
 use super::registry;
@@ -42,7 +43,15 @@ pub async fn list(State(page): Here, uri: Uri) -> View {
         td { (one.holder) }
         td { (time(&one.requested_at)) }
     } } };
-    let columns = ["Permit", "State", "Kind", "Collection", "Entity", "Holder", "Requested (UTC)"];
+    let columns = [
+        Number("Permit"),
+        Text("State"),
+        Text("Kind"),
+        Text("Collection"),
+        Text("Entity"),
+        Text("Holder"),
+        Text("Requested (UTC)"),
+    ];
     let body = html! {
         h1 { "Permits" }
         form.search method="get" action="/permits" role="search" aria-label="Permits" {
@@ -106,7 +115,7 @@ pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
     Ok(layout::page(&title, Tab::Permits, body))
 }
 
-/// Everything that has a time, in its order.
+/// Everything that has a time, in the order in which it happens: what happens in one transaction may be told at its beginning.
 fn events(permit: &Permit, births: &[Birth]) -> Vec<(String, Markup)> {
     let mut events: Vec<(String, Markup)> = Vec::new();
     let mut add = |at: &Option<String>, what: Markup| {
@@ -132,7 +141,5 @@ fn events(permit: &Permit, births: &[Birth]) -> Vec<(String, Markup)> {
     if permit.ended_at.is_none() && permit.finalized_at.is_none() {
         add(&Some(permit.expires_at.clone()), html! { "expires, unless it is spent before" });
     }
-    // All are told alike, in UTC, so that their text sorts; what happens at once keeps its order.
-    events.sort_by_key(|(at, _)| layout::moment(at));
     events
 }

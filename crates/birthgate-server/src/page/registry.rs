@@ -6,6 +6,7 @@ use birthgate::browse::{self, Birth};
 use maud::{Markup, html};
 
 use super::failure::Failure;
+use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, count, time};
 use super::query::Query;
 use super::{Here, View};
@@ -81,7 +82,7 @@ pub fn table(caption: &str, births: &[Birth]) -> Markup {
     };
     let rows = html! { @for one in births { tr {
         th.number scope="row" { (one.id) }
-        td { code { (one.entity_code) } @if let Some(to) = &one.renamed_to { span.quiet.block { "renamed to " code { (to) } } } }
+        td { code { (one.entity_code) } }
         td { @match &one.collection_name { Some(name) => (name), None => span.quiet { "none" } } }
         td { @match one.status.as_str() {
             "finalized" => (badge(Kind::Good, "finalized")),
@@ -97,14 +98,14 @@ pub fn table(caption: &str, births: &[Birth]) -> Markup {
         } }
     } } };
     let columns = [
-        "Birth",
-        "Entity",
-        "Collection",
-        "Status",
-        "Origin",
-        "Permit",
-        "Born (UTC)",
-        "Retired (UTC)",
+        Number("Birth"),
+        Text("Entity"),
+        Text("Collection"),
+        Text("Status"),
+        Text("Origin"),
+        Number("Permit"),
+        Text("Born (UTC)"),
+        Text("Retired (UTC)"),
     ];
     layout::table(caption, &columns, rows)
 }
