@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use birthgate::{Database, collection, drift};
+use birthgate::{Database, collection, ddl_guard, drift};
 use testkit::{Server, connect};
 use tokio_postgres::Client;
 
@@ -33,7 +33,11 @@ impl Daemon {
         let often = ["drift", "dimensions", "expiry"].map(|service| {
             format!("[serve.service.{service}]\nschedule = \"* * * * * *\"\njitter = \"0s\"\n")
         });
-        std::fs::write(folder.join("birthgate.toml"), often.concat()).unwrap();
+        Daemon::configured(folder, url, &often.concat())
+    }
+
+    fn configured(folder: &Path, url: &str, config: &str) -> Daemon {
+        std::fs::write(folder.join("birthgate.toml"), config).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
         let process = Command::new(env!("CARGO_BIN_EXE_birthgate"))
@@ -146,6 +150,26 @@ fn one_leads_does_the_work_and_another_takes_over() {
         })
         .await;
         assert!(value::<i64>(&client, GATE_DRIFT).await > Some(0), "it is still drift");
+    });
+}
+
+#[test]
+fn the_ddl_guard_wakes_the_monitor() {
+    let server = Server::own(&[]);
+    let name = server.make_database(true);
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("host={} user=postgres dbname={name}", server.socket_folder().display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let guard = Database::new(server.config(&name, "postgres")).unwrap();
+        ddl_guard::install(&guard.connect().await.unwrap()).await.unwrap();
+        let client = prepared(&server, &name).await;
+        // Its own time comes once a year.
+        let config = "[serve.service.drift]\nschedule = \"0 0 0 29 2 *\"\n";
+        let daemon = Daemon::configured(folder.path(), &url, config);
+        daemon.says("/metrics", "birthgate_service_runs_total{service=\"drift\"} 1").await;
+        client.batch_execute("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await.unwrap();
+        until("drift", async || value::<i64>(&client, GATE_DRIFT).await > Some(0)).await;
     });
 }
 

@@ -19,9 +19,10 @@ pub struct ServeConfig {
     pub token_sha256: Option<String>,
     /// The names by which browsers reach the page, besides the address.
     pub hosts: Vec<String>,
-    /// For how long permits that ended stay where they were, before they are moved to the archive.
+    /// For how long permits that ended stay where they were, before they are moved to the archive, and what the DDL guard
+    /// wrote down stays.
     #[serde(with = "humantime_serde")]
-    pub keep_permits: Duration,
+    pub keep: Duration,
     /// How often the gate is compared even if nothing moved.
     #[serde(with = "humantime_serde")]
     pub compare_every: Duration,
@@ -35,7 +36,7 @@ impl Default for ServeConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7447)),
             token_sha256: None,
             hosts: Vec::new(),
-            keep_permits: Duration::from_secs(90 * 24 * 3600),
+            keep: Duration::from_secs(90 * 24 * 3600),
             compare_every: Duration::from_secs(300),
             service: BTreeMap::new(),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use birthgate::drift::{Monitor, Tick};
-use birthgate::{Database, Result, block, permit, registry};
+use birthgate::{Database, Result, block, ddl_guard, permit, registry};
 use futures_util::future::BoxFuture;
 
 use super::config::ServeConfig;
@@ -26,6 +26,11 @@ pub(super) trait Job: Send {
     /// Does it once.
     fn run(&mut self) -> BoxFuture<'_, Result<Outcome>>;
 
+    /// Waits until there is reason to do it before its time.
+    fn woken(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
     /// Forgets what it keeps between two runs, after one that failed.
     fn forget(&mut self) {}
 }
@@ -36,7 +41,7 @@ pub(super) fn of(
     timeout: Duration,
     config: &ServeConfig,
 ) -> Arc<dyn Fn(Database) -> Box<dyn Job> + Send + Sync> {
-    let (keep, every) = (config.keep_permits.as_secs_f64(), config.compare_every);
+    let (keep, every) = (config.keep.as_secs_f64(), config.compare_every);
     Arc::new(move |database| match service {
         ServiceName::Drift => Box::new(Drift { database, timeout, every, monitor: None, known: 0 }),
         _ => Box::new(Task { service, database, timeout, keep }),
@@ -58,6 +63,7 @@ impl Job for Task {
             let (count, what) = match self.service {
                 ServiceName::Expiry => (permit::expire(&client, BATCH).await?, "permits expired"),
                 ServiceName::Retention => {
+                    ddl_guard::prune(&client, self.keep, BATCH).await?;
                     (permit::archive(&client, self.keep, BATCH).await?, "permits archived")
                 }
                 ServiceName::Reconciliation => {
@@ -125,6 +131,15 @@ impl Job for Drift {
             };
             let is_news = std::mem::replace(&mut self.known, count) != count;
             Ok(Outcome { says, is_news })
+        })
+    }
+
+    fn woken(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            match &mut self.monitor {
+                Some(monitor) => monitor.woken().await,
+                None => std::future::pending().await,
+            }
         })
     }
 

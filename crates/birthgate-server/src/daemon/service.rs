@@ -147,7 +147,10 @@ impl Service {
             let mut waits = !at_once;
             loop {
                 if std::mem::replace(&mut waits, true) {
-                    schedule.wait(jitter).await;
+                    tokio::select! {
+                        () = schedule.wait(jitter) => {}
+                        () = job.woken() => {}
+                    }
                 }
                 let begun = running_now.begin();
                 let outcome = tokio::time::timeout(timeout, job.run()).await;

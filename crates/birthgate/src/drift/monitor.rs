@@ -7,8 +7,11 @@ use tokio_postgres::Client;
 
 use super::{Drift, check, store};
 use crate::error::{Doing, Result};
-use crate::fingerprint;
 use crate::unprepared::Unprepared;
+use crate::{ddl_guard, fingerprint};
+
+/// Between two questions whether the DDL guard has written something down.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// What a tick came to.
 #[derive(Clone, Debug)]
@@ -33,17 +36,20 @@ pub struct Monitor {
     client: Client,
     every: Duration,
     known: Option<Known>,
+    /// What the DDL guard had written down when it was last looked.
+    recorded: Option<String>,
 }
 
 impl Monitor {
     /// A monitor that compares the gate at least that often, whatever moved.
     pub fn new(client: Client, every: Duration) -> Monitor {
-        Monitor { client, every, known: None }
+        Monitor { client, every, known: None, recorded: None }
     }
 
     /// Looks once, and stores the outcome as the observation of `gate_drift`.
     pub async fn tick(&mut self) -> Result<Tick> {
         // Read before the comparison: what moves during it is seen at the next tick.
+        self.recorded = ddl_guard::newest(&self.client).await?;
         let moved = moved(&self.client).await?;
         let known = self.known.as_ref();
         if let Some(known) = known.filter(|known| known.moved == moved)
@@ -59,6 +65,20 @@ impl Monitor {
         }
         self.known = Some(Known { moved, differences: drift.count(), at: Instant::now() });
         Ok(Tick::Compared(Box::new(drift)))
+    }
+
+    /// Waits until the DDL guard has written something down since the last tick: a reason not to wait for the next. Where it does
+    /// not stand, or cannot be asked, for ever.
+    pub async fn woken(&self) {
+        loop {
+            tokio::time::sleep(ASKING).await;
+            match ddl_guard::newest(&self.client).await {
+                Ok(newest) if newest == self.recorded => {}
+                Ok(_) => return,
+                // The next tick says why.
+                Err(_) => return std::future::pending().await,
+            }
+        }
     }
 }
 
