@@ -52,14 +52,18 @@ impl Daemon {
 
     /// What it answers; nothing while it cannot be reached.
     async fn get(&self, path: &str) -> String {
+        self.get_with(path, "").await
+    }
+
+    async fn get_with(&self, path: &str, header: &str) -> String {
         let port = self.port;
-        let path = path.to_owned();
+        let (path, header) = (path.to_owned(), header.to_owned());
         let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
             let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
             stream.set_read_timeout(Some(Duration::from_secs(10)))?;
             write!(
                 stream,
-                "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+                "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{header}Connection: close\r\n\r\n"
             )?;
             std::io::read_to_string(stream)
         });
@@ -181,6 +185,27 @@ fn beyond_loopback_it_takes_a_token() {
     let made = made.expect(0).json();
     let (token, hash) = (&made["result"]["token"], &made["result"]["token_sha256"]);
     assert_eq!((token.as_str().unwrap().len(), hash.as_str().unwrap().len()), (64, 64));
+}
+
+#[test]
+fn with_a_token_only_health_is_told_to_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = birthgate(&["serve", "--new-token", "--format", "json"]).expect(0).json();
+    let config = format!("[serve]\ntoken_sha256 = {}\n", made["result"]["token_sha256"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let daemon = Daemon::configured(folder.path(), "host=/nowhere user=nobody", &config);
+        daemon.says("/healthz", "200 OK").await;
+        assert!(daemon.get("/readyz").await.contains("503"), "the database is away");
+        for path in ["/metrics", "/", "/registry"] {
+            assert!(daemon.get(path).await.contains(" 401 "), "{path}");
+        }
+        let token = made["result"]["token"].as_str().unwrap();
+        let with = daemon.get_with("/metrics", &format!("Authorization: Bearer {token}\r\n")).await;
+        assert!(with.contains("birthgate_database_up 0"), "{with}");
+        let wrong = daemon.get_with("/metrics", "Authorization: Bearer other\r\n").await;
+        assert!(wrong.contains(" 401 "), "{wrong}");
+    });
 }
 
 #[test]
