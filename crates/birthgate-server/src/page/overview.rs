@@ -103,13 +103,15 @@ fn actions(overview: &Overview) -> Markup {
             }
             ul.cards { @for (action, dimensions) in &actions {
                 @let blocking: Vec<&&Dimension> = dimensions.iter().filter(|one| one.state != "within").collect();
+                @let is_stopped = overview.stops.iter().any(|stop| action.strip_prefix("birth_admit:") == Some(&stop.collection_name));
                 li.card {
                     h3 { (action) }
-                    @if blocking.is_empty() {
+                    @if blocking.is_empty() && !is_stopped {
                         p { (badge(Kind::Good, "GO")) }
                         p.quiet { (dimensions.len()) " within their bounds" }
                     } @else {
                         p { (badge(Kind::Bad, "NO-GO")) }
+                        @if is_stopped { p { "An owner has stopped it." } }
                         ul.plain { @for one in blocking { li {
                             strong { (one.name) } " " (value(one)) ", at most " (count(one.bound)) ": " (one.state)
                             @if let Some(at) = &one.observed_at { " (counted " (ago(at, &overview.now)) ")" }

@@ -28,6 +28,21 @@ async fn the_overview_says_what_may_be_done_and_what_stands_in_the_way() {
 }
 
 #[tokio::test]
+async fn what_an_owner_has_stopped_is_no_go_whatever_was_counted() {
+    let blocks = "SELECT birthgate.block_dimension_put('none_left', 'what is left', 'SELECT 0::bigint', 3, '1 hour', '{birth_admit:thing}')";
+    let stop = "SET ROLE birthgate_owner; INSERT INTO birthgate.stop (collection_name, reason) VALUES ('thing', 'not now')";
+    for (sql, says) in
+        [(blocks.to_owned(), "✓</span> GO"), (format!("{blocks}; {stop}"), "✕</span> NO-GO")]
+    {
+        let estate = Estate::new().await;
+        estate.db.sql(&sql).await;
+        let page = get(estate.address, "/").await;
+        let action = page.body.split_once("<h3>birth_admit:thing</h3>").unwrap().1;
+        assert!(action.split_once("</p>").unwrap().0.contains(says), "{sql}: {action}");
+    }
+}
+
+#[tokio::test]
 async fn paging_the_registry_meets_every_birth_once_and_in_order() {
     let estate = Estate::new().await;
     for (mut path, in_order_of_codes) in [

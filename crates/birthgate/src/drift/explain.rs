@@ -87,9 +87,10 @@ const RULES: &[Rule] = &[
     },
     Rule {
         holds: |one, drift| {
-            one.object.starts_with("written ") && circumstance(drift, "another life")
+            one.object.starts_with("written ")
+                && (circumstance(drift, "another life") || circumstance(drift, "is a copy"))
         },
-        cause: "the database was restored, or a gate was set again",
+        cause: "the database was restored or copied, or a gate was set again",
         restore: "look at the rest, and take it over: birthgate drift rebase",
     },
     Rule {

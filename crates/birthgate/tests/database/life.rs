@@ -1,7 +1,7 @@
 //! The life of a database: dumped and restored, moved, rewritten. Afterwards the gate holds, or says
 //! what to run.
 
-use birthgate::{collection, registry};
+use birthgate::{collection, drift, registry};
 use testkit::{Db, PhysicalCopy, Server, connect, sqlstate};
 use tokio_postgres::Config;
 
@@ -260,6 +260,7 @@ fn upgraded_to_the_next_major_but_one() {
     let (server, name) = server_that_lived(&[], &runtime);
     assert!(server.major() < 17, "the installed PostgreSQL is to be older than 17");
     runtime.block_on(async {
+        drift::take_baseline(&connect(server.config(&name, "postgres")).await, None).await.unwrap();
         let folder = PhysicalCopy::take(&server).await;
         let old = PhysicalCopy::start(&server, folder, None, "").await;
         let upgraded = old.upgrade(&server, &programs_of_17()).await;
@@ -267,6 +268,13 @@ fn upgraded_to_the_next_major_but_one() {
         let version: String = root.query_one("SHOW server_version", &[]).await.unwrap().get(0);
         assert!(version.starts_with("17."), "{version}");
         assert!(!collection::list(&root).await.unwrap()[0].trust.starts_with("broken"));
+        // What the upgrade wrote anew is told from what somebody did.
+        let found = drift::look(&root).await.unwrap();
+        assert!(found.circumstances[0].contains("and is 17"), "{found:?}");
+        let explained = drift::explain(&root, &found).await.unwrap();
+        let written = "written trigger zz_birthgate_gate on public.thing";
+        let finding = explained.findings.iter().find(|one| one.object == written).unwrap();
+        assert!(finding.cause.contains("pg_upgrade"), "{finding:?}");
         gate_holds(upgraded.config(&name, "app"), upgraded.config(&name, "postgres")).await;
     });
     drop(runtime);
