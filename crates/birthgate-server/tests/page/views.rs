@@ -30,7 +30,7 @@ async fn the_overview_says_what_may_be_done_and_what_stands_in_the_way() {
 #[tokio::test]
 async fn what_an_owner_has_stopped_is_no_go_whatever_was_counted() {
     let blocks = "SELECT birthgate.block_dimension_put('none_left', 'what is left', 'SELECT 0::bigint', 3, '1 hour', '{birth_admit:thing}')";
-    let stop = "SET ROLE birthgate_owner; INSERT INTO birthgate.stop (collection_name, reason) VALUES ('thing', 'not now')";
+    let stop = "SET ROLE birthgate_owner; INSERT INTO birthgate.stop (collection_name, reason) VALUES ('thing', 'not before the audit is over')";
     for (sql, says) in
         [(blocks.to_owned(), "✓</span> GO"), (format!("{blocks}; {stop}"), "✕</span> NO-GO")]
     {
