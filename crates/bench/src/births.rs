@@ -86,8 +86,8 @@ impl Births {
             fsync: bench.server.setting("fsync").await?,
             version: bench.server.setting("server_version").await?,
             runs: self.runs,
-            births: self.births,
-            growth: self.growth,
+            births: Some(self.births),
+            growth: Some(self.growth),
         });
         let mut runs = Vec::new();
         for number in 0..=self.runs {

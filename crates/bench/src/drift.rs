@@ -13,7 +13,7 @@ use clap::Args;
 use estate_kb_3a66 as estate;
 
 use crate::births::Result;
-use crate::report::{Bar, Report, Settings, median};
+use crate::report::{Bar, Report, median};
 use crate::server::{Server, run};
 use crate::throughput::{Beside, Throughput};
 
@@ -41,13 +41,7 @@ impl Drift {
     /// Measures everything.
     pub async fn measure(&self) -> Result<Report> {
         let server = Server::start().await?;
-        let mut report = Report::new(Settings {
-            fsync: server.setting("fsync").await?,
-            version: server.setting("server_version").await?,
-            runs: self.runs,
-            births: 0,
-            growth: 0,
-        });
+        let mut report = Report::of(&server, self.runs).await?;
         self.ticks(&server, &mut report).await?;
         self.dimensions(&server, &mut report).await?;
         self.births(&server, &mut report).await?;

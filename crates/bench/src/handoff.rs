@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use testkit::Nats;
 
 use crate::births::Result;
-use crate::report::{Bar, Report, Settings, median};
+use crate::report::{Bar, Report, median};
 use crate::server::{Server, run};
 use crate::throughput::{Beside, Throughput};
 
@@ -104,13 +104,7 @@ impl Handoff {
     pub async fn measure(&self) -> Result<Report> {
         let server = Server::start().await?;
         let folder = tempfile::tempdir()?;
-        let mut report = Report::new(Settings {
-            fsync: server.setting("fsync").await?,
-            version: server.setting("server_version").await?,
-            runs: self.runs,
-            births: 0,
-            growth: self.backlog,
-        });
+        let mut report = Report::of(&server, self.runs).await?;
         for name in ["backlog", "small", "load"] {
             server.database(name).await?;
         }

@@ -20,7 +20,7 @@ use estate_kb_3a66 as estate;
 use tokio_postgres::Client;
 
 use crate::births::Result;
-use crate::report::{Bar, Report, Settings, median};
+use crate::report::{Bar, Report, median};
 use crate::server::{Server, run};
 
 const TABLE: &str = "public.birth_registry";
@@ -68,13 +68,7 @@ impl KeyChange {
     /// Measures it.
     pub async fn measure(&self) -> Result<Report> {
         let server = Server::start().await?;
-        let mut report = Report::new(Settings {
-            fsync: server.setting("fsync").await?,
-            version: server.setting("server_version").await?,
-            runs: self.runs,
-            births: 0,
-            growth: 0,
-        });
+        let mut report = Report::of(&server, self.runs).await?;
         server.empty_database("estate").await?;
         let root = server.connect("estate", "postgres").await?;
         eprintln!("building the estate");

@@ -27,8 +27,8 @@ impl Permits {
             fsync: server.setting("fsync").await?,
             version: server.setting("server_version").await?,
             runs: 1,
-            births: self.batch,
-            growth: self.permits,
+            births: Some(self.batch),
+            growth: Some(self.permits),
         });
         for name in ["quiet", "held"] {
             server.database(name).await?;

@@ -12,7 +12,7 @@ use clap::Args;
 use estate_kb_3a66 as estate;
 
 use crate::births::Result;
-use crate::report::{Bar, Report, Settings};
+use crate::report::{Bar, Report};
 use crate::server::{Server, run};
 
 /// The steps that are rehearsed on the estate, and what undoes each.
@@ -44,13 +44,7 @@ impl Rehearse {
     /// Measures everything.
     pub async fn measure(&self) -> Result<Report> {
         let server = Server::start().await?;
-        let mut report = Report::new(Settings {
-            fsync: server.setting("fsync").await?,
-            version: server.setting("server_version").await?,
-            runs: self.runs,
-            births: 0,
-            growth: 0,
-        });
+        let mut report = Report::of(&server, self.runs).await?;
         self.fingerprints(&server, &mut report).await?;
         self.overhead(&server, &mut report).await?;
         memory(&server, &mut report).await?;

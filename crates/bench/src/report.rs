@@ -7,6 +7,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use crate::births::Result;
+use crate::server::Server;
 
 /// What to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,10 +64,10 @@ pub struct Settings {
     pub version: String,
     /// Runs that count.
     pub runs: usize,
-    /// Births in one bulk.
-    pub births: i64,
+    /// Births in one bulk; none where nothing is done in bulk.
+    pub births: Option<i64>,
     /// Births that are there already, in the larger of the two databases of the growth.
-    pub growth: i64,
+    pub growth: Option<i64>,
 }
 
 /// Everything that was measured.
@@ -80,6 +81,17 @@ impl Report {
     /// An empty one.
     pub fn new(settings: Settings) -> Report {
         Report { ratios: BTreeMap::new(), settings }
+    }
+
+    /// An empty one, of what is done neither in bulk nor beside a growing table.
+    pub async fn of(server: &Server, runs: usize) -> Result<Report> {
+        Ok(Report::new(Settings {
+            fsync: server.setting("fsync").await?,
+            version: server.setting("server_version").await?,
+            runs,
+            births: None,
+            growth: None,
+        }))
     }
 
     /// Adds a ratio: one value a run.
@@ -129,9 +141,9 @@ impl Report {
             ]);
         }
         let Settings { fsync, version, runs, births, growth } = &self.settings;
-        format!(
-            "{table}\nPostgreSQL {version}, fsync {fsync}, {runs} runs, bulks of {births}, growth to {growth}"
-        )
+        let bulks = births.map_or(String::new(), |births| format!(", bulks of {births}"));
+        let growth = growth.map_or(String::new(), |growth| format!(", growth to {growth}"));
+        format!("{table}\nPostgreSQL {version}, fsync {fsync}, {runs} runs{bulks}{growth}")
     }
 }
 

@@ -55,13 +55,12 @@ pub struct Daemon {
     pub start: Start,
 }
 
-/// Who leads, and what the services are doing.
+/// Whether this process leads.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
-    /// Whether this process leads.
-    pub leads: bool,
+struct Standing {
+    leads: bool,
     /// Why it neither leads nor waits for another to end.
-    pub problem: Option<String>,
+    problem: Option<String>,
 }
 
 /// The handoff of a leader, as it is seen from outside.

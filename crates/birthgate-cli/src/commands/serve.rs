@@ -55,6 +55,9 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
+    if let Some(problem) = config.problem() {
+        return Err(CommandError::usage(format!("birthgate.toml: {problem}")));
+    }
     for service in args.without {
         let without = ServiceConfig { enabled: Some(false), ..ServiceConfig::default() };
         config.service.insert(service, without);

@@ -209,14 +209,21 @@ fn with_a_token_only_health_is_told_to_everybody() {
 }
 
 #[test]
-fn a_port_in_use_and_a_wrong_schedule_are_said_at_once() {
+fn a_port_in_use_and_what_makes_no_sense_are_said_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = birthgate(&["serve", "--listen", &address, "--database-url", "host=/nowhere"]);
     assert!(ended.expect(2).stderr.contains(&address));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("birthgate.toml");
-    std::fs::write(&file, "[serve.service.drift]\nschedule = \"sometimes\"\n").unwrap();
-    let ended = birthgate(&["serve", "--config", file.to_str().unwrap()]).expect(2);
-    assert!(ended.stderr.contains("no schedule of cron"), "{}", ended.stderr);
+    for (config, says) in [
+        ("[serve.service.drift]\nschedule = \"sometimes\"\n", "no schedule of cron"),
+        ("[serve]\ntoken_sha256 = \"secret\"\n", "is no SHA-256"),
+        ("[serve.service.handoff]\ntimeout = \"1s\"\n", "runs all the time"),
+        ("[serve.service.drifts]\nenabled = false\n", "drifts"),
+    ] {
+        std::fs::write(&file, config).unwrap();
+        let ended = birthgate(&["serve", "--config", file.to_str().unwrap()]).expect(2);
+        assert!(ended.stderr.contains(says), "{config}: {}", ended.stderr);
+    }
 }

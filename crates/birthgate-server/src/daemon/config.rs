@@ -67,6 +67,23 @@ impl ServeConfig {
         here.into_iter().chain(self.hosts.iter().cloned()).collect()
     }
 
+    /// What is said that makes no sense.
+    pub fn problem(&self) -> Option<String> {
+        if let Some(hash) = &self.token_sha256
+            && (hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            // Nobody's token would have it, and everybody would be kept out.
+            return Some("serve.token_sha256 is no SHA-256 in hex: 64 digits".to_owned());
+        }
+        let handoff = self.service.get(&ServiceName::Handoff)?;
+        let timed =
+            handoff.schedule.is_some() || handoff.timeout.is_some() || handoff.jitter.is_some();
+        timed.then(|| {
+            "serve.service.handoff runs all the time: it has no schedule, timeout or jitter"
+                .to_owned()
+        })
+    }
+
     /// Whether a service is to run.
     pub fn is_enabled(&self, service: ServiceName) -> bool {
         self.service.get(&service).and_then(|config| config.enabled).unwrap_or(true)

@@ -87,7 +87,8 @@ fn now_of(looked: &Looked) -> maud::Markup {
         @if drift.differences.is_empty() && drift.circumstances.is_empty() {
             p { (badge(Kind::Good, "every object is as the baseline says")) }
         } @else {
-            p { (badge(Kind::Bad, &format!("{} objects differ", drift.objects()))) }
+            @if drift.objects() > 0 { p { (badge(Kind::Bad, &format!("{} objects differ", drift.objects()))) } }
+            @else { p { (badge(Kind::Bad, "it is not what the baseline was taken of")) } }
             @for one in &drift.circumstances { p.problem { (one) } }
         }
         @match &looked.explained {
@@ -98,9 +99,11 @@ fn now_of(looked: &Looked) -> maud::Markup {
                     ul.plain { @for what in &one.what { li { (what) } } }
                     dl.facts {
                         dt { "Probably" } dd { (one.cause) }
+                        @if !one.seen.is_empty() { dt { "Recorded" } dd { ul.plain { @for seen in &one.seen { li { (seen) } } } } }
                         dt { "What brings it back" } dd { code { (one.restore) } }
                     }
                 } } }
+                @if let Some(unseen) = &said.unseen { p.quiet { "Where nothing is recorded: " (unseen) "." } }
             }
             None if !drift.differences.is_empty() => {
                 ul { @for one in &drift.differences { li { (one.to_string()) } } }

@@ -58,12 +58,12 @@ impl IntoResponse for Failure {
             Failure::Away(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database cannot be asked now",
-                "The page comes back by itself with the database. Load it again, or look at the server and at birthgate doctor.",
+                "The page comes back by itself with the database. Load it again, or look at the server.",
             ),
             Failure::Broken(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "This could not be shown",
-                "birthgate doctor says what the page's role may not read.",
+                "Where a permission is denied: GRANT birthgate_auditor to the page's login.",
             ),
         };
         let body = html! {

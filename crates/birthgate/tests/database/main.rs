@@ -38,6 +38,7 @@ mod schema;
 mod shapes;
 mod signed;
 mod storm;
+mod tampers;
 
 #[test]
 fn every_file_is_a_module() {
