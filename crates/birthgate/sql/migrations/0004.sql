@@ -23,14 +23,17 @@ CREATE INDEX ddl_event_at ON birthgate.ddl_event (at);
 -- NULL: an observation is never too old, where no daemon makes it anew.
 ALTER TABLE birthgate.block_dimension ALTER COLUMN max_age DROP NOT NULL;
 
--- A registry that was adopted before this version lacks the column that a rename writes.
+-- A registry that was adopted before this version lacks the column that a rename writes. The table is its owner's: whoever
+-- runs this adds the column, and birthgate_owner shows it.
 DO $$
 DECLARE
   v_instance birthgate.instance;
 BEGIN
   SELECT * INTO v_instance FROM birthgate.instance;
   IF v_instance.registry_table IS NOT NULL THEN
+    SET LOCAL ROLE NONE;
     EXECUTE format('ALTER TABLE %I.%I ADD COLUMN IF NOT EXISTS renamed_to text', v_instance.registry_schema, v_instance.registry_table);
+    SET LOCAL ROLE birthgate_owner;
     EXECUTE format('CREATE OR REPLACE VIEW birthgate.birth_registry AS
       SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
              finalized_at, retired_at, retire_permit_id, renamed_to FROM %I.%I', v_instance.registry_schema, v_instance.registry_table);
