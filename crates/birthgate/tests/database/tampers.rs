@@ -168,6 +168,11 @@ pub const TAMPERS: &[(&str, &str, &str)] = &[
         "sequence birthgate.birth_registry_id_seq",
         "a change of the schema",
     ),
+    (
+        "UPDATE pg_sequence SET seqcache = 20 WHERE seqrelid = 'birthgate.birth_registry_id_seq'::regclass",
+        "sequence birthgate.birth_registry_id_seq",
+        "a change of the schema",
+    ),
     ("DROP TABLE thing CASCADE", "table public.thing", "dropped, renamed or moved"),
     (
         "ALTER DEFAULT PRIVILEGES IN SCHEMA birthgate GRANT ALL ON TABLES TO app",
