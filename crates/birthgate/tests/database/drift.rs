@@ -312,33 +312,6 @@ async fn what_nobody_looked_at_for_long_blocks() {
     assert!(block::set_grace(&app, "gate_drift", None).await.is_err());
 }
 
-/// A restore is told apart from what somebody did, and what it weakened is named.
-#[tokio::test]
-async fn a_restore_is_found_and_explained() {
-    let db = watched().await;
-    let ways: [&[&'static [&'static str]]; 2] =
-        [&[&[]], &[&["--schema-only"], &["--data-only", "--disable-triggers"]]];
-    for (number, way) in ways.into_iter().enumerate() {
-        let restored = Db::empty_on(testkit::quiet_server().await).await;
-        for arguments in way {
-            db.copy_into(&restored, arguments).await;
-        }
-        let client = restored.dba().await;
-        let found = drift::check(&client).await.unwrap();
-        assert!(found.circumstances.iter().any(|one| one.contains("a copy")), "{found:?}");
-        assert_eq!(refusal(block::assert_safe(&client, "cleanup").await), RefusalCode::Blocked);
-        let explained = drift::explain(&client, &found).await.unwrap();
-        let cause = |object: &str| {
-            let finding = explained.findings.iter().find(|one| one.object == object);
-            finding.map(|one| one.cause.clone()).unwrap_or_default()
-        };
-        let written = cause("written trigger zz_birthgate_gate on public.thing");
-        assert!(written.contains("restored or copied"), "{explained:?}");
-        let trigger = cause("trigger zz_birthgate_gate on public.thing");
-        assert_eq!(trigger.contains("pg_restore --disable-triggers"), number == 1, "{trigger}");
-    }
-}
-
 /// Killed between an index on a governed table and its note: it is recognised, and the baseline moves with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_leaves_no_drift_behind() {

@@ -1,7 +1,7 @@
 //! The life of a database: dumped and restored, moved, rewritten. Afterwards the gate holds, or says
 //! what to run.
 
-use birthgate::{collection, drift, registry};
+use birthgate::{block, collection, drift, registry};
 use testkit::{Db, PhysicalCopy, Server, connect, sqlstate};
 use tokio_postgres::Config;
 
@@ -81,6 +81,35 @@ async fn dumped_as_data_and_restored_with_triggers_disabled() {
     assert_eq!(armed.trust, trust(&db).await);
     assert_ne!(restored.value::<i64>("SELECT incarnation FROM birthgate.instance").await, before);
     holds(&restored).await;
+}
+
+/// A restore is told apart from what somebody did, and what it weakened is named.
+#[tokio::test]
+async fn dumped_and_restored_it_is_told_what_that_weakened() {
+    let db = Db::birth_on(testkit::quiet_server().await).await;
+    db.govern_thing(|_| {}).await;
+    drift::take_baseline(&db.dba().await, Some(&["cleanup".to_owned()])).await.unwrap();
+    let ways: [&[&'static [&'static str]]; 2] =
+        [&[&[]], &[&["--schema-only"], &["--data-only", "--disable-triggers"]]];
+    for (number, way) in ways.into_iter().enumerate() {
+        let restored = Db::empty_on(testkit::quiet_server().await).await;
+        for arguments in way {
+            db.copy_into(&restored, arguments).await;
+        }
+        let client = restored.dba().await;
+        let found = drift::check(&client).await.unwrap();
+        assert!(found.circumstances.iter().any(|one| one.contains("a copy")), "{found:?}");
+        assert!(block::assert_safe(&client, "cleanup").await.is_err());
+        let explained = drift::explain(&client, &found).await.unwrap();
+        let cause = |object: &str| {
+            let finding = explained.findings.iter().find(|one| one.object == object);
+            finding.map(|one| one.cause.clone()).unwrap_or_default()
+        };
+        let written = cause("written trigger zz_birthgate_gate on public.thing");
+        assert!(written.contains("restored or copied"), "{explained:?}");
+        let trigger = cause("trigger zz_birthgate_gate on public.thing");
+        assert_eq!(trigger.contains("pg_restore --disable-triggers"), number == 1, "{trigger}");
+    }
 }
 
 #[tokio::test]
