@@ -8,15 +8,15 @@ use crate::unprepared::Unprepared;
 
 const DOING: &str = "asking who leads";
 
-/// Takes the lead, for as long as this session lasts; `false` while another has it. A server that no longer hears of the
-/// leader lets it go after some seconds.
+/// Takes the lead, for as long as this session lasts; `false` while another has it. The server ends a session that is
+/// silent for some seconds, as a leader that hangs is: ask [`holds`] more often than that.
 pub async fn take(client: &Client) -> Result<bool> {
     schema::require_installed(client).await?;
-    client.batch_execute(include_str!("../sql/leader/keepalive.sql")).await.doing(DOING)?;
+    client.batch_execute(include_str!("../sql/leader/idle.sql")).await.doing(DOING)?;
     let row = client.one_row(include_str!("../sql/leader/take.sql"), &[]).await.doing(DOING)?;
     let taken: Option<bool> = row.get(0);
     taken.ok_or_else(|| {
-        Error::Stale("this server is a standby: the primary is what is watched".to_owned())
+        Error::Stale("this server is a standby, and the primary is what is watched: name its host, or all of them with target_session_attrs=read-write".to_owned())
     })
 }
 

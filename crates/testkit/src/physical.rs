@@ -122,6 +122,11 @@ impl PhysicalCopy {
         PhysicalCopy::run(server, &programs.join("postgres"), folder, "").await
     }
 
+    /// Where its socket is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn config(&self, database: &str, role: &str) -> Config {
         let mut config = Config::new();
         config.host_path(self.folder.path()).dbname(database).user(role);

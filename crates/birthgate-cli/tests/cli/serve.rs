@@ -1,4 +1,6 @@
-//! The daemon as it is run: who leads, what it does, and what it outlives.
+//! The daemon as it is run: what it does, who may ask it, and what it refuses. Who leads: `serve/lead.rs`.
+
+mod lead;
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use birthgate::{Database, collection, ddl_guard, drift};
-use testkit::{Server, connect};
+use testkit::Server;
 use tokio_postgres::Client;
 
 use crate::run::birthgate;
@@ -105,57 +107,6 @@ async fn value<T: for<'a> tokio_postgres::types::FromSql<'a>>(
 
 const GATE_DRIFT: &str =
     "SELECT value FROM birthgate.block_observation WHERE dimension = 'gate_drift'";
-
-#[test]
-fn one_leads_does_the_work_and_another_takes_over() {
-    let mut server = Server::own(&[]);
-    let name = server.make_database(true);
-    let (first_folder, second_folder) =
-        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let url = format!("host={} user=postgres dbname={name}", server.socket_folder().display());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let client = prepared(&server, &name).await;
-        let first = Daemon::start(first_folder.path(), &url);
-        first.says("/readyz", "this process leads").await;
-        let second = Daemon::start(second_folder.path(), &url);
-        second.says("/readyz", "this process waits").await;
-
-        // Overdue permits end; nobody asks for that.
-        let app = connect(server.config(&name, "app")).await;
-        let request = "SELECT birthgate.permit_request('thing', 'A-1', p_ttl => '50 milliseconds')";
-        app.batch_execute(request).await.unwrap();
-        let expired =
-            "SELECT count(*) FROM birthgate.birth_admission_permit WHERE state = 'EXPIRED'";
-        until("expiry", async || value::<i64>(&client, expired).await == Some(1)).await;
-
-        // What weakens the gate is found, and stops reservations.
-        client.batch_execute("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await.unwrap();
-        until("drift", async || value::<i64>(&client, GATE_DRIFT).await > Some(0)).await;
-        let refused = app.batch_execute("SELECT birthgate.permit_hold('thing', 'A-2')").await;
-        assert_eq!(testkit::sqlstate(&refused.unwrap_err()), "PB017");
-
-        // The leader is killed: another leads.
-        drop(first);
-        let begun = Instant::now();
-        second.says("/readyz", "this process leads").await;
-        eprintln!("another led after {:.1} s", begun.elapsed().as_secs_f64());
-
-        // The database crashes: it leads again, and goes on.
-        server.crash().await;
-        second.says("/metrics", "birthgate_database_up 1").await;
-        second.says("/readyz", "this process leads").await;
-        let client = connect(server.config(&name, "postgres")).await;
-        let observed =
-            "SELECT observed_at FROM birthgate.block_observation WHERE dimension = 'gate_drift'";
-        let before = value::<std::time::SystemTime>(&client, observed).await;
-        until("an observation", async || {
-            value::<std::time::SystemTime>(&client, observed).await > before
-        })
-        .await;
-        assert!(value::<i64>(&client, GATE_DRIFT).await > Some(0), "it is still drift");
-    });
-}
 
 #[test]
 fn the_ddl_guard_wakes_the_monitor() {
