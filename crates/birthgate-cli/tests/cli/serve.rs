@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use birthgate::{Database, collection, ddl_guard, drift};
-use testkit::Server;
+use testkit::{Server, connect};
 use tokio_postgres::Client;
 
 use crate::run::birthgate;
@@ -125,6 +125,44 @@ fn the_ddl_guard_wakes_the_monitor() {
         daemon.says("/metrics", "birthgate_service_runs_total{service=\"drift\"} 1").await;
         client.batch_execute("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await.unwrap();
         until("drift", async || value::<i64>(&client, GATE_DRIFT).await > Some(0)).await;
+    });
+}
+
+/// Each metric that the dashboard asks for is there, with the labels that it goes by.
+#[test]
+fn the_dashboard_asks_for_what_there_is() {
+    let server = Server::own(&[]);
+    let name = server.make_database(true);
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("host={} user=postgres dbname={name}", server.socket_folder().display());
+    let dashboard = include_str!("../../../../integrations/grafana/birthgate.json");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries: Vec<&str> = queries.map(|target| target["expr"].as_str().unwrap()).collect();
+    assert!(queries.len() >= 10, "{queries:?}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = prepared(&server, &name).await;
+        let hold = "SELECT birthgate.permit_hold('thing', 'A-1')";
+        connect(server.config(&name, "app")).await.batch_execute(hold).await.unwrap();
+        drop(client);
+        let sink = "[[handoff.sink]]\nname = \"archive\"\nkind = \"ndjson\"\nfolder = \"out\"\ncapture = true\n";
+        let daemon = Daemon::configured(folder.path(), &url, sink);
+        daemon.says("/metrics", "birthgate_handoff_delivered_total{").await;
+        daemon.says("/metrics", "birthgate_service_runs_total{service=\"drift\"} 1").await;
+        let told = daemon.get("/metrics").await;
+        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        for query in queries {
+            let metric = query.split(word).find(|word| word.starts_with("birthgate_"));
+            let metric = metric.unwrap_or_else(|| panic!("{query} asks for nothing of ours"));
+            let mut samples = told.lines().filter(|line| {
+                line.strip_prefix(metric).is_some_and(|rest| rest.starts_with([' ', '{']))
+            });
+            let by = query.split_once(" by (").and_then(|(_, rest)| rest.split_once(')'));
+            let label = by.map_or(String::new(), |(label, _)| format!("{label}=\""));
+            assert!(samples.any(|sample| sample.contains(&label)), "{query}: not in\n{told}");
+        }
     });
 }
 
