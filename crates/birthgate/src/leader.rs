@@ -25,3 +25,9 @@ pub async fn holds(client: &Client) -> Result<bool> {
     let row = client.one_row(include_str!("../sql/leader/holds.sql"), &[]).await.doing(DOING)?;
     Ok(row.get(0))
 }
+
+/// Whether anybody has it.
+pub async fn leads(client: &Client) -> Result<bool> {
+    let row = client.one_row(include_str!("../sql/leader/leads.sql"), &[]).await.doing(DOING)?;
+    Ok(row.get(0))
+}

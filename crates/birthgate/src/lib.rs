@@ -14,6 +14,7 @@ pub mod database;
 pub mod ddl_guard;
 pub mod decision;
 pub mod declaration;
+pub mod doctor;
 pub mod drift;
 pub mod entity;
 pub mod error;

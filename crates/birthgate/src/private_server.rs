@@ -10,7 +10,7 @@ mod pg_dump;
 mod server;
 mod user;
 
-pub use binaries::{Binaries, Search, Source};
+pub use binaries::{Binaries, SUPPORTED, Search, Source};
 pub use error::Error;
-pub use pg_dump::find_pg_dump;
+pub use pg_dump::{find_pg_dump, pg_dump_here};
 pub use server::{Folder, Options, PrivateServer};

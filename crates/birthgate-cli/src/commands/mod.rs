@@ -6,6 +6,7 @@ mod block;
 mod collection;
 mod completions;
 mod demo;
+mod doctor;
 mod drift;
 mod entity;
 mod evidence;
@@ -38,6 +39,7 @@ use crate::output::Output;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::Args),
+    Doctor(doctor::Args),
     Init(init::Args),
     Promote(promote::Args),
     Uninstall(uninstall::Args),
@@ -79,6 +81,7 @@ impl Command {
     pub async fn run(self, connection: &ConnectionArgs, output: &Output) -> Result {
         match self {
             Command::Demo(args) => demo::run(args, output).await,
+            Command::Doctor(args) => doctor::run(args, connection, output).await,
             Command::Init(args) => init::run(args, connection, output).await,
             Command::Promote(args) => promote::run(args, connection, output).await,
             Command::Uninstall(args) => uninstall::run(args, connection, output).await,

@@ -1,6 +1,7 @@
 //! The JSON Schemas in `docs/schemas` are those of the documents that `--format json` prints.
 
 use birthgate::apply::{Applied, Status};
+use birthgate::doctor::Finding;
 use birthgate::drift::Drift;
 use birthgate::evidence_log::Entry;
 use birthgate::fingerprint::Fingerprint;
@@ -47,6 +48,7 @@ fn of_every_document() {
     committed::<Applied>("apply");
     committed::<Status>("status");
     committed::<Preflight>("preflight");
+    committed::<Vec<Finding>>("doctor");
     committed::<Drift>("drift-check");
     committed::<Vec<Entry>>("evidence-log");
     committed::<birthgate_cli::HandoffReport>("handoff-status");

