@@ -198,7 +198,14 @@ async fn collections(client: &Client, findings: &mut Findings) -> Result<()> {
         let mend = "birthgate collection govern public.TABLE --code COLUMN --mode observe";
         findings.add(Govern, Found::Absent, "no table is governed", mend);
     }
-    for one in all {
+    let (listed, gated): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.mode == "listed");
+    if !listed.is_empty() {
+        let names: Vec<String> = listed.into_iter().map(|one| one.collection_name).collect();
+        let what = format!("listed, without a gate: {}", some(&names));
+        let mend = "birthgate collection govern TABLE --code COLUMN --mode observe";
+        findings.add(Govern, Found::Absent, what, mend);
+    }
+    for one in gated {
         let (name, mode) = (&one.collection_name, one.mode.as_str());
         match mode {
             "enforce" if one.trust.starts_with("enforced") => {
