@@ -1,5 +1,6 @@
 //! The commands: a thin layer between a terminal and the library.
 
+mod alias;
 mod commands;
 mod connection;
 mod error;
@@ -8,7 +9,6 @@ mod programs;
 mod progress;
 mod stop;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -18,6 +18,7 @@ use crate::connection::ConnectionArgs;
 use crate::error::CommandError;
 use crate::output::{Format, Output};
 
+pub use alias::become_birthgate;
 pub use commands::HandoffReport;
 
 /// Admission control for the rows and the schema of a PostgreSQL database
@@ -40,35 +41,8 @@ pub struct Cli {
 
 /// The whole of the `birthgate` command.
 pub fn birthgate() -> ExitCode {
-    run(std::env::args_os().collect())
-}
-
-/// The whole of the `dot-birth-admit` command.
-pub fn dot_birth_admit() -> ExitCode {
-    entity("admit")
-}
-
-/// The whole of the `dot-dot-register` command.
-pub fn dot_dot_register() -> ExitCode {
-    entity("register")
-}
-
-fn entity(command: &str) -> ExitCode {
-    let mut arguments: Vec<OsString> = vec!["birthgate".into(), "entity".into(), command.into()];
-    arguments.extend(std::env::args_os().skip(1));
-    run(arguments)
-}
-
-/// The definition of the command line, for completions, man pages and tests.
-pub fn command() -> clap::Command {
-    Cli::command()
-}
-
-fn run(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
+    let matches = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match matches {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to clap, and no failure of ours.
@@ -85,4 +59,9 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }
+}
+
+/// The definition of the command line, for completions, man pages and tests.
+pub fn command() -> clap::Command {
+    Cli::command()
 }

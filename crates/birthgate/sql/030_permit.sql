@@ -357,6 +357,7 @@ BEGIN
 END
 $$;
 
+-- Requests a permit for one entity; answers its id.
 CREATE OR REPLACE FUNCTION birthgate.permit_request(
   p_collection text, p_entity_code text, p_kind text DEFAULT 'birth', p_idempotency_key text DEFAULT NULL,
   p_ttl interval DEFAULT NULL, p_holder text DEFAULT NULL, p_break_glass text DEFAULT NULL,
@@ -405,6 +406,7 @@ BEGIN
 END
 $$;
 
+-- Reserves one permit.
 CREATE OR REPLACE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -484,11 +486,13 @@ BEGIN
 END
 $$;
 
+-- Takes a permit that is not spent to CANCELLED.
 CREATE OR REPLACE FUNCTION birthgate.permit_cancel(p_id bigint, p_why text DEFAULT NULL) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT birthgate.permit_end(p_id, 'CANCELLED', p_why) $$;
 
+-- Takes a permit that is not spent to FAILED, with what failed.
 CREATE OR REPLACE FUNCTION birthgate.permit_fail(p_id bigint, p_why text) RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp

@@ -205,6 +205,7 @@ BEGIN
 END
 $$;
 
+-- Ends an entity that was born: deletes its row, retires its birth; answers the permit that it took.
 CREATE OR REPLACE FUNCTION birthgate.retire(
   p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL, p_cascade boolean DEFAULT false) RETURNS bigint
 LANGUAGE sql

@@ -28,6 +28,7 @@ BEGIN
 END
 $$;
 
+-- Raises unless every dimension that is listed for the action is known, fresh and within its bound. Runs no query.
 CREATE OR REPLACE FUNCTION birthgate.fn_assert_safe_for_dot_action(p_action text) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off

@@ -4,9 +4,11 @@
 mod commands;
 mod demo;
 mod doctor;
+mod guide;
 mod handoff;
 mod help;
 mod owner_gated;
+mod reference;
 mod run;
 mod schemas;
 mod serve;

@@ -163,6 +163,18 @@ fn the_dashboard_asks_for_what_there_is() {
             let label = by.map_or(String::new(), |(label, _)| format!("{label}=\""));
             assert!(samples.any(|sample| sample.contains(&label)), "{query}: not in\n{told}");
         }
+        let mut page = "`/metrics` of `birthgate serve`.\n\n| metric | kind | what it is | labels |\n| --- | --- | --- | --- |\n".to_owned();
+        let mut help = "";
+        for line in told.lines() {
+            if let Some(said) = line.strip_prefix("# HELP ") {
+                help = said.split_once(' ').unwrap().1;
+            } else if let Some((metric, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+                let sample = told.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix('{'));
+                let labels = sample.map_or(Vec::new(), |sample| sample.split(',').filter_map(|label| label.split_once("=\"")).map(|(label, _)| format!("`{label}`")).collect());
+                page += &format!("| `{metric}` | {kind} | {help} | {} |\n", labels.join(", "));
+            }
+        }
+        crate::reference::agrees("metrics", "Metrics", &page);
     });
 }
 
