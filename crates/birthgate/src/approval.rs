@@ -56,10 +56,13 @@ impl Subject<'_> {
     /// Whether the apply stops before this step until an owner has approved it by name: the packet says so, or
     /// no way back through it was seen.
     pub fn is_door(&self, at: usize) -> bool {
-        let door = &self.packet.doors[at];
-        door.stop_before
-            || door.one_way
-            || self.rehearsed.states.steps.get(at).is_none_or(|step| !step.undone)
+        self.stops(at).is_some()
+    }
+
+    /// Why it does.
+    pub fn stops(&self, at: usize) -> Option<&'static str> {
+        let undone = self.rehearsed.states.steps.get(at).is_some_and(|step| step.undone);
+        self.packet.doors[at].stops(undone)
     }
 
     /// The steps that need an approval by name.

@@ -2,7 +2,7 @@
 
 use birthgate::browse;
 
-use crate::estate::{BIRTHS, EVIL, Estate};
+use crate::estate::{BIRTHS, EVIL, Estate, evidence};
 use crate::http::get;
 
 #[tokio::test]
@@ -130,10 +130,25 @@ async fn a_packet_is_shown_with_its_steps_locks_doors_and_the_commands_that_sign
         "as it was written",
         "AccessExclusiveLock",
         "shut for good by drop-key",
-        "Others waited 12 ms at most",
+        "<strong>12 ms</strong> till (till 7 &lt;script&gt;alert(1)&lt;/script&gt;), process 4242",
+        "for public.orders: RowExclusiveLock",
+        "not run where anybody waits",
+        "1 session, at most 12 ms",
+        "the packet stops before it",
         "STOP before it",
         "nobody has approved this rehearsal",
         "--door drop-key\nssh-keygen -Y sign -n birthgate",
+    ]);
+}
+
+#[tokio::test]
+async fn evidence_from_before_steps_were_recorded_is_shown_and_says_so() {
+    let estate = Estate::new().await;
+    evidence(estate.folder.path(), "older-2025-01-31-r1", false);
+    get(estate.address, "/packets/older-2025-01-31-r1").await.has(&[
+        "were not recorded by the version of Birthgate",
+        "add-key: seen in the live database (its locks are short); 2.5 ms",
+        "Which steps the apply stops before was not recorded",
     ]);
 }
 
