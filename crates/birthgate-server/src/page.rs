@@ -46,6 +46,8 @@ pub struct PageConfig {
     pub token_sha256: Option<String>,
     /// The values of the Host header that are answered: a name that somebody else points at this machine is none of them.
     pub hosts: Vec<String>,
+    /// Whether browsers reach it over TLS, which a proxy ends.
+    pub behind_tls: bool,
     /// How the daemon is doing.
     pub live: watch::Receiver<Live>,
 }
@@ -104,7 +106,7 @@ pub fn router(config: PageConfig, others: Router) -> Router {
     let page = Arc::new(Page {
         pool: Pool::new(config.database),
         evidence: config.evidence,
-        access: Access::new(config.token_sha256, config.hosts),
+        access: Access::new(config.token_sha256, config.hosts, config.behind_tls),
         live: config.live,
         feed: Feed::default(),
         overview: Shared::new(Duration::from_millis(900), Duration::from_secs(3)),

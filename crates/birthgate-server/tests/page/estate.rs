@@ -92,6 +92,7 @@ impl Estate {
             evidence: folder.path().to_owned(),
             token_sha256: token.map(|token| format!("{:x}", Sha256::digest(token))),
             hosts: vec![address.to_string()],
+            behind_tls: token.is_some(),
             live: receiver,
         };
         let page = router(config, axum::Router::new());
