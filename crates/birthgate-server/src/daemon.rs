@@ -45,6 +45,8 @@ pub struct Daemon {
     pub config: ServeConfig,
     /// The folder of the evidence.
     pub evidence: PathBuf,
+    /// The file of the owners, where birthgate.toml names one.
+    pub allowed_signers: Option<PathBuf>,
     /// The sinks of the handoff.
     pub sinks: Vec<SinkConfig>,
     /// Where their relative paths are taken from.
@@ -129,6 +131,7 @@ impl Listening {
         let page = PageConfig {
             database: daemon.database.clone(),
             evidence: daemon.evidence.clone(),
+            allowed_signers: daemon.allowed_signers.clone(),
             token_sha256: daemon.config.token_sha256.clone(),
             hosts: daemon.config.hosts(address),
             behind_tls: daemon.config.behind_tls,

@@ -2,6 +2,7 @@
 //! shares a few connections, and what costs something is asked once for all of them.
 
 mod access;
+mod approvals;
 mod drift;
 mod evidence;
 mod failure;
@@ -42,6 +43,8 @@ pub struct PageConfig {
     pub database: Database,
     /// The folder of the evidence.
     pub evidence: PathBuf,
+    /// The file of the owners, with which signatures are judged; `None`: they are not.
+    pub allowed_signers: Option<PathBuf>,
     /// SHA-256 of the bearer token, in hexadecimal; `None` only where nobody but this machine can connect.
     pub token_sha256: Option<String>,
     /// The values of the Host header that are answered: a name that somebody else points at this machine is none of them.
@@ -93,6 +96,7 @@ pub struct ServiceLive {
 struct Page {
     pool: Pool,
     evidence: PathBuf,
+    allowed_signers: Option<PathBuf>,
     access: Access,
     live: watch::Receiver<Live>,
     feed: Feed,
@@ -106,6 +110,7 @@ pub fn router(config: PageConfig, others: Router) -> Router {
     let page = Arc::new(Page {
         pool: Pool::new(config.database),
         evidence: config.evidence,
+        allowed_signers: config.allowed_signers,
         access: Access::new(config.token_sha256, config.hosts, config.behind_tls),
         live: config.live,
         feed: Feed::default(),

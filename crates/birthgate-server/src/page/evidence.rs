@@ -24,7 +24,7 @@ pub struct Revision {
 }
 
 /// Reads files where no other view waits for the disk.
-async fn read<T: Send + 'static>(
+pub async fn read<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(read).await {

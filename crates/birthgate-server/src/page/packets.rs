@@ -11,7 +11,7 @@ use super::evidence::{self, Revision, verdict};
 use super::failure::Failure;
 use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
-use super::{Here, Page, View, pictures};
+use super::{Here, Page, View, approvals, pictures};
 
 /// The evidence log; why it cannot be read, where it cannot.
 async fn log(page: &Page) -> Result<Vec<Entry>, Failure> {
@@ -77,6 +77,7 @@ fn state_of(run: &Run) -> Markup {
 pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
     let revision = evidence::revision(&page, id).await?;
     let log = log(&page).await;
+    let judged = approvals::judge(&page, &revision, log.as_deref().unwrap_or_default()).await;
     let said = &revision.checkpoint;
     let id = &revision.evidence.id;
     let steps = revision.steps.as_ref();
@@ -93,7 +94,13 @@ pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
             dt { "Digest of the packet" } dd { code.hash { (said.packet_digest) } }
             @if let Some(next) = &said.next { dt { "Next macro" } dd { (next) } }
         }
-        div data-live="log" id="apply" { (apply(&revision, &log)) }
+        div data-live="log" id="apply" {
+            h2 { "Approvals" }
+            @match &log {
+                Ok(log) => { (approvals::list(&revision, log, &judged)) (apply(&revision, log)) }
+                Err(failure) => p.problem { "The evidence log cannot be read: " (failure.said()) },
+            }
+        }
         h2 { "Steps" }
         @match steps {
             Some(steps) => (time_line(steps)),
@@ -209,36 +216,13 @@ fn sessions(count: usize) -> String {
     }
 }
 
-/// Approvals, and how far it has come.
-fn apply(revision: &Revision, log: &Result<Vec<Entry>, Failure>) -> Markup {
-    let log = match log {
-        Ok(log) => log,
-        Err(failure) => {
-            return html! { h2 { "Approvals and apply" } p.problem { "The evidence log cannot be read: " (failure.said()) } };
-        }
-    };
-    let hash = revision.evidence.hash.as_str();
+/// How far it has come.
+fn apply(revision: &Revision, log: &[Entry]) -> Markup {
     let steps = revision.steps.as_ref().map(|seen| seen.steps.as_slice()).unwrap_or_default();
-    let approvals: Vec<&Entry> = log
-        .iter()
-        .filter(|entry| entry.kind == "approval" && entry.json()["rehearsal"] == hash)
-        .collect();
-    let flaws = evidence_log::verify(log);
     let runs = journal::runs(log);
     let runs: Vec<&Run> =
         runs.iter().filter(|run| run.digest == revision.checkpoint.packet_digest).collect();
     html! {
-        h2 { "Approvals" }
-        @for flaw in &flaws { p.problem { "The evidence log is not as it was written: " (flaw) } }
-        @if approvals.is_empty() { p { (badge(Kind::Wary, "nobody has approved this rehearsal")) } }
-        @for entry in approvals {
-            @let said = entry.json();
-            details.approval {
-                summary { (badge(Kind::Quiet, "signed")) " " strong { (said["principal"].as_str().unwrap_or("unknown")) } " " (time(&entry.at)) " (entry " (entry.number) ")" }
-                pre tabindex="0" { (said["text"].as_str().unwrap_or_default()) }
-            }
-        }
-        p.quiet { "Whether a signature holds is judged with the owners' file, which this page does not read: " code { "birthgate apply PACKET --dry-run" } }
         h2 { "Apply" }
         @if runs.is_empty() { p { "It has not begun." } }
         @for run in runs {

@@ -8,6 +8,7 @@ use birthgate::block::{self, NewDimension};
 use birthgate::drift;
 use birthgate::evidence::{Checkpoint, Decision, Held, Proof, StepSeen, Steps};
 use birthgate::rehearsal::{Blocked, Door, Where};
+use birthgate::states::{States, StepStates};
 use birthgate_server::page::{Live, PageConfig, ServiceLive, SinkLive, router};
 use sha2::{Digest, Sha256};
 use testkit::Db;
@@ -92,7 +93,9 @@ impl Estate {
             evidence: folder.path().to_owned(),
             token_sha256: token.map(|token| format!("{:x}", Sha256::digest(token))),
             hosts: vec![address.to_string()],
+            // With a token it is as it is served elsewhere: behind TLS, and here without the owners.
             behind_tls: token.is_some(),
+            allowed_signers: token.is_none().then(|| folder.path().join("allowed_signers")),
             live: receiver,
         };
         let page = router(config, axum::Router::new());
@@ -155,6 +158,10 @@ pub fn evidence(root: &Path, id: &str, has_steps: bool) {
         ..step("drop-key", 0.5, "AccessExclusiveLock", Some("the packet stops before it"))
     };
     let steps = Steps { steps: vec![add, drop], blocked: vec![waited] };
+    let states =
+        steps.steps.iter().map(|step| StepStates { id: step.id.clone(), ..StepStates::default() });
+    let states = States { steps: states.collect(), ..States::default() };
+    files.insert("states.json".to_owned(), serde_json::to_string_pretty(&states).unwrap());
     if has_steps {
         files.insert(Steps::FILE.to_owned(), serde_json::to_string_pretty(&steps).unwrap());
     }

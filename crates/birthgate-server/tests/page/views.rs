@@ -101,6 +101,26 @@ async fn a_birth_and_its_permit_are_found_by_code() {
 }
 
 #[tokio::test]
+async fn what_was_renamed_leads_to_what_it_became() {
+    let estate = Estate::new().await;
+    let new = "a&b \"<c>";
+    let app = estate.db.connect("app").await;
+    app.batch_execute(&format!("SELECT birthgate.rename('thing', 'A-17', '{new}')")).await.unwrap();
+    let link = "renamed to <a href=\"/registry?code=a%26b+%22%3Cc%3E&amp;collection=thing\"><code>a&amp;b &quot;&lt;c&gt;</code></a>";
+    let path = "/registry?code=a%26b+%22%3Cc%3E&collection=thing";
+    for path in ["/registry?code=A-17", "/registry?code=A-17&match=begins", "/registry?before=100"]
+    {
+        get(estate.address, path).await.has(&[link]);
+    }
+    let page = get(estate.address, path).await;
+    page.has(&["a&amp;b &quot;&lt;c&gt;</code>", "finalized"]);
+    let permit = page.body.split_once("href=\"/permits/").unwrap().1;
+    let permit = &permit[..permit.find('"').unwrap()];
+    let page = get(estate.address, &format!("/permits/{permit}")).await;
+    page.has(&[&format!("<code>A-17</code> of thing retired: {link}")]);
+}
+
+#[tokio::test]
 async fn what_has_an_unfriendly_name_is_shown_and_not_run() {
     let estate = Estate::new().await;
     for path in [
@@ -175,8 +195,9 @@ async fn an_apply_is_shown_by_its_journal() {
         serde_json::json!({ "run": run, "step": "add-key", "action": "do", "state": "done" });
     birthgate::evidence_log::append(&dba, "step", &step).await.unwrap();
     get(estate.address, "/packets/orders-2026-01-31-r1").await.has(&[
-        "<strong>ada</strong>",
+        "not verified</span> recorded as of <strong>ada</strong>",
         "what ada signed",
+        "No signature was verified",
         "1 of 2 steps are done",
     ]);
     get(estate.address, "/packets").await.has(&["going on, or broken off"]);
