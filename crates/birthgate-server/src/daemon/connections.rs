@@ -125,7 +125,7 @@ fn limit_unread(stream: &TcpStream, limit: Duration) {
 fn limit_unread(_: &TcpStream, _: Duration) {}
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use std::convert::Infallible;
     use std::net::SocketAddr;

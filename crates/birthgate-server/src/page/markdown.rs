@@ -154,7 +154,7 @@ mod tests {
         for text in hostile.into_iter().chain([hostile.join("\n\n").as_str()]) {
             let html = render(text).into_string();
             for tag in html.split('<').skip(1) {
-                let (tag, _) = tag.split_once('>').unwrap();
+                let tag = tag.split('>').next().unwrap_or_default();
                 let is_region = tag
                     .starts_with("div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"")
                     && tag.matches('"').count() == 8;

@@ -181,10 +181,10 @@ fn time_line(seen: &Steps) -> Markup {
             }
         }
         p.quiet {
-            "A lock is held from its step to the end. It was looked every 20 ms who waits: for the whole rehearsal "
+            "A lock is held from its step to the end. Who waits was looked at every 20 ms; in all, "
             @match seen.blocked.as_slice() {
-                [] => "nobody was seen to.",
-                [longest, ..] => { (sessions(seen.blocked.len())) ", at most " (format!("{:.0}", longest.waited_ms)) " ms." }
+                [] => "nobody was seen to wait.",
+                [longest, ..] => { (sessions(seen.blocked.len())) " waited, at most " (format!("{:.0}", longest.waited_ms)) " ms." }
             }
         }
     }

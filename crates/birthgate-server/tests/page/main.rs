@@ -5,6 +5,7 @@ mod access;
 mod approvals;
 mod browser;
 mod estate;
+mod guide;
 mod http;
 mod live;
 mod views;

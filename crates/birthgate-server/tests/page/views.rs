@@ -153,7 +153,7 @@ async fn a_packet_is_shown_with_its_steps_locks_doors_and_the_commands_that_sign
         "<strong>12 ms</strong> till (till 7 &lt;script&gt;alert(1)&lt;/script&gt;), process 4242",
         "for public.orders: RowExclusiveLock",
         "not run where anybody waits",
-        "1 session, at most 12 ms",
+        "1 session waited, at most 12 ms",
         "the packet stops before it",
         "STOP before it",
         "nobody has approved this rehearsal",
