@@ -145,6 +145,7 @@ impl Drift {
                     ..ServeConfig::default()
                 },
                 evidence: std::env::temp_dir(),
+                allowed_signers: None,
                 sinks: Vec::new(),
                 folder: std::env::temp_dir(),
                 source: None,

@@ -97,9 +97,14 @@ impl ConfigFile {
         self.evidence.folder.clone().unwrap_or_else(|| "birthgate-evidence".into())
     }
 
+    /// The file of the owners that is named.
+    pub fn named_signers(&self) -> Option<PathBuf> {
+        self.owners.allowed_signers.clone()
+    }
+
     /// The file of the owners.
     pub fn allowed_signers(&self) -> PathBuf {
-        self.owners.allowed_signers.clone().unwrap_or_else(|| "allowed_signers".into())
+        self.named_signers().unwrap_or_else(|| "allowed_signers".into())
     }
 }
 

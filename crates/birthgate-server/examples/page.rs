@@ -17,8 +17,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = PageConfig {
         database: Database::new(std::env::var("DATABASE_URL")?.parse()?)?,
         evidence: evidence.into(),
+        allowed_signers: std::env::var_os("BIRTHGATE_ALLOWED_SIGNERS").map(Into::into),
         token_sha256: std::env::var("BIRTHGATE_TOKEN_SHA256").ok(),
         hosts: vec![address.to_string(), format!("localhost:{}", address.port())],
+        behind_tls: false,
         live,
     };
     println!("http://{address}/");

@@ -1,6 +1,7 @@
 //! The daemon: one process that keeps watch. Several may run; one of them leads and has the services, the others show and wait.
 
 mod config;
+mod connections;
 mod jobs;
 mod leader;
 mod metrics;
@@ -18,12 +19,13 @@ use birthgate::handoff::{Governance, Handoff, SinkStatus, Start, View};
 use birthgate::preflight::Ospa;
 use birthgate::{Database, Result};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::page::PageConfig;
 use crate::sink::SinkConfig;
+use connections::Limits;
 use leader::Leadership;
 use service::Service;
 
@@ -43,6 +45,8 @@ pub struct Daemon {
     pub config: ServeConfig,
     /// The folder of the evidence.
     pub evidence: PathBuf,
+    /// The file of the owners, where birthgate.toml names one.
+    pub allowed_signers: Option<PathBuf>,
     /// The sinks of the handoff.
     pub sinks: Vec<SinkConfig>,
     /// Where their relative paths are taken from.
@@ -127,19 +131,25 @@ impl Listening {
         let page = PageConfig {
             database: daemon.database.clone(),
             evidence: daemon.evidence.clone(),
+            allowed_signers: daemon.allowed_signers.clone(),
             token_sha256: daemon.config.token_sha256.clone(),
             hosts: daemon.config.hosts(address),
+            behind_tls: daemon.config.behind_tls,
             live: web::live(&state),
         };
-        let web = axum::serve(listener, web::router(state.clone(), page));
+        let (end, ended) = oneshot::channel::<()>();
+        let router = web::router(state.clone(), page);
+        let mut web =
+            tokio::spawn(connections::serve(listener, router, Limits::default(), async {
+                let _ = ended.await;
+            }));
         tokio::select! {
-            served = async { web.await } => served,
-            () = daemon.keep(services, &standing, &state.handoff) => Ok(()),
-            () = stop => {
-                info!("stopped");
-                Ok(())
-            }
+            served = &mut web => return served.map_err(std::io::Error::other),
+            () = daemon.keep(services, &standing, &state.handoff) => {}
+            () = stop => info!("stopped"),
         }
+        drop(end);
+        web.await.map_err(std::io::Error::other)
     }
 }
 

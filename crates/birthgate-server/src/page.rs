@@ -2,6 +2,7 @@
 //! shares a few connections, and what costs something is asked once for all of them.
 
 mod access;
+mod approvals;
 mod drift;
 mod evidence;
 mod failure;
@@ -42,10 +43,14 @@ pub struct PageConfig {
     pub database: Database,
     /// The folder of the evidence.
     pub evidence: PathBuf,
+    /// The file of the owners, with which signatures are judged; `None`: they are not.
+    pub allowed_signers: Option<PathBuf>,
     /// SHA-256 of the bearer token, in hexadecimal; `None` only where nobody but this machine can connect.
     pub token_sha256: Option<String>,
     /// The values of the Host header that are answered: a name that somebody else points at this machine is none of them.
     pub hosts: Vec<String>,
+    /// Whether browsers reach it over TLS, which a proxy ends.
+    pub behind_tls: bool,
     /// How the daemon is doing.
     pub live: watch::Receiver<Live>,
 }
@@ -91,6 +96,7 @@ pub struct ServiceLive {
 struct Page {
     pool: Pool,
     evidence: PathBuf,
+    allowed_signers: Option<PathBuf>,
     access: Access,
     live: watch::Receiver<Live>,
     feed: Feed,
@@ -104,7 +110,8 @@ pub fn router(config: PageConfig, others: Router) -> Router {
     let page = Arc::new(Page {
         pool: Pool::new(config.database),
         evidence: config.evidence,
-        access: Access::new(config.token_sha256, config.hosts),
+        allowed_signers: config.allowed_signers,
+        access: Access::new(config.token_sha256, config.hosts, config.behind_tls),
         live: config.live,
         feed: Feed::default(),
         overview: Shared::new(Duration::from_millis(900), Duration::from_secs(3)),

@@ -278,11 +278,7 @@ fn stop(ready: &Ready<'_>, options: &Options, at: usize) -> Option<String> {
     {
         return Some(format!("it was to go until {}", options.until.clone().unwrap_or_default()));
     }
-    if ready.subject.is_door(at) && !ready.standing.opens(id) {
-        let why = match ready.subject.packet.doors[at].stop_before {
-            true => "the packet stops before it",
-            false => "there is no way back through it",
-        };
+    if let Some(why) = ready.subject.stops(at).filter(|_| !ready.standing.opens(id)) {
         return Some(format!(
             "{id} waits for {} of its own: {why}",
             match ready.standing.quorum {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_postgres::Client;
 
+use crate::apply::journal;
 use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Error, Result};
 use crate::evidence::Rehearsed;
@@ -56,10 +57,13 @@ impl Subject<'_> {
     /// Whether the apply stops before this step until an owner has approved it by name: the packet says so, or
     /// no way back through it was seen.
     pub fn is_door(&self, at: usize) -> bool {
-        let door = &self.packet.doors[at];
-        door.stop_before
-            || door.one_way
-            || self.rehearsed.states.steps.get(at).is_none_or(|step| !step.undone)
+        self.stops(at).is_some()
+    }
+
+    /// Why it does.
+    pub fn stops(&self, at: usize) -> Option<&'static str> {
+        let undone = self.rehearsed.states.steps.get(at).is_some_and(|step| step.undone);
+        self.packet.doors[at].stops(undone)
     }
 
     /// The steps that need an approval by name.
@@ -101,13 +105,7 @@ impl Subject<'_> {
                 step.id
             ));
         }
-        match said.final_status.as_str() {
-            "PASS" | "INCOMPLETE" => Ok(()),
-            other => refuse(format!(
-                "the rehearsal {} ended in {other}: nothing of it is applied",
-                self.rehearsed.id
-            )),
-        }
+        may_be_applied(self.rehearsed)
     }
 
     /// The text that an owner signs; `doors` are the steps that it opens besides the packet.
@@ -119,59 +117,18 @@ impl Subject<'_> {
                 self.doors().join(", ")
             ));
         }
-        let (packet, said) = (self.packet, &self.rehearsed.checkpoint);
-        let steps: Vec<&str> = packet.plan.steps.iter().map(|step| step.id.as_str()).collect();
-        let mut fields = vec![
-            ("packet", packet.macro_name.clone()),
-            ("packet-sha256", packet.digest.clone()),
-            ("rehearsal", self.rehearsed.id.clone()),
-            ("rehearsal-sha256", self.rehearsed.hash.clone()),
-            ("verdict", said.final_status.clone()),
-        ];
-        fields.extend(said.reasons.iter().map(|reason| ("accepts", reason.clone())));
-        fields.push(("touches-sha256", self.rehearsed.states.entry_hash()));
-        fields.push(("steps", steps.join(", ")));
-        fields.push(("doors", if doors.is_empty() { "none".to_owned() } else { doors.join(", ") }));
-        Ok(Declaration::bound("approval", &fields, binding))
+        Ok(declaration(self.rehearsed, doors, binding))
     }
 
-    /// Whether a signed text approves this packet as it was rehearsed, here and now; answers who signed, and the
-    /// doors that it opens.
+    /// Whether a signed text approves this packet as it was rehearsed, here and now.
     fn judge(
         &self,
         signed: &Signed,
         owners: &Owners,
         identity: &Identity,
         log: &[Entry],
-    ) -> Result<(String, Vec<String>, String)> {
-        let said = Declaration::parse(&signed.text)?;
-        said.holds_here("approval", identity, log)?;
-        let doors: Vec<String> = match said.get("doors")? {
-            "none" => Vec::new(),
-            doors => doors.split(", ").map(str::to_owned).collect(),
-        };
-        // Made again, of what is here, but for what is its own.
-        let head = said.get("evidence-log")?;
-        let (number, hash) = head.split_once(' ').unwrap_or_default();
-        let head = evidence_log::Head {
-            number: number.parse().unwrap_or_default(),
-            hash: hash.to_owned(),
-        };
-        let binding = Binding {
-            identity: identity.clone(),
-            head,
-            expires: said.get("expires")?.to_owned(),
-            id: said.get("id")?.to_owned(),
-        };
-        let here = self.declaration(&doors, &binding)?;
-        for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "steps"] {
-            said.says(name, here.get(name)?)?;
-        }
-        if said != here {
-            return refuse("the text does not say what is to be signed here: make it again");
-        }
-        let owner = owners.signer(signed, &identity.now)?;
-        Ok((owner.principal.clone(), doors, said.get("expires")?.to_owned()))
+    ) -> Result<Approval> {
+        judge(|doors, binding| self.declaration(doors, binding), signed, owners, identity, log)
     }
 
     /// Writes into the evidence log that the packet was rehearsed, unless it is there.
@@ -185,23 +142,23 @@ impl Subject<'_> {
     pub async fn add(&self, client: &Client, owners: &Owners, signed: &Signed) -> Result<Approval> {
         let identity = evidence_log::identity(client).await?;
         let log = evidence_log::entries(client, 0, None).await?;
-        let (principal, doors, expires) = self.judge(signed, owners, &identity, &log)?;
+        let approval = self.judge(signed, owners, &identity, &log)?;
         let body = json!({
             "packet": self.packet.macro_name, "digest": self.packet.digest, "rehearsal": self.rehearsed.hash,
-            "principal": principal, "text": signed.text, "signature": signed.signature,
+            "principal": approval.principal, "text": signed.text, "signature": signed.signature,
         });
         let id = id_of(&body);
         let same = |entry: &Entry| {
             let known = entry.json();
             entry.kind == "approval"
                 && id_of(&known) == id
-                && known["principal"] == principal.as_str()
+                && known["principal"] == approval.principal.as_str()
         };
         if log.iter().any(same) {
             return refuse("this signature is in the evidence log already");
         }
         let number = evidence_log::append(client, "approval", &body).await?;
-        Ok(Approval { number, principal, doors, expires })
+        Ok(Approval { number, ..approval })
     }
 
     /// Which of the signed texts in the log hold here and now. Those in `spent` have been used up by an apply that ended.
@@ -212,41 +169,129 @@ impl Subject<'_> {
         log: &[Entry],
         spent: &BTreeSet<i64>,
     ) -> Standing {
-        let mut standing =
-            Standing { quorum: self.packet.quorum.max(owners.quorum), ..Standing::default() };
-        let used: BTreeSet<String> = log
-            .iter()
-            .filter(|entry| entry.kind == "approval" && spent.contains(&entry.number))
-            .filter_map(|entry| id_of(&entry.json()))
-            .collect();
-        for entry in log.iter().filter(|entry| entry.kind == "approval") {
-            let body = entry.json();
-            if body["packet"] != self.packet.macro_name.as_str() {
-                continue;
-            }
-            // However often it was written down: a text is used up by its id.
-            if spent.contains(&entry.number) || id_of(&body).is_some_and(|id| used.contains(&id)) {
-                standing
-                    .refused
-                    .push((entry.number, "it was used by an apply that ended".to_owned()));
-                continue;
-            }
-            let part = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-            let signed = Signed { text: part("text"), signature: part("signature") };
-            match self.judge(&signed, owners, identity, log) {
-                Ok((principal, doors, expires)) => {
-                    standing.approvals.push(Approval {
-                        number: entry.number,
-                        principal,
-                        doors,
-                        expires,
-                    });
-                }
-                Err(error) => standing.refused.push((entry.number, error.to_string())),
-            }
-        }
-        standing
+        let quorum = self.packet.quorum.max(owners.quorum);
+        let judge = |signed: &Signed| self.judge(signed, owners, identity, log);
+        standing(&self.packet.macro_name, quorum, log, spent, judge)
     }
+}
+
+/// Which of the signed texts in the log hold for a rehearsal here and now, as far as can be told without its packet: whether that
+/// is still what was rehearsed, and how many owners it asks for besides what their own file does, is not looked at.
+pub fn of_rehearsal(
+    rehearsed: &Rehearsed,
+    owners: &Owners,
+    identity: &Identity,
+    log: &[Entry],
+) -> Standing {
+    let make = |doors: &[String], binding: &Binding| {
+        may_be_applied(rehearsed)?;
+        Ok(declaration(rehearsed, doors, binding))
+    };
+    let judge = |signed: &Signed| judge(make, signed, owners, identity, log);
+    let spent = journal::spent(&journal::runs(log));
+    standing(&rehearsed.checkpoint.r#macro, owners.quorum, log, &spent, judge)
+}
+
+/// Fails unless the rehearsal came to something that may be applied.
+fn may_be_applied(rehearsed: &Rehearsed) -> Result<()> {
+    match rehearsed.checkpoint.final_status.as_str() {
+        "PASS" | "INCOMPLETE" => Ok(()),
+        other => refuse(format!(
+            "the rehearsal {} ended in {other}: nothing of it is applied",
+            rehearsed.id
+        )),
+    }
+}
+
+/// The text that approves a rehearsal, and opens these doors.
+fn declaration(rehearsed: &Rehearsed, doors: &[String], binding: &Binding) -> Declaration {
+    let said = &rehearsed.checkpoint;
+    let steps: Vec<&str> = rehearsed.states.steps.iter().map(|step| step.id.as_str()).collect();
+    let mut fields = vec![
+        ("packet", said.r#macro.clone()),
+        ("packet-sha256", said.packet_digest.clone()),
+        ("rehearsal", rehearsed.id.clone()),
+        ("rehearsal-sha256", rehearsed.hash.clone()),
+        ("verdict", said.final_status.clone()),
+    ];
+    fields.extend(said.reasons.iter().map(|reason| ("accepts", reason.clone())));
+    fields.push(("touches-sha256", rehearsed.states.entry_hash()));
+    fields.push(("steps", steps.join(", ")));
+    fields.push(("doors", if doors.is_empty() { "none".to_owned() } else { doors.join(", ") }));
+    Declaration::bound("approval", &fields, binding)
+}
+
+/// Whether a signed text says, here and now, what `make` makes, and is an owner's. Its number is not known here.
+fn judge(
+    make: impl Fn(&[String], &Binding) -> Result<Declaration>,
+    signed: &Signed,
+    owners: &Owners,
+    identity: &Identity,
+    log: &[Entry],
+) -> Result<Approval> {
+    let said = Declaration::parse(&signed.text)?;
+    said.holds_here("approval", identity, log)?;
+    let doors: Vec<String> = match said.get("doors")? {
+        "none" => Vec::new(),
+        doors => doors.split(", ").map(str::to_owned).collect(),
+    };
+    // Made again, of what is here, but for what is its own.
+    let head = said.get("evidence-log")?;
+    let (number, hash) = head.split_once(' ').unwrap_or_default();
+    let head =
+        evidence_log::Head { number: number.parse().unwrap_or_default(), hash: hash.to_owned() };
+    let expires = said.get("expires")?.to_owned();
+    let binding = Binding {
+        identity: identity.clone(),
+        head,
+        expires: expires.clone(),
+        id: said.get("id")?.to_owned(),
+    };
+    let here = make(&doors, &binding)?;
+    for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "steps"] {
+        said.says(name, here.get(name)?)?;
+    }
+    if said != here {
+        return refuse("the text does not say what is to be signed here: make it again");
+    }
+    let principal = owners.signer(signed, &identity.now)?.principal.clone();
+    Ok(Approval { number: 0, principal, doors, expires })
+}
+
+/// What the signed texts for a packet in the log come to.
+fn standing(
+    packet: &str,
+    quorum: u32,
+    log: &[Entry],
+    spent: &BTreeSet<i64>,
+    judge: impl Fn(&Signed) -> Result<Approval>,
+) -> Standing {
+    let mut standing = Standing { quorum, ..Standing::default() };
+    let used: BTreeSet<String> = log
+        .iter()
+        .filter(|entry| entry.kind == "approval" && spent.contains(&entry.number))
+        .filter_map(|entry| id_of(&entry.json()))
+        .collect();
+    for entry in log.iter().filter(|entry| entry.kind == "approval") {
+        let body = entry.json();
+        if body["packet"] != packet {
+            continue;
+        }
+        // However often it was written down: a text is used up by its id.
+        if spent.contains(&entry.number) || id_of(&body).is_some_and(|id| used.contains(&id)) {
+            standing.refused.push((entry.number, "it was used by an apply that ended".to_owned()));
+            continue;
+        }
+        let part = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let signed = Signed { text: part("text"), signature: part("signature") };
+        match judge(&signed) {
+            Ok(approval) => {
+                standing.approvals.push(Approval { number: entry.number, ..approval });
+            }
+            Err(error) => standing.refused.push((entry.number, error.to_string())),
+        }
+    }
+    standing
 }
 
 /// Writes a rehearsal into the evidence log that is there, unless it is in it.

@@ -39,6 +39,8 @@ pub struct Birth {
     pub finalized_at: Option<String>,
     /// When it was retired.
     pub retired_at: Option<String>,
+    /// The entity that it became, in the same collection, where it was retired by a rename.
+    pub renamed_to: Option<String>,
 }
 
 /// A page of what was looked for.
@@ -286,5 +288,6 @@ fn birth(row: &Row) -> Birth {
         born_at: row.get("born_at"),
         finalized_at: row.get("finalized_at"),
         retired_at: row.get("retired_at"),
+        renamed_to: row.get("renamed_to"),
     }
 }

@@ -5,6 +5,7 @@
 mod checkpoint;
 mod documents;
 mod page;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +23,7 @@ use crate::states::States;
 
 pub(crate) use checkpoint::without_values;
 pub use checkpoint::{Checkpoint, Decision, Proof};
+pub use steps::{Held, StepSeen, Steps};
 
 const CHECKPOINT: &str = "checkpoint.json";
 const CHECKPOINT_HASH: &str = "checkpoint.sha256";
@@ -85,17 +87,12 @@ pub fn write(root: &Path, sources: Sources<'_>) -> Result<Evidence> {
         .collect();
     files.insert("checkpoint.md".to_owned(), checkpoint.markdown());
     files.insert("index.html".to_owned(), page::page(sources, &checkpoint));
+    files.insert(Steps::FILE.to_owned(), json(&Steps::of(sources))?);
     if let Some(states) = &sources.rehearsal.states {
-        let text = serde_json::to_string_pretty(states);
-        files.insert(
-            STATES.to_owned(),
-            text.map_err(|error| Error::Unexpected(error.to_string()))? + "\n",
-        );
+        files.insert(STATES.to_owned(), json(states)?);
     }
     checkpoint.files = files.iter().map(|(name, text)| (name.clone(), sha256(text))).collect();
-    let text = serde_json::to_string_pretty(&checkpoint)
-        .map_err(|error| Error::Unexpected(error.to_string()))?
-        + "\n";
+    let text = json(&checkpoint)?;
     let hash = sha256(&text);
     files.insert(CHECKPOINT.to_owned(), text);
     files.insert(CHECKPOINT_HASH.to_owned(), format!("{hash}  {CHECKPOINT}\n"));
@@ -284,6 +281,11 @@ pub fn export(folder: &Path) -> Result<BTreeMap<String, String>> {
 fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.display().to_string();
     move |source| Error::File { path, source }
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value);
+    Ok(text.map_err(|error| Error::Unexpected(error.to_string()))? + "\n")
 }
 
 fn sha256(text: &str) -> String {

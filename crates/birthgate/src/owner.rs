@@ -3,6 +3,7 @@
 //! a quorum of those who are in it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -191,6 +192,20 @@ fn parse_line(line: &str, at: usize) -> std::result::Result<Owner, String> {
 }
 
 impl Owners {
+    /// Reads the file. One that everybody may write to is nobody's word.
+    pub fn read(path: &Path) -> Result<Owners> {
+        use std::os::unix::fs::PermissionsExt;
+        let name = path.display().to_string();
+        let failed = |source| Error::File { path: name.clone(), source };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        if std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o002 != 0 {
+            return refuse(format!(
+                "everybody on this machine may write to {name}, and so make himself an owner: chmod o-w {name}"
+            ));
+        }
+        Owners::parse(&name, &text)
+    }
+
     /// Reads the file's text. A line that cannot be understood refuses the whole file: it might have said less than
     /// what is read of it.
     pub fn parse(name: &str, text: &str) -> Result<Owners> {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use crate::database::Database;
@@ -35,6 +35,7 @@ use crate::unprepared::Unprepared;
 pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
+pub use watcher::Blocked;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -121,7 +122,7 @@ pub struct Reason {
 }
 
 /// Where a step was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Where {
     /// In the live database, on its own rows.
@@ -149,7 +150,7 @@ pub struct UndoReport {
 }
 
 /// The way back through a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Door {
     /// The undo worked after the step and after each later one.
@@ -195,6 +196,8 @@ pub struct StepReport {
     pub door: Door,
     /// What was seen of its undo; `None` when it has none or it was not tried.
     pub undo: Option<UndoReport>,
+    /// Who waited while it was run in the live database, be it in vain; `None`: it was not run there.
+    pub blocked: Option<Vec<Blocked>>,
     #[serde(skip)]
     touched: Vec<String>,
     #[serde(skip)]
@@ -240,7 +243,7 @@ pub struct Rehearsal {
     /// The longest that anybody waited for it.
     pub blocked_ms: f64,
     /// Who waited for it in the live database.
-    pub blocked: Vec<String>,
+    pub blocked: Vec<Blocked>,
     /// What is worth knowing and changes no verdict.
     pub notes: Vec<String>,
     /// Sequences that were moved by us in the live database.
@@ -293,6 +296,7 @@ impl StepReport {
             statements: Vec::new(),
             door: Door::Unknown,
             undo: None,
+            blocked: None,
             touched: Vec::new(),
             hurting_ms: 0.0,
             content_ms: 0.0,

@@ -50,7 +50,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         return new_token(output);
     }
     let file = connection.config_file()?;
-    let evidence = file.evidence_folder();
+    let (evidence, allowed_signers) = (file.evidence_folder(), file.named_signers());
     let mut config = file.serve;
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -76,6 +76,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let daemon = Daemon {
         database: connection.database()?,
         evidence,
+        allowed_signers,
         config,
         sinks: file.handoff.sink,
         folder: connection.config_folder(),

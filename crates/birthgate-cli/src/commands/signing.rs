@@ -57,32 +57,20 @@ impl OwnersArgs {
         }
     }
 
-    /// The owners. A file that everybody may write to is nobody's word.
+    /// The owners.
     pub fn owners(&self, connection: &ConnectionArgs) -> Result<Owners> {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.path(connection)?;
-        let failed = |source| birthgate::Error::File { path: path.display().to_string(), source };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(CommandError {
+        match Owners::read(&path) {
+            Err(birthgate::Error::File { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Err(CommandError {
                     hint: Some("birthgate owner add NAME KEY.pub makes it; --allowed-signers says where it is".to_owned()),
                     ..CommandError::no(format!("there are no owners: {} is not there", path.display()))
-                });
+                })
             }
-            Err(error) => return Err(failed(error).into()),
-        };
-        let mode = std::fs::metadata(&path).map_err(failed)?.permissions().mode();
-        if mode & 0o002 != 0 {
-            return Err(CommandError {
-                hint: Some(format!("chmod o-w {}", path.display())),
-                ..CommandError::no(format!(
-                    "everybody on this machine may write to {}, and so make himself an owner",
-                    path.display()
-                ))
-            });
+            other => Ok(other?),
         }
-        Ok(Owners::parse(&path.display().to_string(), &text)?)
     }
 }
 

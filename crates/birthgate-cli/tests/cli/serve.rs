@@ -39,10 +39,16 @@ impl Daemon {
     }
 
     fn configured(folder: &Path, url: &str, config: &str) -> Daemon {
+        Daemon::limited(folder, url, config, "ulimit -n 512")
+    }
+
+    /// Starts one after a command of the shell that limits it.
+    fn limited(folder: &Path, url: &str, config: &str, limit: &str) -> Daemon {
         std::fs::write(folder.join("birthgate.toml"), config).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
-        let process = Command::new(env!("CARGO_BIN_EXE_birthgate"))
+        let process = Command::new("sh")
+            .args(["-c", &format!("{limit}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_birthgate")])
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--database-url", url])
             .current_dir(folder)
             .stdout(Stdio::null())
@@ -175,6 +181,24 @@ fn the_dashboard_asks_for_what_there_is() {
             }
         }
         crate::reference::agrees("metrics", "Metrics", &page);
+    });
+}
+
+#[test]
+fn a_crowd_that_takes_every_file_descriptor_does_not_end_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        // No database is needed for that.
+        let url = "host=127.0.0.1 port=1 user=nobody dbname=nothing";
+        let daemon = Daemon::limited(folder.path(), url, "", "ulimit -n 40");
+        daemon.says("/healthz", "the process runs").await;
+        let address = ("127.0.0.1", daemon.port);
+        let crowd: Vec<_> = (0..80).map(|_| std::net::TcpStream::connect(address)).collect();
+        let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
+        until("the last one", async || log().contains("no connection can be taken")).await;
+        drop(crowd);
+        daemon.says("/healthz", "the process runs").await;
     });
 }
 

@@ -19,6 +19,8 @@ pub struct ServeConfig {
     pub token_sha256: Option<String>,
     /// The names by which browsers reach the page, besides the address.
     pub hosts: Vec<String>,
+    /// Whether browsers reach the page over TLS, which a proxy ends: the cookie is sent over nothing else then.
+    pub behind_tls: bool,
     /// For how long permits that ended stay where they were, before they are moved to the archive, and what the DDL guard
     /// wrote down stays.
     #[serde(with = "humantime_serde")]
@@ -36,6 +38,7 @@ impl Default for ServeConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7447)),
             token_sha256: None,
             hosts: Vec::new(),
+            behind_tls: false,
             keep: Duration::from_secs(90 * 24 * 3600),
             compare_every: Duration::from_secs(300),
             service: BTreeMap::new(),

@@ -21,6 +21,8 @@ use super::{Here, Page};
 const COOKIE: &str = "birthgate_token";
 /// The largest body of a request: nothing but the form to sign in has one.
 const LARGEST: u64 = 64 * 1024;
+/// How long it may take to come.
+const READ: Duration = Duration::from_secs(10);
 /// What a wrong token costs.
 const DELAY: Duration = Duration::from_millis(300);
 
@@ -45,11 +47,20 @@ const HEADERS: [(HeaderName, &str); 8] = [
 pub struct Access {
     token_sha256: Option<String>,
     hosts: Vec<String>,
+    behind_tls: bool,
 }
 
 impl Access {
-    pub fn new(token_sha256: Option<String>, hosts: Vec<String>) -> Access {
-        Access { token_sha256: token_sha256.map(|hash| hash.trim().to_ascii_lowercase()), hosts }
+    pub fn new(token_sha256: Option<String>, hosts: Vec<String>, behind_tls: bool) -> Access {
+        let token_sha256 = token_sha256.map(|hash| hash.trim().to_ascii_lowercase());
+        Access { token_sha256, hosts, behind_tls }
+    }
+
+    /// The header that has a browser keep this; `how` ends it.
+    fn cookie(&self, value: &str, how: &str) -> [(HeaderName, String); 1] {
+        let secure = if self.behind_tls { "; Secure" } else { "" };
+        let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{how}");
+        [(header::SET_COOKIE, cookie)]
     }
 
     fn is_token(&self, token: &[u8]) -> bool {
@@ -200,7 +211,10 @@ pub async fn form(State(page): Here, headers: HeaderMap) -> Response {
 
 /// Takes a token, and has the browser keep it for itself.
 pub async fn login(State(page): Here, body: Body) -> Response {
-    let bytes = to_bytes(body, LARGEST as usize).await.unwrap_or_default();
+    let Ok(bytes) = tokio::time::timeout(READ, to_bytes(body, LARGEST as usize)).await else {
+        return refuse(StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not come in time.");
+    };
+    let bytes = bytes.unwrap_or_default();
     let token = form_urlencoded::parse(&bytes)
         .find_map(|(name, value)| (name == "token").then(|| value.trim().to_owned()))
         .unwrap_or_default();
@@ -211,18 +225,10 @@ pub async fn login(State(page): Here, body: Body) -> Response {
             .into_response();
     }
     let value = URL_SAFE_NO_PAD.encode(token);
-    (
-        [(header::SET_COOKIE, format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict"))],
-        Redirect::to("/"),
-    )
-        .into_response()
+    (page.access.cookie(&value, ""), Redirect::to("/")).into_response()
 }
 
 /// Has the browser forget it.
-pub async fn logout() -> Response {
-    (
-        [(header::SET_COOKIE, format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"))],
-        Redirect::to("/login"),
-    )
-        .into_response()
+pub async fn logout(State(page): Here) -> Response {
+    (page.access.cookie("", "; Max-Age=0"), Redirect::to("/login")).into_response()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use birthgate::evidence::{self, Checkpoint, Evidence, Flaw};
+use birthgate::evidence::{self, Checkpoint, Evidence, Flaw, Steps};
 use maud::{Markup, html};
 
 use super::failure::Failure;
@@ -17,12 +17,14 @@ use super::{Here, Page, View, markdown};
 pub struct Revision {
     pub evidence: Evidence,
     pub checkpoint: Checkpoint,
+    /// `None` of evidence from before steps were recorded as data.
+    pub steps: Option<Steps>,
     pub files: BTreeMap<String, String>,
     pub flaws: Vec<Flaw>,
 }
 
 /// Reads files where no other view waits for the disk.
-async fn read<T: Send + 'static>(
+pub async fn read<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(read).await {
@@ -51,9 +53,12 @@ pub async fn revision(page: &Arc<Page>, id: String) -> Result<Revision, Failure>
         let text = files.get("checkpoint.json").map(String::as_str).unwrap_or_default();
         let checkpoint = serde_json::from_str(text)
             .map_err(|error| Failure::Broken(format!("checkpoint.json of {id}: {error}")))?;
+        let steps = files.get(Steps::FILE).map(|text| serde_json::from_str(text)).transpose();
+        let steps =
+            steps.map_err(|error| Failure::Broken(format!("{} of {id}: {error}", Steps::FILE)))?;
         let chain = evidence::verify_all(&root)?;
         let flaws = chain.into_iter().filter(|flaw| flaw.id == evidence.id).collect();
-        Ok(Revision { evidence, checkpoint, files, flaws })
+        Ok(Revision { evidence, checkpoint, steps, files, flaws })
     })
     .await
 }

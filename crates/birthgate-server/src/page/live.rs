@@ -17,8 +17,8 @@ use super::{Here, Page, overview};
 
 /// How often it is looked.
 const TICK: Duration = Duration::from_secs(1);
-/// How many may listen at once.
-const LISTENERS: usize = 1_000;
+/// How many may listen at once: fewer than there may be connections, so that requests are answered beside them.
+const LISTENERS: usize = 500;
 
 #[derive(Default)]
 pub struct Feed {

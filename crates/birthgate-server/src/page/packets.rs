@@ -2,15 +2,16 @@
 
 use axum::extract::{Path, State};
 use birthgate::apply::journal::{self, Run};
+use birthgate::evidence::{StepSeen, Steps};
 use birthgate::evidence_log::{self, Entry};
-use birthgate::states::States;
+use birthgate::rehearsal::{Blocked, Door, Where};
 use maud::{Markup, html};
 
 use super::evidence::{self, Revision, verdict};
 use super::failure::Failure;
 use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
-use super::{Here, Page, View, markdown, pictures};
+use super::{Here, Page, View, approvals, pictures};
 
 /// The evidence log; why it cannot be read, where it cannot.
 async fn log(page: &Page) -> Result<Vec<Entry>, Failure> {
@@ -75,17 +76,11 @@ fn state_of(run: &Run) -> Markup {
 
 pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
     let revision = evidence::revision(&page, id).await?;
-    let states: Option<States> =
-        revision.files.get("states.json").and_then(|text| serde_json::from_str(text).ok());
-    let steps = Step::all(&revision, states.as_ref());
     let log = log(&page).await;
+    let judged = approvals::judge(&page, &revision, log.as_deref().unwrap_or_default()).await;
     let said = &revision.checkpoint;
     let id = &revision.evidence.id;
-    let document = |name: &str| {
-        let text = revision.files.get(name)?;
-        // Its title and its id are said above.
-        Some(text.split_once("\n\n")?.1.split_once("\n\n")?.1.to_owned())
-    };
+    let steps = revision.steps.as_ref();
     let body = html! {
         h1 { (said.r#macro) }
         p { (verdict(&said.final_status)) " revision " (said.revision) ", rehearsed " (time(&said.date)) ". "
@@ -99,108 +94,82 @@ pub async fn one(State(page): Here, Path(id): Path<String>) -> View {
             dt { "Digest of the packet" } dd { code.hash { (said.packet_digest) } }
             @if let Some(next) = &said.next { dt { "Next macro" } dd { (next) } }
         }
-        div data-live="log" id="apply" { (apply(&revision, &steps, &log)) }
-        h2 { "Steps" }
-        (time_line(&steps))
-        @if let Some(waited) = document("13-exit-hashes.md").and_then(|text| text.lines().find(|line| line.starts_with("Others waited")).map(str::to_owned)) {
-            p.quiet { "While it was rehearsed: " (waited) }
+        div data-live="log" id="apply" {
+            h2 { "Approvals" }
+            @match &log {
+                Ok(log) => { (approvals::list(&revision, log, &judged)) (apply(&revision, log)) }
+                Err(failure) => p.problem { "The evidence log cannot be read: " (failure.said()) },
+            }
         }
-        @if let Some(text) = document("10-apply-packet.md") { h2 { "Doors" } (markdown::render(&text)) }
+        h2 { "Steps" }
+        @match steps {
+            Some(steps) => (time_line(steps)),
+            None => {
+                p.quiet { "Locks, and who waited, were not recorded by the version of Birthgate that wrote this evidence. What it says of each step:" }
+                ul { @for line in &said.steps { li { (line) } } }
+            }
+        }
         h2 { "To approve it" }
-        (signing(&revision, &steps))
+        (signing(&revision))
     };
     Ok(layout::page(&said.r#macro, Tab::Packets, body))
 }
 
-/// A step, as the checkpoint and the states of the rehearsal tell it.
-struct Step {
-    id: String,
-    /// Where it was seen, and why there.
-    seen: String,
-    way_back: String,
-    /// Whether the apply stops before it until an owner has approved it by name.
-    is_door: bool,
-    duration_ms: Option<f64>,
-    /// The tables that others would wait for, each with the lock.
-    locks: Vec<(String, String)>,
-}
-
-impl Step {
-    fn all(revision: &Revision, states: Option<&States>) -> Vec<Step> {
-        // The packet's own word, as the document has it: step, transaction, stop, door, way back.
-        let packet =
-            revision.files.get("10-apply-packet.md").map(String::as_str).unwrap_or_default();
-        let declared: Vec<Vec<String>> =
-            packet.lines().filter(|line| line.starts_with('|')).map(markdown::cells).collect();
-        let lines = revision.checkpoint.steps.iter();
-        lines
-            .map(|line| {
-                let (id, rest) = line.split_once(": ").unwrap_or((line, ""));
-                let (rest, way_back) =
-                    rest.rsplit_once("; way back: ").unwrap_or((rest, "not said"));
-                let (seen, duration) = rest.rsplit_once("; ").unwrap_or((rest, ""));
-                let state =
-                    states.and_then(|states| states.steps.iter().find(|step| step.id == id));
-                let stops = |row: &Vec<String>| {
-                    row.len() == 5 && row[0] == id && (row[2] == "before" || row[3] == "one-way")
-                };
-                let is_door = declared.iter().any(stops) || state.is_none_or(|step| !step.undone);
-                let told = duration.strip_suffix(" ms").and_then(|ms| ms.parse().ok());
-                let locks = state.map(|step| step.locks.clone()).unwrap_or_default();
-                Step {
-                    id: id.to_owned(),
-                    seen: seen.to_owned(),
-                    way_back: way_back.to_owned(),
-                    is_door,
-                    duration_ms: told.or(state.map(|step| step.duration_ms)),
-                    locks: locks.into_iter().collect(),
-                }
-            })
-            .collect()
-    }
-
-    fn class(&self) -> &'static str {
-        match self.seen.as_str() {
-            seen if seen.starts_with("seen in the live database on clones") => "clone",
-            seen if seen.starts_with("seen in the live database") => "live",
-            seen if seen.starts_with("seen in the sandbox") => "sandbox",
-            _ => "unknown",
-        }
-    }
-
-    /// What its bar is as long as: the root of its time, so that short ones are seen beside long ones.
-    fn length(&self) -> f64 {
-        self.duration_ms.unwrap_or(0.0).max(0.1).sqrt()
+/// What a step's bar is.
+fn class(step: &StepSeen) -> &'static str {
+    match step.seen {
+        Where::Live => "live",
+        Where::Clone => "clone",
+        Where::Sandbox => "sandbox",
+        Where::Nowhere => "unknown",
     }
 }
 
-fn time_line(steps: &[Step]) -> Markup {
-    let whole: f64 = steps.iter().map(Step::length).sum();
+/// What its bar is as long as: the root of its time, so that short ones are seen beside long ones.
+fn length(step: &StepSeen) -> f64 {
+    step.duration_ms.max(0.1).sqrt()
+}
+
+fn time_line(seen: &Steps) -> Markup {
+    let steps = &seen.steps;
+    let whole: f64 = steps.iter().map(length).sum();
     let mut before = 0.0;
     let mut bars = Vec::new();
     for step in steps {
-        bars.push(pictures::bar(step.class(), before, step.length(), whole));
-        before += step.length();
+        bars.push(pictures::bar(class(step), before, length(step), whole));
+        before += length(step);
     }
     let rows = html! { @for (step, bar) in steps.iter().zip(&bars) { tr {
-        th scope="row" { code { (step.id) } @if step.is_door { span.block { (badge(Kind::Wary, "STOP before it")) } } }
+        th scope="row" { code { (step.id) } @if let Some(why) = &step.stops { span.block { (badge(Kind::Wary, "STOP before it")) } span.quiet.block { (why) } } }
         td.picture { (bar) }
-        td.number { @match step.duration_ms { Some(ms) => (format!("{ms:.1}")), None => "not seen" } }
+        td.number { @match step.seen { Where::Nowhere => "not seen", _ => (format!("{:.1}", step.duration_ms)) } }
         td { @if step.locks.is_empty() { span.quiet { "none" } } @else {
-            ul.plain { @for (table, mode) in &step.locks { li { (table) ": " span.lock { (mode) } } } }
+            ul.plain { @for held in &step.locks { li { (held.object) ": " span.lock { (held.mode) } } } }
         } }
-        td { @match step.way_back.as_str() {
-            "two-way" => (badge(Kind::Good, "two-way")),
-            "not tried" => (badge(Kind::Quiet, "not tried")),
-            door => (badge(Kind::Wary, door)),
+        td { @match step.blocked.as_deref() {
+            None => span.quiet { "not run where anybody waits" },
+            Some([]) => span.quiet { "nobody was seen to" },
+            Some(blocked) => (waited(blocked)),
         } }
-        td { (step.seen) }
+        td { @match &step.door {
+            Door::TwoWay => (badge(Kind::Good, "two-way")),
+            Door::ShutBy { step } => (badge(Kind::Wary, &format!("shut for good by {step}"))),
+            Door::OneWay => (badge(Kind::Wary, "one-way")),
+            Door::Unknown => (badge(Kind::Quiet, "not tried")),
+        } }
+        td { @match step.seen {
+            Where::Live => "in the live database",
+            Where::Clone => "in the live database, on clones",
+            Where::Sandbox => "in the sandbox",
+            Where::Nowhere => "not seen",
+        } span.quiet.block { (step.why) } }
     } } };
     let columns = [
         Text("Step"),
         Text("When"),
         Number("ms"),
-        Text("Locks against others, held so long"),
+        Text("Locks"),
+        Text("Who waited"),
         Text("Way back"),
         Text("Seen"),
     ];
@@ -211,44 +180,55 @@ fn time_line(steps: &[Step]) -> Markup {
                 li { svg.key viewBox="0 0 10 10" aria-hidden="true" { rect.(class) width="10" height="10" {} } " " (what) }
             }
         }
+        p.quiet {
+            "A lock is held from its step to the end. Who waits was looked at every 20 ms; in all, "
+            @match seen.blocked.as_slice() {
+                [] => "nobody was seen to wait.",
+                [longest, ..] => { (sessions(seen.blocked.len())) " waited, at most " (format!("{:.0}", longest.waited_ms)) " ms." }
+            }
+        }
     }
 }
 
-/// Approvals, and how far it has come.
-fn apply(revision: &Revision, steps: &[Step], log: &Result<Vec<Entry>, Failure>) -> Markup {
-    let log = match log {
-        Ok(log) => log,
-        Err(failure) => {
-            return html! { h2 { "Approvals and apply" } p.problem { "The evidence log cannot be read: " (failure.said()) } };
-        }
-    };
-    let hash = revision.evidence.hash.as_str();
-    let approvals: Vec<&Entry> = log
-        .iter()
-        .filter(|entry| entry.kind == "approval" && entry.json()["rehearsal"] == hash)
-        .collect();
-    let flaws = evidence_log::verify(log);
+/// How many sessions are named of those that waited for a step.
+const NAMED: usize = 8;
+
+/// Who waited for a step, the longest first.
+fn waited(blocked: &[Blocked]) -> Markup {
+    html! { ul.plain {
+        @for one in blocked.iter().take(NAMED) { li {
+            strong { (format!("{:.0} ms", one.waited_ms)) } " " (one.role)
+            @if !one.application.is_empty() { " (" (one.application) ")" }
+            ", process " (one.pid)
+            span.quiet.block { @match &one.object {
+                Some(object) => { "for " (object) ": " (one.mode) },
+                None => "for the end of a transaction, as for a row",
+            } }
+        } }
+        @if blocked.len() > NAMED { li.quiet { "and " (blocked.len() - NAMED) " more" } }
+    } }
+}
+
+fn sessions(count: usize) -> String {
+    match count {
+        1 => "1 session".to_owned(),
+        count => format!("{count} sessions"),
+    }
+}
+
+/// How far it has come.
+fn apply(revision: &Revision, log: &[Entry]) -> Markup {
+    let steps = revision.steps.as_ref().map(|seen| seen.steps.as_slice()).unwrap_or_default();
     let runs = journal::runs(log);
     let runs: Vec<&Run> =
         runs.iter().filter(|run| run.digest == revision.checkpoint.packet_digest).collect();
     html! {
-        h2 { "Approvals" }
-        @for flaw in &flaws { p.problem { "The evidence log is not as it was written: " (flaw) } }
-        @if approvals.is_empty() { p { (badge(Kind::Wary, "nobody has approved this rehearsal")) } }
-        @for entry in approvals {
-            @let said = entry.json();
-            details.approval {
-                summary { (badge(Kind::Quiet, "signed")) " " strong { (said["principal"].as_str().unwrap_or("unknown")) } " " (time(&entry.at)) " (entry " (entry.number) ")" }
-                pre tabindex="0" { (said["text"].as_str().unwrap_or_default()) }
-            }
-        }
-        p.quiet { "Whether a signature holds is judged with the owners' file, which this page does not read: " code { "birthgate apply PACKET --dry-run" } }
         h2 { "Apply" }
         @if runs.is_empty() { p { "It has not begun." } }
         @for run in runs {
             h3 { "Entry " (run.number) ": " (state_of(run)) }
-            p { "Began " (time(&run.began)) " as " (run.login) "; " (run.done.len()) " of " (steps.len()) " steps are done." }
-            (pictures::bar("good", 0.0, run.done.len() as f64, steps.len() as f64))
+            p { "Began " (time(&run.began)) " as " (run.login) "; " (run.done.len()) @if !steps.is_empty() { " of " (steps.len()) } " steps are done." }
+            @if !steps.is_empty() { (pictures::bar("good", 0.0, run.done.len() as f64, steps.len() as f64)) }
             @if let Some(why) = &run.why { p.problem { (why) } }
             ol.steps { @for step in steps {
                 @let done = run.done.contains(&step.id);
@@ -265,14 +245,16 @@ fn apply(revision: &Revision, steps: &[Step], log: &Result<Vec<Entry>, Failure>)
 }
 
 /// The commands that sign it.
-fn signing(revision: &Revision, steps: &[Step]) -> Markup {
+fn signing(revision: &Revision) -> Markup {
     let folder = quoted(&revision.evidence.folder.display().to_string());
-    let doors = steps.iter().filter(|step| step.is_door);
+    let steps = revision.steps.iter().flat_map(|seen| &seen.steps);
+    let doors = steps.filter(|step| step.stops.is_some());
     let doors: String = doors.map(|step| format!(" --door {}", quoted(&step.id))).collect();
     html! {
         @if revision.checkpoint.final_status != "PASS" { p { (badge(Kind::Wary, "not a PASS")) " It is not to be applied as it is." } }
         p { "The first command writes what is to be signed, an owner signs it with the key that they have, and the third keeps it in the evidence log. " code { "PACKET" } " is the packet's folder." }
         pre tabindex="0" { (format!("birthgate approve PACKET --rehearsal {folder}{doors}\nssh-keygen -Y sign -n birthgate -f ~/.ssh/id_ed25519 packet.approval\nbirthgate approve PACKET --rehearsal {folder} --add packet.approval.sig")) }
+        @if revision.steps.is_none() { p.quiet { "Which steps the apply stops before was not recorded: the text that the first command writes names the doors that it opens." } }
         @if !doors.is_empty() { p.quiet { "Each " code { "--door" } " opens a step before which the apply stops, for the packet or for want of a way back. Leave out what is to wait for another approval." } }
     }
 }

@@ -131,7 +131,10 @@ fn events(permit: &Permit, births: &[Birth]) -> Vec<(String, Markup)> {
             add(&birth.finalized_at, html! { "birth of " (entity) " finalised" });
         }
         if birth.retire_permit_id == Some(permit.id) {
-            add(&birth.retired_at, html! { (entity) " retired" });
+            add(
+                &birth.retired_at,
+                html! { (entity) " retired" @if let Some(renamed) = registry::renamed(birth) { ": " (renamed) } },
+            );
         }
     }
     add(&permit.finalized_at, html! { "permit finalised" });

@@ -72,6 +72,18 @@ pub async fn view(State(page): Here, uri: Uri) -> View {
     Ok(layout::page("Registry", Tab::Registry, body))
 }
 
+/// What a birth was renamed to, with the way there.
+pub fn renamed(birth: &Birth) -> Option<Markup> {
+    let code = birth.renamed_to.as_deref()?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("code", code);
+    if let Some(collection) = &birth.collection_name {
+        query.append_pair("collection", collection);
+    }
+    let there = format!("/registry?{}", query.finish());
+    Some(html! { "renamed to " a href=(there) { code { (code) } } })
+}
+
 /// A table of births.
 pub fn table(caption: &str, births: &[Birth]) -> Markup {
     let permit = |id: Option<i64>| {
@@ -95,7 +107,7 @@ pub fn table(caption: &str, births: &[Birth]) -> Markup {
         td { @match &one.retired_at {
             Some(at) => { (time(at)) " by " (permit(one.retire_permit_id)) }
             None => "",
-        } }
+        } @if let Some(renamed) = renamed(one) { span.block { (renamed) } } }
     } } };
     let columns = [
         Number("Birth"),

@@ -100,7 +100,9 @@ async fn nothing_is_let_in_without_the_token() {
     let right = post(good, "Sec-Fetch-Site: same-origin\r\nOrigin: null\r\n").await;
     assert_eq!(right.status, 303);
     let cookie = right.header("set-cookie").unwrap();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    for guard in ["HttpOnly", "SameSite=Strict", "Secure"] {
+        assert!(cookie.contains(guard), "{cookie}");
+    }
     let cookie = cookie.split(';').next().unwrap();
     get_with(address, "/registry", &format!("Cookie: other=1; {cookie}\r\n")).await.has(&["A-99"]);
     let out = send(address, &format!("POST /logout HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")).await;
@@ -121,6 +123,11 @@ async fn it_only_reads() {
             assert_eq!(answer.header("allow"), Some("GET, HEAD"));
         }
     }
+    // It is not reached over TLS: a browser would not send a cookie back that asks for it.
+    let out = format!(
+        "POST /logout HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    assert!(!send(address, &out).await.header("set-cookie").unwrap().contains("Secure"));
     let head = format!("HEAD /registry HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let head = send(address, &head).await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));

@@ -1,5 +1,6 @@
 // Looks at the page in a real browser, as its arguments say: the page's address, the folder of the pictures, the browser, and the
 // views. Tells what it saw as JSON on standard output; on a line of standard input it goes on.
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 
@@ -26,6 +27,23 @@ const open = async (options) => {
 };
 
 const name = (view) => view.split(/[?/]/).filter(Boolean)[0] ?? "overview";
+
+// The pictures of the guide: what a screen shows, of views given as `name=view`, and nothing else.
+if (process.env.GUIDE) {
+  const { palette } = await import("./palette.mjs");
+  for (const [name, view] of views.map((said) => [said.slice(0, said.indexOf("=")), said.slice(said.indexOf("=") + 1)])) {
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await open({ viewport: { width: 1440, height: 900 }, colorScheme });
+      await page.goto(address + view, { waitUntil: "load" });
+      if (view === "/") await page.getByText("Live.", { exact: true }).waitFor();
+      writeFileSync(`${pictures}/${name}-${colorScheme}.png`, palette(await page.screenshot()));
+      await page.context().close();
+    }
+  }
+  await browser.close();
+  console.log(JSON.stringify(seen));
+  process.exit(0);
+}
 
 // The page's own policy keeps axe out: where axe looks it is left aside, and at 3840 px and below it holds.
 for (const [width, colorScheme] of [[1440, "light"], [1440, "dark"], [360, "light"], [360, "dark"], [3840, "light"]]) {

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use birthgate::block::{self, NewDimension};
 use birthgate::drift;
-use birthgate::evidence::{Checkpoint, Decision, Proof};
+use birthgate::evidence::{Checkpoint, Decision, Held, Proof, StepSeen, Steps};
+use birthgate::rehearsal::{Blocked, Door, Where};
+use birthgate::states::{States, StepStates};
 use birthgate_server::page::{Live, PageConfig, ServiceLive, SinkLive, router};
 use sha2::{Digest, Sha256};
 use testkit::Db;
@@ -68,7 +70,7 @@ impl Estate {
     /// Of any database with Birthgate in it.
     pub async fn on(db: Db, token: Option<&str>) -> Estate {
         let folder = tempfile::tempdir().unwrap();
-        evidence(folder.path(), "orders-2026-01-31-r1");
+        evidence(folder.path(), "orders-2026-01-31-r1", true);
         let (live, receiver) = watch::channel(Live {
             leads: true,
             sinks: vec![SinkLive {
@@ -91,6 +93,9 @@ impl Estate {
             evidence: folder.path().to_owned(),
             token_sha256: token.map(|token| format!("{:x}", Sha256::digest(token))),
             hosts: vec![address.to_string()],
+            // With a token it is as it is served elsewhere: behind TLS, and here without the owners.
+            behind_tls: token.is_some(),
+            allowed_signers: token.is_none().then(|| folder.path().join("allowed_signers")),
             live: receiver,
         };
         let page = router(config, axum::Router::new());
@@ -107,8 +112,8 @@ impl Estate {
     }
 }
 
-/// A folder of evidence as a rehearsal would write it.
-pub fn evidence(root: &Path, id: &str) {
+/// A folder of evidence as a rehearsal would write it, or would have before it recorded steps as data.
+pub fn evidence(root: &Path, id: &str, has_steps: bool) {
     let mut files = BTreeMap::new();
     for (name, body) in [
         ("00-summary.md", "**PASS** of `this` & <b>that</b>\n\n- one\n- two"),
@@ -121,13 +126,45 @@ pub fn evidence(root: &Path, id: &str) {
         files.insert(name.to_owned(), format!("# {} It\n\n`{id}`\n\n{body}\n", &name[..2]));
     }
     files.insert("checkpoint.md".to_owned(), "# Checkpoint: ORDERS\n\nAll of it.\n".to_owned());
-    files.insert(
-        "states.json".to_owned(),
-        r#"{"whole":[],"on":{},"entry":{},"steps":[
-             {"id":"add-key","undone":true,"duration_ms":2.5,"changes":{},"locks":{"table public.orders":"ShareLock"}},
-             {"id":"drop-key","undone":true,"duration_ms":0.5,"changes":{},"locks":{"table public.orders":"AccessExclusiveLock"}}]}"#
-            .to_owned(),
-    );
+    let step = |id: &str, ms, lock: &str, stops: Option<&str>| StepSeen {
+        id: id.to_owned(),
+        seen: Where::Live,
+        why: "its locks are short".to_owned(),
+        duration_ms: ms,
+        door: Door::TwoWay,
+        stops: stops.map(str::to_owned),
+        locks: vec![Held {
+            object: "public.orders".to_owned(),
+            mode: lock.to_owned(),
+            blocks: "INSERT, UPDATE, DELETE".to_owned(),
+        }],
+        blocked: Some(Vec::new()),
+    };
+    let waited = Blocked {
+        pid: 4_242,
+        role: "till".to_owned(),
+        application: format!("till 7 {EVIL}"),
+        object: Some("public.orders".to_owned()),
+        mode: "RowExclusiveLock".to_owned(),
+        waited_ms: 12.4,
+    };
+    let add =
+        StepSeen { blocked: Some(vec![waited.clone()]), ..step("add-key", 2.5, "ShareLock", None) };
+    let drop = StepSeen {
+        seen: Where::Sandbox,
+        why: "it would hurt; much".to_owned(),
+        door: Door::ShutBy { step: "drop-key".to_owned() },
+        blocked: None,
+        ..step("drop-key", 0.5, "AccessExclusiveLock", Some("the packet stops before it"))
+    };
+    let steps = Steps { steps: vec![add, drop], blocked: vec![waited] };
+    let states =
+        steps.steps.iter().map(|step| StepStates { id: step.id.clone(), ..StepStates::default() });
+    let states = States { steps: states.collect(), ..States::default() };
+    files.insert("states.json".to_owned(), serde_json::to_string_pretty(&states).unwrap());
+    if has_steps {
+        files.insert(Steps::FILE.to_owned(), serde_json::to_string_pretty(&steps).unwrap());
+    }
     let checkpoint = Checkpoint {
         id: id.to_owned(),
         revision: 1,

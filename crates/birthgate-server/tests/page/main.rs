@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod approvals;
 mod browser;
 mod estate;
+mod guide;
 mod http;
 mod live;
 mod views;

@@ -2,7 +2,7 @@
 
 use birthgate::browse;
 
-use crate::estate::{BIRTHS, EVIL, Estate};
+use crate::estate::{BIRTHS, EVIL, Estate, evidence};
 use crate::http::get;
 
 #[tokio::test]
@@ -101,6 +101,26 @@ async fn a_birth_and_its_permit_are_found_by_code() {
 }
 
 #[tokio::test]
+async fn what_was_renamed_leads_to_what_it_became() {
+    let estate = Estate::new().await;
+    let new = "a&b \"<c>";
+    let app = estate.db.connect("app").await;
+    app.batch_execute(&format!("SELECT birthgate.rename('thing', 'A-17', '{new}')")).await.unwrap();
+    let link = "renamed to <a href=\"/registry?code=a%26b+%22%3Cc%3E&amp;collection=thing\"><code>a&amp;b &quot;&lt;c&gt;</code></a>";
+    let path = "/registry?code=a%26b+%22%3Cc%3E&collection=thing";
+    for path in ["/registry?code=A-17", "/registry?code=A-17&match=begins", "/registry?before=100"]
+    {
+        get(estate.address, path).await.has(&[link]);
+    }
+    let page = get(estate.address, path).await;
+    page.has(&["a&amp;b &quot;&lt;c&gt;</code>", "finalized"]);
+    let permit = page.body.split_once("href=\"/permits/").unwrap().1;
+    let permit = &permit[..permit.find('"').unwrap()];
+    let page = get(estate.address, &format!("/permits/{permit}")).await;
+    page.has(&[&format!("<code>A-17</code> of thing retired: {link}")]);
+}
+
+#[tokio::test]
 async fn what_has_an_unfriendly_name_is_shown_and_not_run() {
     let estate = Estate::new().await;
     for path in [
@@ -130,10 +150,25 @@ async fn a_packet_is_shown_with_its_steps_locks_doors_and_the_commands_that_sign
         "as it was written",
         "AccessExclusiveLock",
         "shut for good by drop-key",
-        "Others waited 12 ms at most",
+        "<strong>12 ms</strong> till (till 7 &lt;script&gt;alert(1)&lt;/script&gt;), process 4242",
+        "for public.orders: RowExclusiveLock",
+        "not run where anybody waits",
+        "1 session waited, at most 12 ms",
+        "the packet stops before it",
         "STOP before it",
         "nobody has approved this rehearsal",
         "--door drop-key\nssh-keygen -Y sign -n birthgate",
+    ]);
+}
+
+#[tokio::test]
+async fn evidence_from_before_steps_were_recorded_is_shown_and_says_so() {
+    let estate = Estate::new().await;
+    evidence(estate.folder.path(), "older-2025-01-31-r1", false);
+    get(estate.address, "/packets/older-2025-01-31-r1").await.has(&[
+        "were not recorded by the version of Birthgate",
+        "add-key: seen in the live database (its locks are short); 2.5 ms",
+        "Which steps the apply stops before was not recorded",
     ]);
 }
 
@@ -160,8 +195,9 @@ async fn an_apply_is_shown_by_its_journal() {
         serde_json::json!({ "run": run, "step": "add-key", "action": "do", "state": "done" });
     birthgate::evidence_log::append(&dba, "step", &step).await.unwrap();
     get(estate.address, "/packets/orders-2026-01-31-r1").await.has(&[
-        "<strong>ada</strong>",
+        "not verified</span> recorded as of <strong>ada</strong>",
         "what ada signed",
+        "No signature was verified",
         "1 of 2 steps are done",
     ]);
     get(estate.address, "/packets").await.has(&["going on, or broken off"]);

@@ -142,6 +142,25 @@ pub(super) fn waits(step: &StepReport) -> String {
     }
 }
 
+/// Who waited for a step, in the live database.
+pub(super) fn waited(step: &StepReport) -> String {
+    match step.blocked.as_deref() {
+        None => "not run there".to_owned(),
+        Some([]) => "nobody".to_owned(),
+        Some(blocked @ [longest, ..]) => {
+            format!("{}, at most {:.0} ms", sessions(blocked.len()), longest.waited_ms)
+        }
+    }
+}
+
+/// So many sessions.
+pub(super) fn sessions(count: usize) -> String {
+    match count {
+        1 => "1 session".to_owned(),
+        count => format!("{count} sessions"),
+    }
+}
+
 fn scope(sources: Sources<'_>, checkpoint: &Checkpoint) -> String {
     format!(
         "{}.\n\nThe packet `{}` has {} steps. Each was run in a sandbox first, a private PostgreSQL of the same major version, where it was committed and its undo tried after it and after each later step. In the live database everything ran in one transaction, on a connection of its own, and ended in ROLLBACK.\n",

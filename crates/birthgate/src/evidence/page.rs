@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Sources;
 use super::checkpoint::{Checkpoint, door, place, told};
-use super::documents::waits;
+use super::documents::{sessions, waited, waits};
 use crate::rehearsal::{StepReport, Where};
 
 const STYLE: &str = include_str!("page.css");
@@ -61,16 +61,16 @@ pub(super) fn page(sources: Sources<'_>, checkpoint: &Checkpoint) -> String {
                     }
                     p {
                         @if said.blocked.is_empty() { "Nobody waited for this rehearsal." }
-                        @else { (said.blocked.len()) " sessions waited for this rehearsal, at most " (format!("{:.0}", said.blocked_ms)) " ms." }
+                        @else { (sessions(said.blocked.len())) " waited for this rehearsal, at most " (format!("{:.0}", said.blocked_ms)) " ms." }
                     }
                 }
                 section {
                     h2 { "The steps" }
                     div.wide { table {
-                        thead { tr { th { "step" } th { "seen" } th { "ms" } th { "rows" } th { "who would wait" } th { "way back" } } }
+                        thead { tr { th { "step" } th { "seen" } th { "ms" } th { "rows" } th { "who would wait" } th { "who waited" } th { "way back" } } }
                         tbody { @for step in &said.steps { tr {
                             td { code { (step.id) } } td { (place(step)) } td.number { (format!("{:.1}", step.duration_ms)) }
-                            td.number { (step.rows) } td { (waits(step)) } td { (door(step)) }
+                            td.number { (step.rows) } td { (waits(step)) } td { (waited(step)) } td { (door(step)) }
                         } } }
                     } }
                 }

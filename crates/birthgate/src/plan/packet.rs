@@ -49,6 +49,20 @@ pub struct Door {
     pub stop_before: bool,
 }
 
+impl Door {
+    /// Why the apply stops before the step until an owner has approved it by name; `None`: it does not. `undone` is whether
+    /// a way back through it was seen.
+    pub fn stops(&self, undone: bool) -> Option<&'static str> {
+        if self.stop_before {
+            Some("the packet stops before it")
+        } else if self.one_way || !undone {
+            Some("there is no way back through it")
+        } else {
+            None
+        }
+    }
+}
+
 /// The key that a packet changes, so that the decision about it is made again with each rehearsal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

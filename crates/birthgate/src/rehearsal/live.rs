@@ -68,12 +68,16 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome = within(&mut session, &plan.steps, places, &xid, options, rehearsal).await;
+    let outcome =
+        within(&mut session, &watcher, &plan.steps, places, &xid, options, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
-    rehearsal.blocked.clone_from(&watched.blocked);
-    for who in &watched.blocked {
-        rehearsal.notes.push(format!("it was waited for by {who:?}"));
+    rehearsal.blocked = watched.blocked();
+    for (at, report) in rehearsal.steps.iter_mut().enumerate() {
+        report.blocked = watched.blocked_by(at);
+    }
+    for query in &watched.queries {
+        rehearsal.notes.push(format!("it was waited for by {query:?}"));
     }
     let rolled_back = session.client.batch_execute("ROLLBACK").await;
     drop(watcher);
@@ -180,6 +184,7 @@ impl Seen {
 /// clone as soon as there is one.
 async fn within(
     session: &mut Session,
+    watcher: &Watcher,
     steps: &[Step],
     mut places: Vec<Where>,
     xid: &str,
@@ -193,7 +198,9 @@ async fn within(
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
-    let done = match live_steps(session, steps, &mut places, since, options, rehearsal).await? {
+    let done = live_steps(session, watcher, steps, &mut places, since, options, rehearsal).await?;
+    watcher.during(None);
+    let done = match done {
         Ok(done) => done,
         Err(stopped) => return Ok(Err(stopped)),
     };
@@ -207,7 +214,8 @@ async fn within(
         }
     }
     session.command("SAVEPOINT birthgate_way_back").await?;
-    way_back(session, steps, &done, since, rehearsal).await?;
+    way_back(session, watcher, steps, &done, since, rehearsal).await?;
+    watcher.during(None);
     session
         .command("ROLLBACK TO SAVEPOINT birthgate_way_back; RELEASE SAVEPOINT birthgate_way_back")
         .await?;
@@ -219,6 +227,7 @@ async fn within(
         let seen = match places[at] {
             Where::Live => true,
             Where::Clone => {
+                watcher.during(Some(at));
                 match clone_step(session, step, at, &mut clones, missing, options, rehearsal)
                     .await?
                 {
@@ -228,6 +237,7 @@ async fn within(
             }
             _ => false,
         };
+        watcher.during(None);
         if !seen {
             missing = missing.or(Some(&step.id));
         }
@@ -239,6 +249,7 @@ async fn within(
 /// on clones. Answers those that are done, with what was before each.
 async fn live_steps(
     session: &mut Session,
+    watcher: &Watcher,
     steps: &[Step],
     places: &mut [Where],
     since: Since<'_>,
@@ -253,6 +264,7 @@ async fn live_steps(
             missing = missing.or(Some(&step.id));
             continue;
         }
+        watcher.during(Some(at));
         let tables = match options.live == super::Live::First {
             true => learn(session, step).await?,
             false => rehearsal.steps[at].touched.clone(),
@@ -309,6 +321,7 @@ async fn live_steps(
 /// The whole way back through what is done in the live database.
 async fn way_back(
     session: &mut Session,
+    watcher: &Watcher,
     steps: &[Step],
     done: &[(usize, Before)],
     since: Since<'_>,
@@ -320,6 +333,7 @@ async fn way_back(
         if rehearsal.steps[*at].undo.as_ref().is_some_and(|undo| !undo.restores) {
             break;
         }
+        watcher.during(Some(*at));
         let mut tables = rehearsal.steps[*at].touched.clone();
         let undo =
             steps::undo(session, script, |f, c| before.differs(f, c), Some(&mut tables), since)
