@@ -4,24 +4,46 @@
 -- * The table is locked without waiting: while somebody holds it, changes are not written down.
 -- * Nothing is notified: a transaction that has may not be prepared.
 -- A command that leaves nothing to write down takes no lock and no transaction number.
+-- What is written down takes a subtransaction's number, and of a transaction with more than 64 of these every snapshot of
+-- everybody is slow: after 32 only what may be of the gate is written down, and once that there was more.
+
+-- Whether an object that a command names may be of the gate: it is in the baseline, stands on what is, or is Birthgate's own.
+CREATE OR REPLACE FUNCTION birthgate.ddl_may_be_of_gate(p_type text, p_identity text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT p_identity LIKE 'birthgate%' OR p_type IN ('schema', 'event trigger')
+      OR EXISTS (SELECT FROM birthgate.baseline_object
+                  WHERE object IN (concat(p_type, ' ', p_identity), concat('table ', substring(p_identity FROM ' on (.*)$')),
+                                   concat('table ', regexp_replace(p_identity, '\.[^.]*$', ''))))
+$$;
 
 -- Writes down what a command did to these objects, and that there were more.
 CREATE OR REPLACE FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_numbers bigint;
 BEGIN
   IF p_tags IS NULL THEN
     RETURN;
   END IF;
   LOCK TABLE birthgate.ddl_event IN ROW EXCLUSIVE MODE NOWAIT;
+  SELECT count(*) INTO v_numbers
+    FROM (SELECT FROM birthgate.ddl_event WHERE at >= transaction_timestamp() AND xid = pg_current_xact_id_if_assigned()::text GROUP BY ddl_event.xmin) AS mine;
   INSERT INTO birthgate.ddl_event (event, tag, object_type, object_identity, more, role, application, client)
   SELECT p_event, o.tag, o.object_type, o.object_identity, o.more,
          -- current_user is the definer here, but what SET ROLE set is still to be seen.
          CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END,
          nullif(current_setting('application_name'), ''), host(inet_client_addr())
     FROM (SELECT tag, object_type, object_identity, NULL::bigint AS more FROM unnest(p_tags, p_types, p_identities) AS o (tag, object_type, object_identity)
-           UNION ALL SELECT p_tags[1], NULL, NULL, p_more WHERE p_more > 0) AS o;
+           UNION ALL SELECT p_tags[1], NULL, NULL, p_more WHERE p_more > 0
+           UNION ALL SELECT p_tags[1], NULL, NULL, 0 WHERE v_numbers = 32) AS o
+   WHERE v_numbers <= 32 OR birthgate.ddl_may_be_of_gate(o.object_type, o.object_identity)
+      OR o.object_identity IS NULL AND NOT EXISTS (
+           SELECT FROM birthgate.ddl_event e WHERE e.at >= transaction_timestamp() AND e.xid = pg_current_xact_id_if_assigned()::text
+              AND e.tag = o.tag AND e.object_type IS NOT DISTINCT FROM o.object_type AND e.object_identity IS NULL);
 END
 $$;
 

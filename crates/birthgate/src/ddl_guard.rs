@@ -58,7 +58,7 @@ pub struct DdlEvent {
     pub object_type: Option<String>,
     /// Its qualified name; none where the command does not say, as GRANT.
     pub object: Option<String>,
-    /// So many objects more than were written down.
+    /// So many objects more than were written down; 0: an unknown number, later in the same transaction.
     pub more: Option<i64>,
     /// The login that did it.
     pub login: String,
@@ -81,6 +81,7 @@ impl fmt::Display for DdlEvent {
         f.write_str(&self.tag)?;
         let object_type = self.object_type.as_deref().unwrap_or("object");
         match (&self.object, self.more) {
+            (_, Some(0)) => f.write_str(", and more after it in the same transaction,")?,
             (_, Some(more)) => write!(f, " of {more} objects more")?,
             // DROP FUNCTION … CASCADE takes a trigger with it.
             (Some(object), _)

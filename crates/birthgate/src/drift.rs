@@ -90,11 +90,14 @@ impl Drift {
 
 const DOING: &str = "comparing the gate with its baseline";
 
-async fn take(client: &Client) -> Result<Fingerprint> {
-    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.doing(DOING)?;
-    let taken = fingerprint::surrounded_gate(client).await;
-    client.batch_execute("ROLLBACK").await.doing(DOING)?;
-    taken
+/// Without indexes that are being built, by CREATE INDEX or REINDEX CONCURRENTLY, or were left so: they are nothing yet.
+fn without_unfinished(mut now: Fingerprint, before: &Fingerprint) -> Fingerprint {
+    now.objects.retain(|name, object| {
+        object.kind != "index"
+            || object.attributes.get("valid") != Some(&Value::Bool(false))
+            || before.objects.contains_key(name)
+    });
+    Fingerprint::of(now.objects, now.absent)
 }
 
 /// The baseline, where there is one.
@@ -138,37 +141,57 @@ pub(crate) async fn objects(client: &Client) -> Result<BTreeSet<String>> {
     Ok(kept(client).await?.objects.into_keys().collect())
 }
 
+/// The baseline, and the gate to be compared with it.
+struct Both {
+    baseline: Baseline,
+    before: Fingerprint,
+    now: Fingerprint,
+    /// The root of the newest baseline that the evidence log knows.
+    logged: Option<String>,
+}
+
+/// All of it in one snapshot, since an apply moves all of it at once; `None` where there is no baseline.
+async fn both(client: &Client) -> Result<Option<Both>> {
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.doing(DOING)?;
+    let both = async {
+        let Some(baseline) = baseline(client).await? else { return Ok(None) };
+        let (before, logged) = (kept(client).await?, logged_root(client).await?);
+        let now = without_unfinished(fingerprint::surrounded_gate(client).await?, &before);
+        Ok(Some(Both { baseline, before, now, logged }))
+    };
+    let both = both.await;
+    client.batch_execute("ROLLBACK").await.doing(DOING)?;
+    both
+}
+
 /// Compares the gate with its baseline, and writes nothing. What is read while somebody changes it can be torn: only what is
 /// seen twice is drift.
 pub async fn look(client: &Client) -> Result<Drift> {
     schema::require_installed(client).await?;
-    let Some(baseline) = baseline(client).await? else {
-        return Ok(Drift {
-            baseline: None,
-            now: String::new(),
-            differences: Vec::new(),
-            circumstances: Vec::new(),
-        });
+    let none = Drift {
+        baseline: None,
+        now: String::new(),
+        differences: Vec::new(),
+        circumstances: Vec::new(),
     };
-    let before = kept(client).await?;
+    let Some(mut seen) = both(client).await? else { return Ok(none) };
     // What is read while somebody changes it can be torn: an object is said to differ that differs in two reads, whatever
     // it is in each. One that differs otherwise at every look is not left out either.
-    let mut now = take(client).await?;
-    let mut differences = before.diff(&now);
+    let mut differences = seen.before.diff(&seen.now);
     for _ in 0..2 {
         if differences.is_empty() {
             break;
         }
         let known: BTreeSet<String> = differences.iter().map(|one| one.object.clone()).collect();
-        now = take(client).await?;
-        let again = before.diff(&now);
-        let settled = again.iter().any(|one| known.contains(&one.object)) || again.is_empty();
-        differences = again;
-        if settled {
+        let Some(again) = both(client).await? else { return Ok(none) };
+        seen = again;
+        differences = seen.before.diff(&seen.now);
+        if differences.iter().any(|one| known.contains(&one.object)) {
             differences.retain(|one| known.contains(&one.object));
             break;
         }
     }
+    let Both { baseline, before, now, logged } = seen;
     let row = client.one_row(include_str!("../sql/drift/now.sql"), &[]).await.doing(DOING)?;
     let (major, incarnation): (i32, Option<String>) = (row.get("major"), row.get("incarnation"));
     let mut circumstances = Vec::new();
@@ -189,7 +212,7 @@ pub async fn look(client: &Client) -> Result<Drift> {
     if before.root != baseline.root {
         circumstances.push("the baseline's own objects are not those that were kept".to_owned());
     }
-    if logged_root(client).await?.is_some_and(|root| root != baseline.root) {
+    if logged.is_some_and(|root| root != baseline.root) {
         circumstances.push("the baseline is not the one that the evidence log knows".to_owned());
     }
     Ok(Drift { baseline: Some(baseline), now: now.root, differences, circumstances })
@@ -242,16 +265,32 @@ pub async fn take_baseline(client: &Client, blocks: Option<&[String]>) -> Result
                 .to_owned(),
         ));
     }
-    let identity = evidence_log::install(client).await?;
-    let taken = put(client, take(client).await?, identity.instance.as_deref()).await?;
-    client
-        .rows(include_str!("../sql/drift/dimension.sql"), &[&blocks])
-        .await
-        .doing("making gate_drift a dimension")?;
-    evidence_log::append(client, "baseline", &json!({ "root": taken.root, "why": "the first" }))
-        .await?;
+    evidence_log::install(client).await?;
+    client.batch_execute("BEGIN").await.doing(DOING)?;
+    let outcome = async {
+        // It is in the baseline itself.
+        client
+            .rows(include_str!("../sql/drift/dimension.sql"), &[&blocks])
+            .await
+            .doing("making gate_drift a dimension")?;
+        let root = move_inside(client, |_| true).await?;
+        let body = json!({ "root": root, "why": "the first" });
+        evidence_log::append(client, "baseline", &body).await
+    };
+    moved_on(client, outcome.await).await
+}
+
+/// Ends the transaction in which the baseline was moved, and compares with it.
+async fn moved_on<T>(client: &Client, outcome: Result<T>) -> Result<Baseline> {
+    match outcome {
+        Ok(_) => client.batch_execute("COMMIT").await.doing(DOING)?,
+        Err(error) => {
+            client.batch_execute("ROLLBACK").await.doing(DOING)?;
+            return Err(error);
+        }
+    }
     check(client).await?;
-    Ok(taken)
+    baseline(client).await?.ok_or_else(|| Error::Unexpected("the baseline is gone".to_owned()))
 }
 
 async fn put(client: &Client, now: Fingerprint, instance: Option<&str>) -> Result<Baseline> {
@@ -290,9 +329,9 @@ pub(crate) async fn move_inside(
         )
         .await
         .doing(DOING)?;
-    let now = now?;
-    let others: Vec<String> = kept(client)
-        .await?
+    let before = kept(client).await?;
+    let now = without_unfinished(now?, &before);
+    let others: Vec<String> = before
         .diff(&now)
         .into_iter()
         .filter(|one| !its(&one.object))
@@ -361,13 +400,5 @@ pub async fn accept(
         });
         evidence_log::append(client, "drift", &body).await
     };
-    match outcome.await {
-        Ok(_) => client.batch_execute("COMMIT").await.doing(DOING)?,
-        Err(error) => {
-            client.batch_execute("ROLLBACK").await.doing(DOING)?;
-            return Err(error);
-        }
-    }
-    check(client).await?;
-    baseline(client).await?.ok_or_else(|| Error::Unexpected("the baseline is gone".to_owned()))
+    moved_on(client, outcome.await).await
 }

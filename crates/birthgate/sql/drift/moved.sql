@@ -12,7 +12,7 @@ SELECT md5(string_agg(v.what || v.rows, '|' ORDER BY v.what)) AS moved FROM (
    UNION ALL
   SELECT 'pg_constraint', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_constraint WHERE conrelid = ANY ($1)
    UNION ALL
-  -- Foreign keys of others onto the gate's tables.
+  -- Foreign keys of others onto the gate's tables: the triggers that they put there are called after them.
   SELECT 'referring', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_constraint WHERE confrelid = ANY ($1)
    UNION ALL
   SELECT 'pg_trigger', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_trigger WHERE tgrelid = ANY ($1)
@@ -33,6 +33,17 @@ SELECT md5(string_agg(v.what || v.rows, '|' ORDER BY v.what)) AS moved FROM (
    UNION ALL
   SELECT 'pg_language', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_language
    UNION ALL
+  SELECT 'built-in functions', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_proc WHERE oid < 16384
+   UNION ALL
+  SELECT 'operators', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace
+   UNION ALL
+  SELECT 'casts', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_cast WHERE castsource < 16384 AND casttarget < 16384
+   UNION ALL
+  -- Not its xmin: how far a table's copying has come is written into it.
+  SELECT 'pg_subscription_rel', sum(hashtextextended(concat(srsubid, ' ', srrelid), 0))::text FROM pg_subscription_rel WHERE srrelid = ANY ($1)
+   UNION ALL
+  SELECT 'database', datdba::text FROM pg_database WHERE datname = current_database()
+   UNION ALL
   SELECT 'pg_event_trigger', sum(hashtextextended(concat(oid, ' ', xmin), 0))::text FROM pg_event_trigger
    UNION ALL
   SELECT 'pg_db_role_setting', sum(hashtextextended(concat(setdatabase, ' ', setrole, ' ', xmin), 0))::text FROM pg_db_role_setting
@@ -51,6 +62,9 @@ SELECT md5(string_agg(v.what || v.rows, '|' ORDER BY v.what)) AS moved FROM (
   SELECT 'collection', sum(hashtextextended(concat(collection_name, ' ', xmin), 0))::text FROM birthgate.collection
    UNION ALL
   SELECT 'code_rule', sum(hashtextextended(concat(collection_name, ' ', xmin), 0))::text FROM birthgate.code_rule
+   UNION ALL
+  SELECT 'dimension', concat((SELECT xmin FROM birthgate.block_dimension WHERE name = 'gate_drift'), ' ', sum(hashtextextended(concat(action, ' ', xmin), 0)))
+    FROM birthgate.block_rule WHERE dimension = 'gate_drift'
    UNION ALL
   SELECT 'instance', string_agg(xmin::text, ' ') FROM birthgate.instance
    UNION ALL

@@ -1,5 +1,6 @@
 -- What the gate consists of: Birthgate's own tables and functions, the governed tables with everything that inherits
--- from them, the adopted registry, and every function that a trigger of these calls. The months of the permits' archive
+-- from them, the adopted registry, every function that a trigger of these calls, and what somebody put into pg_catalog, where
+-- the gate's own functions look names up: cardinality(text[]) there is called instead of the built-in one. The months of the permits' archive
 -- come by themselves; they are written through their root, whose guards they have.
 WITH RECURSIVE relation AS (
   SELECT c.oid FROM pg_class c WHERE c.relnamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_evidence')) AND c.relkind IN ('r', 'p', 'v', 'S')
@@ -12,4 +13,5 @@ WITH RECURSIVE relation AS (
   SELECT i.inhrelid FROM relation r JOIN pg_inherits i ON i.inhparent = r.oid AND i.inhparent <> 'birthgate.permit_archive'::regclass)
 SELECT ARRAY(SELECT oid FROM relation WHERE oid IS NOT NULL) AS relations,
        ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_evidence'))
-              UNION SELECT tgfoid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relation)) AS functions
+              UNION SELECT tgfoid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relation)
+              UNION SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND oid >= 16384) AS functions

@@ -206,7 +206,7 @@ impl Ready<'_> {
                 step.locks.contains_key(&table)
                     || step.changes.keys().any(|changed| of(changed).as_ref() == Some(&table))
             })
-            || object.starts_with("collection ")
+            || ["collection ", "dimension "].iter().any(|kind| object.starts_with(kind))
                 && step.locks.keys().any(|name| name.starts_with("birthgate."))
             || step.changes.keys().any(|changed| changed.starts_with("schema birthgate"))
     }

@@ -109,6 +109,11 @@ const RULES: &[Rule] = &[
         restore: "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}; then: birthgate registry reconcile",
     },
     Rule {
+        holds: |one, _| one.object.starts_with("trigger \"RI_FKey_"),
+        cause: "a foreign key of this table or onto it came, went, was renamed or switched",
+        restore: "make the foreign key as it was, or take it over: birthgate drift accept",
+    },
+    Rule {
         holds: |one, _| is_gone(one, "trigger "),
         cause: "DROP TRIGGER, or DROP FUNCTION … CASCADE",
         restore: "birthgate collection rearm COLLECTION; then: birthgate registry reconcile",
@@ -132,6 +137,16 @@ const RULES: &[Rule] = &[
         holds: |one, _| one.object.starts_with("written "),
         cause: "its trigger came or went",
         restore: "see the trigger itself",
+    },
+    Rule {
+        holds: |one, _| is_new(one, "function pg_catalog."),
+        cause: "CREATE FUNCTION in pg_catalog: the gate's own functions may call it instead of the built-in one",
+        restore: "DROP FUNCTION {name}",
+    },
+    Rule {
+        holds: |one, _| one.object.starts_with("built-in "),
+        cause: "a write of a superuser to what is built in, or CREATE OPERATOR or CAST for it: the gate's own code means something else",
+        restore: "make what is built in as on another server of this version; or take it over: birthgate drift accept",
     },
     Rule {
         holds: |one, _| of(one, "function ", "source") || of(one, "function ", "body"),
@@ -206,6 +221,16 @@ const RULES: &[Rule] = &[
         holds: |one, _| is_new(one, "table "),
         cause: "a partition, a child or another table came to stand in the gate: its rows may not be gated",
         restore: "birthgate collection rearm COLLECTION, or take it over: birthgate drift accept",
+    },
+    Rule {
+        holds: |one, _| is_new(one, "subscription "),
+        cause: "CREATE or ALTER SUBSCRIPTION: rows come past the statement form of the gate",
+        restore: "take {table} out of the subscription {name}, or take it over: birthgate drift accept",
+    },
+    Rule {
+        holds: |one, _| one.object == "dimension gate_drift",
+        cause: "block dimension, or a write as birthgate_owner: drift blocks something else, or from another bound on",
+        restore: "set {name} back to: {before}; or take it over: birthgate drift accept",
     },
     Rule {
         holds: |one, _| one.object.starts_with("event trigger birthgate_ddl_"),

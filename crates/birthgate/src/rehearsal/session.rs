@@ -355,7 +355,9 @@ impl Session {
             known.file = file;
             let (object, kind) = (known.name.clone(), known.kind.clone());
             // What the DDL guard writes down is nobody's step.
-            if mode == "RowExclusiveLock" && object.starts_with(ddl_guard::TABLE) {
+            if ["AccessShareLock", "RowExclusiveLock"].contains(&mode.as_str())
+                && object.starts_with(ddl_guard::TABLE)
+            {
                 continue;
             }
             if kind == "S" && mode == "RowExclusiveLock" {

@@ -196,6 +196,39 @@ async fn a_flood_is_cut_and_hides_no_trigger() {
     assert_eq!(more, Some(203));
 }
 
+/// More than 64 numbers of subtransactions in one transaction make everybody's snapshots slow: a long one takes fewer, and what
+/// it does to the gate is recorded all the same.
+#[tokio::test]
+async fn a_long_transaction_takes_few_numbers() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let before = events(&client).await.len();
+    let many = "BEGIN;; DO $$ BEGIN FOR n IN 1..200 LOOP EXECUTE format('CREATE TABLE t_%s ()', n); END LOOP; END $$;; \
+                ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate;; GRANT SELECT ON thing TO app;; GRANT SELECT ON t_1 TO app;; \
+                DROP TRIGGER zz_birthgate_guard_key ON thing;; CREATE TABLE last ();; COMMIT";
+    let said = after(&db, &client, many).await;
+    assert_ne!(before, 0);
+    for one in [
+        "ddl_command_end: CREATE TABLE table public.t_33",
+        "ddl_command_end: CREATE TABLE",
+        "ddl_command_end: ALTER TABLE table public.thing",
+        "ddl_command_end: GRANT TABLE",
+        "sql_drop: DROP TRIGGER trigger zz_birthgate_guard_key on public.thing",
+    ] {
+        assert!(said.contains(&one.to_owned()), "{one}: {said:?}");
+    }
+    assert_eq!(said.len(), 33 + 4, "{said:?}");
+    let numbers =
+        "SELECT count(*) FROM (SELECT FROM birthgate.ddl_event GROUP BY ddl_event.xmin) AS numbers";
+    assert_eq!(db.value::<i64>(numbers).await, 33 + 3);
+    let more = events(&client).await.into_iter().find(|one| one.more == Some(0)).unwrap();
+    assert!(
+        more.to_string()
+            .contains("CREATE TABLE, and more after it in the same transaction, by postgres"),
+        "{more}"
+    );
+}
+
 #[tokio::test]
 async fn replica_role_and_two_phases_hide_nothing() {
     let db = guarded().await;

@@ -6,6 +6,7 @@ use birthgate::declaration::{Binding, Signed};
 use birthgate::drift::{self, Monitor, Takes, Tick};
 use birthgate::{Error, RefusalCode, block, collection, evidence_log, permit};
 use testkit::{Db, Server, refusal};
+use tokio_postgres::Client;
 
 use crate::signed::{Key, Prepared, owners};
 use crate::tampers::TAMPERS;
@@ -13,6 +14,13 @@ use crate::tampers::TAMPERS;
 /// Governed, with a baseline whose drift blocks a cleanup and births.
 async fn watched() -> Db {
     let db = Db::birth_on(testkit::quiet_server().await).await;
+    // A column of a type of its own, and a table that refers to it, unlogged, so that thing may become so.
+    db.sql("CREATE TYPE colour AS ENUM ('red'); ALTER TABLE thing ADD colour colour; CREATE UNLOGGED TABLE of_things (code text REFERENCES thing (code))").await;
+    watch(&db).await;
+    db
+}
+
+async fn watch(db: &Db) {
     db.govern_thing(|_| {}).await;
     let client = db.dba().await;
     let actions = ["cleanup".to_owned(), "birth_admit:thing".to_owned()];
@@ -20,7 +28,6 @@ async fn watched() -> Db {
     let found = drift::look(&client).await.unwrap();
     assert_eq!((found.differences, found.circumstances), (Vec::new(), Vec::new()));
     block::assert_safe(&client, "cleanup").await.unwrap();
-    db
 }
 
 /// A monitor that compares only when something moved.
@@ -67,10 +74,15 @@ fn roles_and_settings_of_the_server_are_found() {
         let database = birthgate::Database::new(server.config(&name, "postgres")).unwrap();
         let mut client = database.connect().await.unwrap();
         collection::govern(&mut client, &testkit::govern_thing()).await.unwrap();
+        // They act as an owner already, as weakly as can be.
+        let weakly = if server.major() >= 16 { " WITH INHERIT FALSE, SET FALSE" } else { "" };
+        let grant =
+            format!("ALTER ROLE cleaner NOINHERIT; GRANT birthgate_owner TO cleaner{weakly}");
+        client.batch_execute(&grant).await.unwrap();
         drift::take_baseline(&client, None).await.unwrap();
         let mut monitor = Monitor::new(database.connect().await.unwrap(), NEVER);
         monitor.tick().await.unwrap();
-        for (tamper, object, back) in [
+        let mut tampers = vec![
             ("ALTER ROLE app SUPERUSER", "role app", "ALTER ROLE app NOSUPERUSER"),
             ("ALTER ROLE app BYPASSRLS", "role app", "ALTER ROLE app NOBYPASSRLS"),
             ("ALTER ROLE app CREATEROLE", "role app", "ALTER ROLE app NOCREATEROLE"),
@@ -93,7 +105,35 @@ fn roles_and_settings_of_the_server_are_found() {
                 "ALTER ROLE app RESET ALL",
             ),
             ("CREATE ROLE other SUPERUSER LOGIN", "role other", "DROP ROLE other"),
-        ] {
+            (
+                "GRANT pg_write_all_data TO thing_owner",
+                "role thing_owner",
+                "REVOKE pg_write_all_data FROM thing_owner",
+            ),
+            (
+                "GRANT birthgate_owner TO cleaner WITH ADMIN OPTION",
+                "role cleaner",
+                "REVOKE ADMIN OPTION FOR birthgate_owner FROM cleaner",
+            ),
+        ];
+        tampers.extend(match server.major() {
+            ..16 => {
+                vec![("ALTER ROLE cleaner INHERIT", "role cleaner", "ALTER ROLE cleaner NOINHERIT")]
+            }
+            16.. => vec![
+                (
+                    "GRANT birthgate_owner TO cleaner WITH INHERIT TRUE",
+                    "role cleaner",
+                    "GRANT birthgate_owner TO cleaner WITH INHERIT FALSE",
+                ),
+                (
+                    "GRANT birthgate_owner TO cleaner WITH SET TRUE",
+                    "role cleaner",
+                    "GRANT birthgate_owner TO cleaner WITH SET FALSE",
+                ),
+            ],
+        });
+        for (tamper, object, back) in tampers {
             client.batch_execute(tamper).await.unwrap();
             let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{tamper}") };
             assert!(
@@ -112,50 +152,162 @@ fn roles_and_settings_of_the_server_are_found() {
             let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("GRANT SET") };
             assert_eq!(found.differences[0].object, "parameter session_replication_role");
         }
+        // The monitor's session is told of it, when it is.
+        let set = "ALTER SYSTEM SET row_security = off";
+        client.batch_execute(set).await.unwrap();
+        client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        for _ in 0..1_000 {
+            if let Tick::Compared(found) = monitor.tick().await.unwrap() {
+                assert!(found.differences.iter().any(|one| one.object == "setting row_security"));
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{set}");
     });
 }
+
+/// Autovacuum comes as often as it can, and finds something to do everywhere.
+const RESTLESS: &[(&str, &str)] = &[
+    ("autovacuum_naptime", "1s"),
+    ("autovacuum_vacuum_threshold", "0"),
+    ("autovacuum_vacuum_scale_factor", "0"),
+    ("autovacuum_vacuum_insert_threshold", "0"),
+    ("autovacuum_vacuum_insert_scale_factor", "0"),
+    ("autovacuum_analyze_threshold", "0"),
+    ("autovacuum_analyze_scale_factor", "0"),
+    ("autovacuum_vacuum_cost_delay", "0"),
+    ("deadlock_timeout", "50ms"),
+];
 
 /// Everyday work is no drift, and what moves nothing costs no comparison.
 #[tokio::test]
 async fn everyday_work_is_no_drift() {
-    let ticks = if std::env::var_os("BIRTHGATE_TEST_ALL").is_some() { 1_000 } else { 60 };
+    let (ticks, packets) = match std::env::var_os("BIRTHGATE_TEST_ALL") {
+        Some(_) => (1_000, 10),
+        None => (60, 2),
+    };
+    let server = std::thread::spawn(|| Server::own(RESTLESS));
+    let server = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+    let db = Db::birth_on(Box::leak(Box::new(server))).await;
+    db.sql("CREATE TABLE elsewhere (code text); CREATE TABLE parts (code text PRIMARY KEY) PARTITION BY LIST (code)").await;
+    let parts = collection::Govern {
+        collection: "parts".to_owned(),
+        table: "public.parts".to_owned(),
+        ..testkit::govern_thing()
+    };
+    collection::govern(&mut db.dba().await, &parts).await.unwrap();
+    watch(&db).await;
+    let is_made = std::cell::Cell::new(false);
+    let make = async {
+        for part in 0..packets {
+            make_partition(&db, part).await;
+        }
+        is_made.set(true);
+    };
+    let watch = async {
+        let client = db.dba().await;
+        let app = db.connect("app").await;
+        let mut monitor = Monitor::new(db.dba().await, NEVER);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(300);
+        let (mut tick, mut quiet) = (0, 0);
+        while tick < ticks || !is_made.get() || !autovacuum_ran(&client).await {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "autovacuum does not run, or no partition is made"
+            );
+            app.batch_execute(&format!("INSERT INTO thing (code) SELECT 'A-{tick}' FROM birthgate.permit_hold('thing', 'A-{tick}')")).await.unwrap();
+            let work = match tick % 20 {
+                0 => "ANALYZE",
+                1 => "CREATE TEMP TABLE mine (LIKE thing); DROP TABLE mine",
+                3 => "VACUUM FULL thing",
+                5 => "CREATE ROLE guest LOGIN IN ROLE pg_monitor; DROP ROLE guest",
+                6 => "VACUUM FREEZE birthgate.birth_registry",
+                8 => "VACUUM FULL pg_trigger",
+                9 => "REINDEX TABLE thing",
+                10 => "CREATE INDEX CONCURRENTLY elsewhere_code ON elsewhere (code)",
+                11 => "DROP INDEX CONCURRENTLY elsewhere_code",
+                12 => "VACUUM FREEZE pg_trigger",
+                14 => "REINDEX TABLE CONCURRENTLY thing",
+                15 => {
+                    "CREATE TABLE new (a int); CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE new"
+                }
+                16 => {
+                    "GRANT SELECT ON elsewhere TO app; GRANT EXECUTE ON FUNCTION pg_ls_waldir() TO app"
+                }
+                18 => "VACUUM",
+                _ => "SELECT",
+            };
+            client.batch_execute(work).await.unwrap();
+            if tick == 5 {
+                collection::grant(&client, "thing", "other_app", None).await.unwrap();
+                permit::archive(&client, 0.0, 100).await.unwrap();
+            }
+            match monitor.tick().await.unwrap() {
+                Tick::Quiet(count) => {
+                    assert_eq!(count, 0, "tick {tick}: {work}");
+                    quiet += 1;
+                }
+                Tick::Compared(found) => {
+                    assert_eq!(found.differences, [], "tick {tick}: {work}");
+                    assert_eq!(found.circumstances, Vec::<String>::new());
+                }
+                Tick::NoBaseline => panic!("the baseline is gone"),
+            }
+            tick += 1;
+        }
+        assert!(quiet * 3 > tick * 2, "{quiet} of {tick} ticks were quiet");
+    };
+    tokio::join!(make, watch);
+}
+
+/// Whether it came to tables of the gate and to catalogs that the monitor reads.
+async fn autovacuum_ran(client: &Client) -> bool {
+    let sql = "SELECT min(autovacuum_count) > 0 FROM pg_stat_all_tables
+         WHERE relid = ANY (ARRAY['thing', 'birthgate.birth_registry', 'birthgate.birth_admission_permit', 'pg_class', 'pg_attribute']::regclass[])";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+async fn make_partition(db: &Db, part: usize) {
+    let packet =
+        format!("macro = 'PART-{part}'\n[[step]]\nid = 'part'\ndo = 'a.sql'\nundo = 'u.sql'");
+    let make = format!("CREATE TABLE part_{part} PARTITION OF parts FOR VALUES IN ('{part}')");
+    let files = [("a.sql", make.as_str()), ("u.sql", &format!("DROP TABLE part_{part}"))];
+    let prepared = Prepared::new(db, &packet, &files).await;
+    prepared.approve(&db.dba().await, &[]).await;
+    let applied = prepared.apply(&db.database("postgres")).await.unwrap();
+    assert_eq!(applied.ended, Ended::Done, "{applied:?}");
+}
+
+/// An index is nothing until it is valid: REINDEX CONCURRENTLY is no drift while it runs, and a new one is when it stands.
+#[tokio::test]
+async fn an_index_that_is_being_built_is_no_drift() {
     let db = watched().await;
-    let client = db.dba().await;
-    let app = db.connect("app").await;
     let mut monitor = Monitor::new(db.dba().await, NEVER);
-    let mut quiet = 0;
-    for tick in 0..ticks {
-        app.batch_execute(&format!("INSERT INTO thing (code) SELECT 'A-{tick}' FROM birthgate.permit_hold('thing', 'A-{tick}')")).await.unwrap();
-        let work = match tick % 20 {
-            0 => "ANALYZE",
-            3 => "VACUUM FULL thing",
-            6 => "VACUUM FREEZE birthgate.birth_registry",
-            9 => "REINDEX TABLE thing",
-            12 => "VACUUM FREEZE pg_trigger",
-            15 => {
-                "CREATE TABLE elsewhere (a int); CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE elsewhere"
+    monitor.tick().await.unwrap();
+    for (build, adds) in [
+        ("REINDEX TABLE CONCURRENTLY thing", None),
+        ("CREATE INDEX CONCURRENTLY thing_name ON thing (name)", Some("index public.thing_name")),
+    ] {
+        let (holder, builder) = (db.dba().await, db.dba().await);
+        holder.batch_execute("BEGIN; LOCK TABLE thing IN ROW EXCLUSIVE MODE").await.unwrap();
+        let building = tokio::spawn(async move { builder.batch_execute(build).await });
+        let begun = "SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = 'thing'::regclass AND NOT indisvalid)";
+        for _ in 0..1_000 {
+            if db.value(begun).await {
+                break;
             }
-            18 => "VACUUM",
-            _ => "SELECT",
-        };
-        client.batch_execute(work).await.unwrap();
-        if tick == 5 {
-            collection::grant(&client, "thing", "other_app", None).await.unwrap();
-            permit::archive(&client, 0.0, 100).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        match monitor.tick().await.unwrap() {
-            Tick::Quiet(count) => {
-                assert_eq!(count, 0, "tick {tick}: {work}");
-                quiet += 1;
-            }
-            Tick::Compared(found) => {
-                assert_eq!(found.differences, [], "tick {tick}: {work}");
-                assert_eq!(found.circumstances, Vec::<String>::new());
-            }
-            Tick::NoBaseline => panic!("the baseline is gone"),
-        }
+        assert!(db.value::<bool>(begun).await, "{build}");
+        let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{build}") };
+        assert_eq!(found.differences, [], "{build}");
+        holder.batch_execute("COMMIT").await.unwrap();
+        building.await.unwrap().unwrap();
+        let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{build}") };
+        let objects: Vec<&str> = found.differences.iter().map(|one| one.object.as_str()).collect();
+        assert_eq!(objects, Vec::from_iter(adds), "{build}");
     }
-    assert!(quiet * 4 > ticks * 3, "{quiet} of {ticks} ticks were quiet");
 }
 
 /// What the prefilter cannot see is found when the time for a comparison has come.
@@ -381,26 +533,56 @@ async fn an_apply_takes_over_nothing_but_its_own() {
     assert!(!db.value::<bool>("SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'thing'::regclass AND attname = 'size')").await);
 }
 
+/// A drift that blocks nothing any more is drift itself.
+#[tokio::test]
+async fn what_pulls_its_teeth_is_found() {
+    let db = watched().await;
+    let client = db.dba().await;
+    let mut monitor = Monitor::new(db.dba().await, NEVER);
+    monitor.tick().await.unwrap();
+    for tamper in [
+        "UPDATE birthgate.block_dimension SET bound = 1000000 WHERE name = 'gate_drift'",
+        "DELETE FROM birthgate.block_rule WHERE dimension = 'gate_drift'",
+        "DELETE FROM birthgate.block_dimension WHERE name = 'gate_drift'",
+    ] {
+        db.sql(&format!("SET ROLE birthgate_owner; {tamper}")).await;
+        // Without its dimension the outcome cannot be stored: the daemon says so.
+        match monitor.tick().await {
+            Ok(Tick::Compared(found)) => {
+                assert_eq!(found.differences[0].object, "dimension gate_drift", "{tamper}");
+                let explained = drift::explain(&client, &found).await.unwrap();
+                assert!(explained.findings[0].cause.contains("drift blocks something else"));
+            }
+            Err(error) => {
+                assert!(tamper.contains("DELETE FROM birthgate.block_dimension"), "{error}")
+            }
+            other => panic!("{tamper}: {other:?}"),
+        }
+    }
+}
+
 /// A baseline that was written by hand, rows and root, is not the one that the evidence log knows.
 #[tokio::test]
 async fn a_baseline_that_was_written_by_hand_is_found() {
     let db = watched().await;
     let client = db.dba().await;
     db.sql("ALTER TABLE thing DISABLE TRIGGER zz_birthgate_gate").await;
+    let mut monitor = Monitor::new(db.dba().await, NEVER);
+    monitor.tick().await.unwrap();
     let as_owner = "SET ROLE birthgate_owner; UPDATE birthgate.baseline_object SET attributes = jsonb_set(attributes, '{enabled}', '\"no\"')
                      WHERE object = 'trigger zz_birthgate_gate on public.thing'";
     db.sql(as_owner).await;
-    let half = drift::look(&client).await.unwrap();
+    let Tick::Compared(half) = monitor.tick().await.unwrap() else { panic!("nothing moved") };
     assert!(
         half.circumstances.iter().any(|what| what.contains("are not those that were kept")),
         "{half:?}"
     );
     // A careful forger writes its root as well.
-    let root = half.now;
+    let root = &half.now;
     client.execute("SELECT set_config('role', 'birthgate_owner', false)", &[]).await.unwrap();
-    client.execute("UPDATE birthgate.baseline SET root = $1", &[&root]).await.unwrap();
+    client.execute("UPDATE birthgate.baseline SET root = $1", &[root]).await.unwrap();
     client.batch_execute("RESET ROLE").await.unwrap();
-    let whole = drift::look(&client).await.unwrap();
+    let Tick::Compared(whole) = monitor.tick().await.unwrap() else { panic!("nothing moved") };
     assert!(
         whole
             .circumstances

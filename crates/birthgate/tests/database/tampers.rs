@@ -179,4 +179,87 @@ pub const TAMPERS: &[(&str, &str, &str)] = &[
         "default privileges of postgres in birthgate on r",
         "a change of the schema",
     ),
+    // Each of these moves one part of what the monitor looks at, and no other.
+    (
+        "UPDATE pg_attrdef SET adbin = (SELECT d.adbin FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+            WHERE d.adrelid = 'birthgate.birth_registry'::regclass AND a.attname = 'status')
+          WHERE adrelid = 'birthgate.birth_registry'::regclass AND adnum = (SELECT attnum FROM pg_attribute WHERE attrelid = adrelid AND attname = 'origin')",
+        "table birthgate.birth_registry",
+        "a change of the schema",
+    ),
+    (
+        "UPDATE pg_constraint SET conbin = (SELECT conbin FROM pg_constraint WHERE conname = 'birth_registry_status_check') WHERE conname = 'birth_has_permit'",
+        "constraint birth_has_permit on birthgate.birth_registry",
+        "a change of the schema",
+    ),
+    (
+        "CREATE TABLE evil.parent (LIKE thing); INSERT INTO pg_inherits (inhrelid, inhparent, inhseqno, inhdetachpending) VALUES ('thing'::regclass, 'evil.parent'::regclass, 1, false)",
+        "table public.thing",
+        "a change of the schema",
+    ),
+    (
+        "ALTER TABLE of_things RENAME CONSTRAINT of_things_code_fkey TO other",
+        "trigger \"RI_FKey_noaction_del\" of constraint other of public.of_things on public.thing",
+        "a foreign key",
+    ),
+    ("ALTER TYPE colour RENAME TO other", "table public.thing", "a change of the schema"),
+    (
+        "UPDATE pg_language SET lanpltrusted = true WHERE lanname = 'c'",
+        "language c",
+        "a change of the schema",
+    ),
+    (
+        "SET ROLE birthgate_owner; UPDATE birthgate.instance SET incarnation = incarnation + 1",
+        "table birthgate.birth_registry",
+        "a change of the schema",
+    ),
+    (
+        "SET ROLE birthgate_owner; DELETE FROM birthgate.baseline_object WHERE object = 'function birthgate.guard_key()'",
+        "function birthgate.guard_key()",
+        "a change of the schema",
+    ),
+    // What the gate's own code means.
+    (
+        "CREATE FUNCTION pg_catalog.cardinality(text[]) RETURNS integer LANGUAGE sql AS 'SELECT 0'",
+        "function pg_catalog.cardinality(text[])",
+        "instead of the built-in one",
+    ),
+    ("GRANT CREATE ON SCHEMA pg_catalog TO app", "schema pg_catalog", "GRANT or REVOKE"),
+    (
+        "UPDATE pg_proc SET prosrc = 'textne' WHERE oid = 'pg_catalog.texticregexeq(text,text)'::regprocedure",
+        "built-in functions",
+        "means something else",
+    ),
+    (
+        "UPDATE pg_operator SET oprcode = 'pg_catalog.textne' WHERE oid = 'pg_catalog.~~*(text,text)'::regoperator",
+        "built-in operators",
+        "means something else",
+    ),
+    (
+        "CREATE FUNCTION evil.words(bigint) RETURNS text LANGUAGE sql AS $$SELECT ''$$; CREATE CAST (bigint AS text) WITH FUNCTION evil.words(bigint)",
+        "built-in casts",
+        "means something else",
+    ),
+    (
+        "SET ROLE birthgate_owner; UPDATE birthgate.collection SET match_expression = 'true'",
+        "collection thing",
+        "collection govern, rearm or rule",
+    ),
+    (
+        "SET ROLE birthgate_owner; DELETE FROM birthgate.block_rule WHERE dimension = 'gate_drift' AND action = 'birth_admit:thing'",
+        "dimension gate_drift",
+        "drift blocks something else",
+    ),
+    (
+        "CREATE SUBSCRIPTION s CONNECTION 'dbname=elsewhere' PUBLICATION p WITH (connect = false, slot_name = NONE);
+         INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'thing'::regclass, 'r' FROM pg_subscription
+          WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        "subscription s on public.thing",
+        "past the statement form",
+    ),
+    (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO app', current_database()); END $$",
+        "database this database",
+        "OWNER TO",
+    ),
 ];
