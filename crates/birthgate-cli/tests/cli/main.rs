@@ -3,6 +3,7 @@
 
 mod commands;
 mod demo;
+mod directus;
 mod handoff;
 mod help;
 mod owner_gated;
