@@ -67,13 +67,14 @@ pub async fn examine(client: &Client, collections: &[String], owner: &str) -> Re
     };
     let logins: Vec<String> = role.get("logins");
     if role.get("can_login") || role.get("is_superuser") {
-        found.findings.push(format!("{owner} can log in, or is a superuser: take a role that is neither"));
+        found
+            .findings
+            .push(format!("{owner} can log in, or is a superuser: take a role that is neither"));
     }
     if !logins.is_empty() {
-        found.findings.push(format!(
-            "{} can act as {owner}: REVOKE {owner} FROM {0}",
-            logins.join(", ")
-        ));
+        found
+            .findings
+            .push(format!("{} can act as {owner}: REVOKE {owner} FROM {0}", logins.join(", ")));
     }
     let rows = client
         .rows(include_str!("../sql/ownership/tables.sql"), &[&collections])
@@ -110,7 +111,9 @@ pub async fn examine(client: &Client, collections: &[String], owner: &str) -> Re
     }
     for collection in collections {
         if !found.tables.iter().any(|table| &table.collection_name == collection) {
-            found.findings.push(format!("{collection} is no collection that has a table: birthgate collection list"));
+            found.findings.push(format!(
+                "{collection} is no collection that has a table: birthgate collection list"
+            ));
         }
     }
     let names: Vec<&str> = found.tables.iter().map(|table| table.table.as_str()).collect();

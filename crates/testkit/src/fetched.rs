@@ -13,7 +13,15 @@ pub fn npm(packages: &[&str]) -> PathBuf {
 pub fn npm_then(packages: &[&str], then: impl FnOnce(&Path)) -> PathBuf {
     once("npm", packages, |folder| {
         let mut npm = Command::new("npm");
-        npm.args(["install", "--silent", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
+        npm.args([
+            "install",
+            "--silent",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+        ]);
         succeed(npm.arg(folder).args(packages), "npm is needed: install Node.js 20 or newer");
         then(folder);
     })

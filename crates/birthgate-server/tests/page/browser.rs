@@ -42,7 +42,10 @@ async fn every_view_is_well_in_a_browser() {
         .arg(&pictures)
         .arg(tokio::task::spawn_blocking(browser).await.unwrap())
         .args(views)
-        .env("MODULES", tokio::task::spawn_blocking(|| testkit::fetched::npm(&MODULES)).await.unwrap())
+        .env(
+            "MODULES",
+            tokio::task::spawn_blocking(|| testkit::fetched::npm(&MODULES)).await.unwrap(),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut node = node.spawn().expect("Node.js 20 or newer is needed");

@@ -80,7 +80,9 @@ async fn of_a_stream() {
             expected(ids.clone())
         );
         let mut command = python("consume_jetstream");
-        command.args([&url, "birthgate", "birthgate.>"]).env("PYTHONPATH", testkit::fetched::pip(&[NATS_PY]));
+        command
+            .args([&url, "birthgate", "birthgate.>"])
+            .env("PYTHONPATH", testkit::fetched::pip(&[NATS_PY]));
         assert_eq!(said(&mut command), expected(ids));
     };
     consume(1..250);
