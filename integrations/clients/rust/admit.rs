@@ -1,7 +1,7 @@
 //! Admitting with sqlx. The connection is what PGHOST, PGUSER and PGDATABASE say.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
-use sqlx::{Acquire, Connection, Error, Executor, Postgres};
+use sqlx::{Connection, Error, Executor, Postgres};
 
 // ANCHOR: admit
 async fn admit(

@@ -120,8 +120,8 @@ pub enum Command {
 /// Set a gate on a table
 ///
 /// From then on a row is inserted only under a permit, deleted only under a retire permit, and its
-/// code never changes. Prints whether the gate is `enforced` or `detect-only`: a role that owns the
-/// table can take the gate off again, which is detected, not prevented.
+/// code never changes. Prints whether the gate is `enforced` or `detect-only`: a login that owns the table or its schema, or may
+/// set its triggers, can take the gate off again, which is detected, not prevented.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Example:\n  birthgate collection govern public.dot_tools --code code \\\n    --rule '^[A-Z]+-[0-9]+$' --replaces trg_birth_gate"

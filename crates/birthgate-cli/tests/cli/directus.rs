@@ -474,7 +474,7 @@ fn where_it_is_asked_for_directus_holds_the_permit_itself() {
     assert_eq!(directus.sql(active), "0");
     // It is no way around an owner's stop.
     directus
-        .sql("INSERT INTO birthgate.stop (collection_name, reason) VALUES ('dot_tools', 'a test')");
+        .sql("INSERT INTO birthgate.stop (collection_name, reason) VALUES ('dot_tools', 'it is counted at the moment')");
     assert_eq!(directus.create("DOT-4").status, 403);
     assert_eq!(directus.codes(), "DOT-1 DOT-2 DOT-3");
 }

@@ -102,7 +102,7 @@ async fn the_packet_passes_and_the_application_goes_on() {
             "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO thing_owner",
         ),
     ] {
-        let db = Db::birth().await;
+        let db = Db::birth_on(testkit::quiet_server().await).await;
         db.sql(table).await;
         db.sql(schema).await;
         let mut client = db.dba().await;
@@ -120,7 +120,7 @@ async fn the_packet_passes_and_the_application_goes_on() {
         let plan = plan::read(&[folder.path().to_owned()]).unwrap();
         let options = rehearsal::Options { rows: Rows::All, ..crate::rehearsal::options() };
         let said = rehearsal::rehearse(&db.database("postgres"), &plan, &options).await.unwrap();
-        assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
+        assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{:#?}", said.reasons);
 
         for step in &plan.steps {
             client.batch_execute(&step.does.text).await.unwrap();
