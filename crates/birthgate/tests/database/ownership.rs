@@ -120,7 +120,12 @@ async fn the_packet_passes_and_the_application_goes_on() {
         let plan = plan::read(&[folder.path().to_owned()]).unwrap();
         let options = rehearsal::Options { rows: Rows::All, ..crate::rehearsal::options() };
         let said = rehearsal::rehearse(&db.database("postgres"), &plan, &options).await.unwrap();
-        assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{:#?}", said.reasons);
+        assert_eq!(
+            (said.verdict, said.mutated),
+            (Verdict::Pass, Mutated::None),
+            "{:#?}",
+            said.reasons
+        );
 
         for step in &plan.steps {
             client.batch_execute(&step.does.text).await.unwrap();
