@@ -15,7 +15,7 @@ pub fn npm_then(packages: &[&str], then: impl FnOnce(&Path)) -> PathBuf {
         let mut npm = Command::new("npm");
         npm.args([
             "install",
-            "--silent",
+            "--loglevel=error",
             "--no-save",
             "--no-audit",
             "--no-fund",

@@ -15,7 +15,7 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 /// Versions that were seen to run.
 const PYTHON: [&str; 3] = ["psycopg[binary]==3.3.9", "sqlalchemy==2.1.9", "django==5.2.19"];
 const NODE: [&str; 1] = ["pg@8.23.1"];
-const PRISMA: [&str; 3] = ["prisma@7.10.1", "@prisma/client@7.10.1", "@prisma/adapter-pg@7.10.1"];
+const PRISMA: [&str; 3] = ["prisma@7.10.1", "@prisma/client@7.10.0", "@prisma/adapter-pg@7.10.1"];
 
 /// What every client is told that inserts without a permit.
 const REFUSED: &str = "refused:|PB001|no permit for the birth of 'DOT-1' in the collection 'dot_tools'|There is no active permit for this entity.|Request and reserve one first: SELECT birthgate.permit_hold('dot_tools', 'DOT-1')";
@@ -153,10 +153,12 @@ async fn prisma() {
     let estate = Estate::new().await;
     let make = || {
         let modules = fetched::npm_then(&PRISMA, |folder| {
+            // It looks for its client beside the schema.
+            let schema = folder.join("schema.prisma");
+            std::fs::copy(format!("{HERE}/node/schema.prisma"), schema).unwrap();
             let mut generate = Command::new("npx");
             generate
-                .args(["prisma", "generate", "--schema"])
-                .arg(format!("{HERE}/node/schema.prisma"))
+                .args(["prisma", "generate", "--schema", "schema.prisma"])
                 .current_dir(folder)
                 // It would fetch an engine that a client is not made with.
                 .env("PRISMA_SCHEMA_ENGINE_BINARY", "/bin/true");
