@@ -323,7 +323,7 @@ pub fn import(plan: &Plan, folder: &Path, name: &str) -> Result<()> {
 }
 
 /// Small letters, digits and dashes.
-fn slug(id: &str) -> String {
+pub(crate) fn slug(id: &str) -> String {
     let stem = id.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".do");
     let text: String = stem
         .chars()
