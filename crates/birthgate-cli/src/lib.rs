@@ -3,10 +3,12 @@
 mod commands;
 mod connection;
 mod error;
+mod log;
 mod output;
 mod programs;
 mod progress;
 mod stop;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -81,7 +83,10 @@ fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return CommandError::from(error).report(),
     };
-    match runtime.block_on(cli.command.run(&cli.connection, &output)) {
+    let ended = runtime.block_on(cli.command.run(&cli.connection, &output));
+    // Nobody waits for a client's next line.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }

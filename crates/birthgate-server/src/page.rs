@@ -12,7 +12,6 @@ mod overview;
 mod packets;
 mod permits;
 mod pictures;
-mod pool;
 mod query;
 mod registry;
 mod shared;
@@ -30,11 +29,12 @@ use birthgate::Database;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use access::Access;
 use failure::Failure;
 use live::Feed;
-use pool::Pool;
 use shared::Shared;
+
+use crate::access::Access;
+use crate::pool::Pool;
 
 /// What the page needs to be served.
 pub struct PageConfig {
@@ -102,7 +102,7 @@ struct Page {
 /// The page, with what keeps everybody else out; also from the other routes, which it is given.
 pub fn router(config: PageConfig, others: Router) -> Router {
     let page = Arc::new(Page {
-        pool: Pool::new(config.database),
+        pool: Pool::new(config.database, "birthgate page"),
         evidence: config.evidence,
         access: Access::new(config.token_sha256, config.hosts),
         live: config.live,

@@ -1,6 +1,7 @@
 //! Browsing: births and permits a page at a time, and how many were born lately. Nothing scans a registry: each query walks an
 //! index from where the page before ended, and looks at no more rows than it is allowed to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
@@ -17,7 +18,7 @@ const RATE_PAGE: i64 = 2_000;
 const RATE_PAGES: usize = 20;
 
 /// A birth. Times are ISO 8601 with the session's offset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Birth {
     /// Its number.
     pub id: i64,
@@ -74,10 +75,10 @@ pub struct Stop {
     pub since: String,
 }
 
-/// Makes a session one that can only read, waits for nobody for long, and tells times in UTC.
-pub async fn read_only(client: &Client) -> Result<()> {
+/// Makes a session of this name one that can only read, waits for nobody for long, and tells times in UTC.
+pub async fn read_only(client: &Client, name: &str) -> Result<()> {
     client
-        .batch_execute(include_str!("../sql/browse/session.sql"))
+        .batch_execute(&include_str!("../sql/browse/session.sql").replace("{name}", name))
         .await
         .doing("making the session read-only")
 }

@@ -1,5 +1,6 @@
 //! Collections: governing a table, giving it back, its rule and its grants.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -63,7 +64,7 @@ pub struct Govern {
 }
 
 /// A collection as it stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Collection {
     /// Its name in the registry.
     pub collection_name: String,

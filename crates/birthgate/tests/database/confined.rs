@@ -79,7 +79,7 @@ const ATTACKS: &[Attack] = &[
         ..attack(
             "postgres",
             "CREATE EXTENSION dblink;
-             DO $$ BEGIN EXECUTE $q$SELECT dblink_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$; END $$",
+             DO $$ BEGIN EXECUTE 'SELECT dblink' || $q$_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$; END $$",
         )
     },
 ];
