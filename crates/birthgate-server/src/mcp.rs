@@ -12,6 +12,7 @@ mod output;
 mod reading;
 mod rehearsal;
 mod resources;
+mod schema;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -20,9 +21,11 @@ use std::sync::Arc;
 use birthgate::Database;
 use birthgate::private_server::Search;
 use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::{IntoCallToolResult, ToolCallContext};
 use rmcp::model::{
-    Implementation, ListResourceTemplatesResult, ListResourcesResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -31,6 +34,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt, tool_handler};
 use tokio::sync::Semaphore;
 
 use crate::pool::Pool;
+use failure::Failure;
 
 pub use config::McpConfig;
 pub use http::Listening;
@@ -101,11 +105,13 @@ impl Mcp {
             search,
             scratch,
             rehearsing: Semaphore::new(1),
-            tools: Mcp::reading()
-                + Mcp::acting()
-                + Mcp::evidence()
-                + Mcp::rehearsing()
-                + Mcp::explaining(),
+            tools: schema::whole(
+                Mcp::reading()
+                    + Mcp::acting()
+                    + Mcp::evidence()
+                    + Mcp::rehearsing()
+                    + Mcp::explaining(),
+            ),
         }))
     }
 
@@ -131,6 +137,24 @@ impl ServerHandler for Mcp {
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("birthgate", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn call_tool(
+        &self,
+        asked: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let answer = self.tools.call(ToolCallContext::new(self, asked, context)).await?;
+        let CallToolResponse::Complete(result) = &answer else { return Ok(answer) };
+        // What the arguments' types refuse is told as any other failure.
+        match result.content.first().and_then(|content| content.as_text()) {
+            Some(why) if result.is_error == Some(true) && result.structured_content.is_none() => {
+                Failure::of("bad_arguments", why.text.clone())
+                    .next("Mend the arguments as the tool's schema says, and call again.")
+                    .into_call_tool_result()
+            }
+            _ => Ok(answer),
+        }
     }
 
     async fn list_resources(

@@ -62,6 +62,25 @@ pub struct Rate {
     pub counted: usize,
 }
 
+/// A collection, as every role of Birthgate sees it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Collection {
+    /// Its name in the registry.
+    pub collection_name: String,
+    /// Its table, quoted as SQL writes it.
+    pub table: String,
+    /// The columns that make the entity code.
+    pub code_columns: Vec<String>,
+    /// listed, observe, enforce or disarmed.
+    pub mode: String,
+    /// Whether births are finalised at the commit: required or off.
+    pub finalize: String,
+    /// Whether its orphans are critical.
+    pub critical: bool,
+    /// The pattern that its codes must match; `None`: any will do.
+    pub rule: Option<String>,
+}
+
 /// An owner's stop.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stop {
@@ -236,6 +255,21 @@ pub async fn permits(
         page.found.extend(found.iter().map(Permit::of).filter(|one| !known.contains(&one.id)));
     }
     Ok(page)
+}
+
+/// Every collection, by name.
+pub async fn collections(client: &Client) -> Result<Vec<Collection>> {
+    let rows = client.rows(include_str!("../sql/browse/collections.sql"), &[]).await;
+    let collection = |row: &Row| Collection {
+        collection_name: row.get("collection_name"),
+        table: row.get("table"),
+        code_columns: row.get("code_columns"),
+        mode: row.get("mode"),
+        finalize: row.get("finalize"),
+        critical: row.get("critical"),
+        rule: row.get("rule"),
+    };
+    Ok(rows.doing("listing collections")?.iter().map(collection).collect())
 }
 
 /// The owners' stops.

@@ -1,6 +1,5 @@
 //! Collections: governing a table, giving it back, its rule and its grants.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -64,7 +63,7 @@ pub struct Govern {
 }
 
 /// A collection as it stands.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Collection {
     /// Its name in the registry.
     pub collection_name: String,

@@ -50,7 +50,8 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         search: programs::search(None, None),
         scratch: std::env::temp_dir(),
     });
-    log::begin(args.log, "warn");
+    // What a client does wrong is told to the client.
+    log::begin(args.log, "warn,rmcp=error");
     let stop = async {
         // A signal that cannot be heard is no reason to stop.
         if stopped().await.is_err() {

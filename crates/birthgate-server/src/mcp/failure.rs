@@ -6,12 +6,15 @@ use birthgate::{Error, RefusalCode};
 use rmcp::ErrorData;
 use rmcp::handler::server::tool::IntoCallToolResult;
 use rmcp::model::{CallToolResponse, CallToolResult};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
+use tokio_postgres::error::SqlState;
+
 use super::output::cut;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Failure {
     /// A code of Birthgate (`PB…`), an SQLSTATE of PostgreSQL, or a word.
     pub code: String,
@@ -44,6 +47,11 @@ impl Failure {
     pub fn not_found(message: impl Into<String>) -> Failure {
         Failure::of("not_found", message).next("List what is there, and take the name from there.")
     }
+}
+
+/// Whether PostgreSQL denied the role a right.
+pub fn is_denied(error: &Error) -> bool {
+    matches!(error, Error::Database { source, .. } if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
 }
 
 impl From<Error> for Failure {
@@ -89,7 +97,8 @@ impl IntoCallToolResult for Failure {
 }
 
 /// Every code of a failure that is none of Birthgate's SQL or of PostgreSQL, and what it means.
-pub const WORDS: [(&str, &str); 10] = [
+pub const WORDS: [(&str, &str); 11] = [
+    ("bad_arguments", "arguments that the tool's schema does not allow"),
     ("away", "the database does not answer"),
     ("bad_cursor", "a cursor that no list gave"),
     ("bad_input", "a row, a packet or SQL that cannot be used as it is"),

@@ -1,8 +1,7 @@
 //! Tools that read the database: blocks, collections, permits, births, drift.
 
 use birthgate::block::{self, Dimension};
-use birthgate::browse::{self, Birth, PermitSearch};
-use birthgate::collection::{self, Collection};
+use birthgate::browse::{self, Birth, Collection, PermitSearch};
 use birthgate::drift::{self, Drift};
 use birthgate::permit::{self, Filter, Permit};
 use rmcp::handler::server::wrapper::{Json, Parameters};
@@ -11,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Mcp;
-use super::failure::Failure;
+use super::failure::{Failure, is_denied};
 use super::input::{Code, Id, Name};
 use super::output::{Cursor, Most, Page, Paging, Told};
 
@@ -141,13 +140,13 @@ pub struct Entity {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub struct Drifted {
-    /// Whether the gate is as its baseline says; null without a baseline, or where nothing could be said.
-    holds: Option<bool>,
-    /// How many objects differ, and how many circumstances are told.
-    count: i64,
-    /// What was found, with the first of the differences.
-    drift: Drift,
+pub struct DriftShown {
+    /// The dimension gate_drift as it was observed last; null where there is no baseline.
+    observed: Option<Dimension>,
+    /// The comparison made now, with the first 50 differences; null where this server's role may not make it.
+    compared: Option<Drift>,
+    /// How many objects differ, and how many circumstances are told, in the comparison.
+    count: Option<i64>,
 }
 
 #[tool_router(router = reading, vis = "pub(super)")]
@@ -184,7 +183,7 @@ impl Mcp {
         Parameters(paging): Parameters<Paging>,
     ) -> Result<Json<Told<Page<Collection>>>, Failure> {
         let client = self.pool.lend().await?;
-        let all = collection::list(&client).await?;
+        let all = browse::collections(&client).await?;
         client.give_back();
         Ok(Json(Told(paging.of(all)?)))
     }
@@ -280,15 +279,23 @@ impl Mcp {
         Ok(Json(Told(Entity { births, permits, is_cut })))
     }
 
-    /// Compare the gate with its baseline, without storing the outcome: what differs of what enforces it. Accepting drift is an owner's act, and not done here.
+    /// Show gate drift: how it was observed last, and where this server's role may, compared now, without storing the outcome. Accepting drift is an owner's act, and not done here.
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
-    async fn drift_show(&self) -> Result<Json<Told<Drifted>>, Failure> {
+    async fn drift_show(&self) -> Result<Json<Told<DriftShown>>, Failure> {
         let client = self.pool.lend().await?;
-        let mut drift = drift::look(&client).await?;
+        let all = block::list(&client).await?;
+        let observed = all.into_iter().find(|one| one.name == "gate_drift");
+        // The comparison is for who may act as the gate's owner; the observation is everybody's.
+        let mut compared = match drift::look(&client).await {
+            Ok(drift) => Some(drift),
+            Err(error) if is_denied(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
         client.give_back();
-        let count = drift.count();
-        drift.differences.truncate(DIFFERENCES);
-        let holds = drift.baseline.as_ref().map(|_| count == 0);
-        Ok(Json(Told(Drifted { holds, count, drift })))
+        let count = compared.as_ref().map(Drift::count);
+        if let Some(drift) = &mut compared {
+            drift.differences.truncate(DIFFERENCES);
+        }
+        Ok(Json(Told(DriftShown { observed, compared, count })))
     }
 }
