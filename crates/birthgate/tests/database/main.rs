@@ -8,6 +8,7 @@ mod apply;
 mod approval;
 mod bypass;
 mod clones;
+mod confined;
 mod crash;
 mod ddl_guard;
 mod decision;
