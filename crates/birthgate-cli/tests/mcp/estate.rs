@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use birthgate::evidence::{self, Sources};
 use birthgate::plan::packet;
@@ -17,21 +18,24 @@ pub struct Estate {
     pub folder: tempfile::TempDir,
 }
 
-/// What docs/mcp.md says for the database of the tests.
-const ROLE: &str = "
-    DO $$ BEGIN CREATE ROLE agent LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-    DO $$ BEGIN CREATE ROLE stranger LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-    GRANT birthgate_auditor TO agent; GRANT pg_read_all_data TO agent;
-    GRANT SELECT, INSERT ON thing TO agent;";
+/// What docs/mcp.md says, for the server of the tests; made once, for a role that changes is a change in every rehearsal. Of the
+/// others one has Birthgate's role without a grant, and one has nothing.
+const ROLES: &str = "
+    CREATE ROLE agent LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+    GRANT birthgate_admitter, birthgate_auditor, pg_read_all_data TO agent;
+    CREATE ROLE ungranted LOGIN; GRANT birthgate_admitter TO ungranted;
+    CREATE ROLE stranger LOGIN;";
 
 impl Estate {
     pub fn new() -> Estate {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
+        static MADE: OnceLock<()> = OnceLock::new();
+        let db = runtime.block_on(Db::governed("statement"));
+        MADE.get_or_init(|| runtime.block_on(db.sql(ROLES)));
         let db = runtime.block_on(async {
-            let db = Db::governed("statement").await;
-            db.sql(ROLE).await;
+            db.sql("GRANT SELECT, INSERT ON thing TO agent").await;
             let mut dba = db.dba().await;
             collection::grant(&dba, "thing", "agent", None).await.unwrap();
             let actions = ["birth_admit:thing".to_owned()];

@@ -7,9 +7,7 @@ use crate::estate::Estate;
 #[test]
 fn a_role_without_a_grant_is_refused_by_the_database() {
     let estate = Estate::new();
-    // Birthgate's role, without a grant for the collection.
-    estate.runtime.block_on(estate.db.sql("GRANT birthgate_admitter TO stranger"));
-    let mut client = estate.client("stranger");
+    let mut client = estate.client("ungranted");
     let request =
         json!({ "collection": "thing", "entity_code": "X-1", "idempotency_key": "a-key-of-mine" });
     let refused = client.refused("permit_request", request);
@@ -34,7 +32,6 @@ fn a_role_without_a_grant_is_refused_by_the_database() {
 #[test]
 fn a_role_that_may_nothing_is_told_so() {
     let estate = Estate::new();
-    estate.runtime.block_on(estate.db.sql("REVOKE birthgate_admitter FROM stranger"));
     let mut client = estate.client("stranger");
     for (tool, arguments) in [
         ("block_list", json!({})),
