@@ -121,17 +121,25 @@ fn printed(ended: std::process::Output) -> (bool, String) {
     (ended.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
+const FOR_A_MOMENT: &str = "timeout --preserve-status --signal=INT 2";
+
 /// What bash is to run: a line that is to end otherwise, and one that would go on for ever, say so themselves.
 fn script(text: &str) -> String {
     let mut script = String::new();
     for line in text.lines() {
         let (command, comment) = line.split_once(" #").unwrap_or((line, ""));
-        let goes_on = command.starts_with("birthgate serve") && !command.contains("--new-token")
-            || command.starts_with("birthgate handoff run") && !command.contains("--once");
-        let command = match goes_on {
-            // Long enough to begin; it stops when it is asked to.
-            true => format!("timeout --preserve-status --signal=INT 2 {command}"),
-            false => command.to_owned(),
+        let listens = ["birthgate serve", "birthgate mcp --listen"];
+        let listens =
+            listens.iter().any(|way| command.starts_with(way)) && !command.contains("--new-token");
+        let hands_off = command.starts_with("birthgate handoff run") && !command.contains("--once");
+        let command = match (listens, hands_off) {
+            // Long enough to begin, at a port that no other test has; it stops when it is asked to.
+            (true, _) => format!(
+                "{FOR_A_MOMENT} {} --listen 127.0.0.1:0",
+                command.replace("--listen 127.0.0.1:7448", "")
+            ),
+            (_, true) => format!("{FOR_A_MOMENT} {command}"),
+            _ => command.to_owned(),
         };
         match comment.trim_start().strip_prefix("exit code ") {
             Some(rest) => {
@@ -183,9 +191,16 @@ fn fits(printed: &str, pattern: &str) -> bool {
 
 /// Follows a page from its first block to its last.
 fn follow(page: &str) {
+    follow_with(page, "true");
+}
+
+/// The same, of a page that takes for granted what this script makes.
+fn follow_with(page: &str, before: &str) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let text = std::fs::read_to_string(format!("{root}/{page}")).unwrap();
     let reader = Reader::new();
+    let (well, said) = reader.bash(before);
+    assert!(well, "{said}");
     let mut output = String::new();
     let mut ran = 0;
     for block in blocks(&text) {
@@ -264,6 +279,64 @@ fn what_to_do_after_a_restore() {
 #[test]
 fn what_to_do_in_an_incident() {
     follow("docs/how-to/incidents.md");
+}
+
+/// A table `orders` that is there, and a packet whose last step is a door.
+const PACKET: &str = "
+psql -q -c 'CREATE TABLE orders (code text PRIMARY KEY, old text)'
+mkdir packet
+echo 'ALTER TABLE orders ADD COLUMN region text;' > packet/010.do.sql
+echo 'ALTER TABLE orders DROP COLUMN region;' > packet/010.undo.sql
+echo 'ALTER TABLE orders DROP COLUMN old;' > packet/020.do.sql
+cat > packet/packet.toml <<'END'
+macro = \"ORDERS_BY_REGION\"
+[[step]]
+id = \"region\"
+do = \"010.do.sql\"
+undo = \"010.undo.sql\"
+[[step]]
+id = \"drop-old-key\"
+do = \"020.do.sql\"
+door = \"one-way\"
+END
+";
+
+#[test]
+fn how_a_packet_is_applied() {
+    follow_with("docs/apply.md", PACKET);
+}
+
+#[test]
+fn how_a_change_is_rehearsed() {
+    let migrations = "mkdir migrations; cp packet/010.do.sql migrations/0001_region.up.sql; cp packet/010.undo.sql migrations/0001_region.down.sql; cp packet/010.do.sql V7__orders.sql";
+    follow_with("docs/rehearsal.md", &format!("{PACKET}{migrations}"));
+}
+
+#[test]
+fn how_drift_is_found() {
+    follow_with("docs/drift.md", "birthgate init; birthgate owner add ada ~/.ssh/id_ed25519.pub");
+}
+
+#[test]
+fn how_births_are_handed_off() {
+    let sink = "[[handoff.sink]]\nname = \"archive\"\nkind = \"ndjson\"\ncapture = true\nfolder = \"archive\"\n";
+    follow_with("docs/handoff.md", &format!("birthgate init; printf '{sink}' > birthgate.toml"));
+}
+
+#[test]
+fn how_watch_is_kept() {
+    follow_with("docs/serve.md", "birthgate init");
+}
+
+#[test]
+fn how_agents_are_served() {
+    let table = "psql -q -c 'CREATE TABLE dot_tools (code text PRIMARY KEY, name text)'";
+    follow_with(
+        "docs/mcp.md",
+        &format!(
+            "{table}; birthgate init; birthgate collection govern public.dot_tools --code code"
+        ),
+    );
 }
 
 /// The way to a page is there, and every page is in the table of contents.

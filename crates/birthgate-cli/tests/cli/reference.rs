@@ -50,10 +50,11 @@ fn describe(command: &mut clap::Command, parents: &str, text: &mut String) {
 #[test]
 fn of_the_sqlstates() {
     let mut text = "Class `PB`. Each comes with a DETAIL and a HINT; drivers give the code apart from the message, and only the code is to be relied on.\n\n\
-        | code | name | meaning |\n| --- | --- | --- |\n"
+        | code | meaning | what is likely behind it | what to do |\n| --- | --- | --- | --- |\n"
         .to_owned();
     for code in RefusalCode::ALL {
-        writeln!(text, "| `{code}` | {code:?} | {} |", code.meaning()).unwrap();
+        let said = code.explanation();
+        writeln!(text, "| `{code}` | {} | {} | {} |", said.meaning, said.cause, said.next).unwrap();
     }
     agrees("sqlstates", "SQLSTATEs", &text);
 }
