@@ -1,6 +1,7 @@
 -- The collection that a trigger stands on. A governed table is known by its trigger's argument; the
 -- name stored for that collection must still be this table (or its partition root), because a table
--- can be swapped away under its name, and because anyone can make a table called like another.
+-- can be swapped away under its name, and because anyone can make a table called like another. So must be the types of the
+-- columns that the gate reads: its owner can put another type there, whose casts are its own and would run as ours.
 CREATE OR REPLACE FUNCTION birthgate.governed(p_relid oid, p_collection text)
 RETURNS birthgate.collection
 LANGUAGE plpgsql STABLE
@@ -9,12 +10,21 @@ AS $$
 DECLARE
   v_collection birthgate.collection;
   v_relid oid;
+  v_columns text[];
 BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      RETURN v_collection;
+      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
+                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
+      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
+                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+        RETURN v_collection;
+      END IF;
+      RAISE EXCEPTION USING ERRCODE = 'PB019',
+        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed', array_to_string(v_columns, ', '), p_relid::regclass),
+        HINT = 'Give them back the type that they had.';
     END IF;
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'PB019',

@@ -9,13 +9,15 @@
 
 -- Whether an object that a command names may be of the gate: it is in the baseline, stands on what is, or is Birthgate's own.
 CREATE OR REPLACE FUNCTION birthgate.ddl_may_be_of_gate(p_type text, p_identity text) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT p_identity LIKE 'birthgate%' OR p_type IN ('schema', 'event trigger')
+BEGIN
+  RETURN p_identity LIKE 'birthgate%' OR p_type IN ('schema', 'event trigger')
       OR EXISTS (SELECT FROM birthgate.baseline_object
                   WHERE object IN (concat(p_type, ' ', p_identity), concat('table ', substring(p_identity FROM ' on (.*)$')),
-                                   concat('table ', regexp_replace(p_identity, '\.[^.]*$', ''))))
+                                   concat('table ', regexp_replace(p_identity, '\.[^.]*$', ''))));
+END
 $$;
 
 -- Writes down what a command did to these objects, and that there were more.

@@ -1007,13 +1007,15 @@ END
 $_$;
 ALTER FUNCTION birthgate.ddl_is_temporary(p_schema text, p_identity text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.ddl_may_be_of_gate(p_type text, p_identity text) RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
-  SELECT p_identity LIKE 'birthgate%' OR p_type IN ('schema', 'event trigger')
+BEGIN
+  RETURN p_identity LIKE 'birthgate%' OR p_type IN ('schema', 'event trigger')
       OR EXISTS (SELECT FROM birthgate.baseline_object
                   WHERE object IN (concat(p_type, ' ', p_identity), concat('table ', substring(p_identity FROM ' on (.*)$')),
-                                   concat('table ', regexp_replace(p_identity, '\.[^.]*$', ''))))
+                                   concat('table ', regexp_replace(p_identity, '\.[^.]*$', ''))));
+END
 $_$;
 ALTER FUNCTION birthgate.ddl_may_be_of_gate(p_type text, p_identity text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.decide_identity(p_collection text, p_identity text, p_alias_of text, p_evidence jsonb) RETURNS bigint
@@ -1502,12 +1504,21 @@ CREATE FUNCTION birthgate.governed(p_relid oid, p_collection text) RETURNS birth
 DECLARE
   v_collection birthgate.collection;
   v_relid oid;
+  v_columns text[];
 BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      RETURN v_collection;
+      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
+                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
+      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
+                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+        RETURN v_collection;
+      END IF;
+      RAISE EXCEPTION USING ERRCODE = 'PB019',
+        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed', array_to_string(v_columns, ', '), p_relid::regclass),
+        HINT = 'Give them back the type that they had.';
     END IF;
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'PB019',

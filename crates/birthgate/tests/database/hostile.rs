@@ -207,3 +207,40 @@ async fn settings_and_shadows_change_nothing() {
         assert_eq!(found.len(), 1, "only the old row: {found:?}");
     }
 }
+
+/// A table's owner can put a type of its own where the gate reads a column. Its casts are the owner's, and the gate would run
+/// them as birthgate_owner.
+#[tokio::test]
+async fn a_type_of_one_s_own_runs_nothing_as_ours() {
+    let types = "CREATE TYPE evil.kind AS ENUM ('x'); CREATE DOMAIN evil.of_it AS evil.kind;
+        CREATE FUNCTION evil.words(evil.kind) RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'as %', current_user; END$$;
+        CREATE FUNCTION evil.document(evil.kind) RETURNS json LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'as %', current_user; END$$;
+        CREATE CAST (evil.kind AS text) WITH FUNCTION evil.words(evil.kind) AS IMPLICIT;
+        CREATE CAST (evil.kind AS json) WITH FUNCTION evil.document(evil.kind)";
+    for form in ["statement", "row"] {
+        for column in ["code", "name"] {
+            for own in ["evil.kind", "evil.of_it"] {
+                let db = Db::birth().await;
+                db.govern_thing(|govern| {
+                    govern.form = Some(form.to_owned());
+                    govern.bound_columns = vec!["name".to_owned()];
+                })
+                .await;
+                let owner = db.connect("thing_owner").await;
+                owner.batch_execute(types).await.unwrap();
+                owner
+                    .batch_execute(&format!(
+                        "ALTER TABLE thing RENAME {column} TO old; ALTER TABLE thing ALTER old DROP NOT NULL; ALTER TABLE thing ADD {column} {own}"
+                    ))
+                    .await
+                    .unwrap();
+                for does in
+                    ["INSERT INTO thing (code, name) VALUES ('x', 'x')", "DELETE FROM thing"]
+                {
+                    let error = owner.batch_execute(does).await.expect_err(does);
+                    assert_eq!(sqlstate(&error), "PB019", "{form} {column} {own}: {error:?}");
+                }
+            }
+        }
+    }
+}
