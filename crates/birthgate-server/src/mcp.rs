@@ -27,7 +27,7 @@ use rmcp::model::{
     ListResourcesResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
     ServerCapabilities, ServerConfig,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, ServerInitializeError};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::io::stdio_pipes;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt, tool_handler};
@@ -120,7 +120,11 @@ impl Mcp {
         let (input, output) = stdio_pipes();
         let transport = AsyncRwTransport::new(input, output).with_max_line_length(LARGEST);
         let spoken = async {
-            let running = self.serve(transport).await.map_err(std::io::Error::other)?;
+            let running = match self.serve(transport).await {
+                // A client that went before it said anything did nothing wrong.
+                Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+                running => running.map_err(std::io::Error::other)?,
+            };
             running.waiting().await.map_err(std::io::Error::other).map(drop)
         };
         tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio_postgres::config::Host;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -61,7 +62,7 @@ impl Database {
             .config
             .connect(self.tls.clone())
             .await
-            .map_err(|source| Error::Connect { source })?;
+            .map_err(|source| Error::Connect { place: self.place(), source })?;
         tokio::spawn(async move {
             // What breaks the connection reaches whoever waits for an answer on the client.
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
@@ -72,6 +73,27 @@ impl Database {
             }
         });
         Ok(client)
+    }
+
+    /// Where it is, in words.
+    fn place(&self) -> String {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate().map(|(at, host)| {
+            // One port serves all hosts; none is the usual one.
+            let port = ports.get(at).or(ports.first()).unwrap_or(&5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(folder) => format!("{}/.s.PGSQL.{port}", folder.display()),
+            }
+        });
+        let mut place = hosts.collect::<Vec<_>>().join(", ");
+        if let Some(database) = self.config.get_dbname() {
+            place.push_str(&format!(", database {database}"));
+        }
+        if let Some(user) = self.config.get_user() {
+            place.push_str(&format!(", as {user}"));
+        }
+        place
     }
 
     /// How it is reached.
@@ -89,7 +111,7 @@ impl Database {
 /// lock that was not to be had, a server that restarts, a connection that was lost.
 pub fn is_transient(error: &Error) -> bool {
     let source = match error {
-        Error::Database { source, .. } | Error::Connect { source } => source,
+        Error::Database { source, .. } | Error::Connect { source, .. } => source,
         _ => return false,
     };
     match source.code() {

@@ -21,8 +21,10 @@ pub enum Error {
         source: tokio_postgres::Error,
     },
     /// No connection could be made.
-    #[error("cannot connect to PostgreSQL: {}", describe(.source))]
+    #[error("cannot connect to PostgreSQL at {place}: {}", describe(.source))]
     Connect {
+        /// The server, the database and the role, without the password.
+        place: String,
         /// The client's error.
         source: tokio_postgres::Error,
     },

@@ -13,6 +13,7 @@ use crate::drift;
 use crate::error::{Doing, Result};
 use crate::evidence::Rehearsed;
 use crate::evidence_log;
+use crate::leader;
 use crate::owner::Owners;
 use crate::plan::packet::Packet;
 use crate::schema;
@@ -229,25 +230,22 @@ async fn registrars(client: &Client, found: &mut Found) -> Result<()> {
     Ok(())
 }
 
+/// Whether something counts the dimensions again is seen by their age alone: neither a daemon nor pg_cron says that it does.
 async fn schedule(client: &Client, installed: bool, found: &mut Found) -> Result<()> {
-    let row =
-        client.one_row(include_str!("../sql/preflight/scheduler.sql"), &[]).await.doing(DOING)?;
-    let fresh = match installed {
-        true => {
-            let dimensions = block::list(client).await?;
-            !dimensions.is_empty()
-                && dimensions.iter().all(|one| !matches!(one.state.as_str(), "unknown" | "too old"))
-        }
-        false => false,
+    let is_counted = installed && {
+        let dimensions = block::list(client).await?;
+        !dimensions.is_empty()
+            && dimensions.iter().all(|one| !matches!(one.state.as_str(), "unknown" | "too old"))
     };
-    if !row.get::<_, bool>("pg_cron") && !fresh {
-        found.add(
-            Kind::Authority,
-            &["drift"],
-            "scheduler: pg_cron is absent, and nothing counts the dimensions again",
-            "a line of crontab: */5 * * * * birthgate block list --refresh",
-        );
+    if is_counted {
+        return Ok(());
     }
+    let (what, clears) = match leader::leads(client).await? {
+        true => ("a daemon leads, but not every dimension", "its log, and the page, say why"),
+        false => ("no daemon leads, and not every dimension", "birthgate serve"),
+    };
+    let what = format!("scheduler: {what} is counted in time");
+    found.add(Kind::Authority, &["drift"], what, clears);
     Ok(())
 }
 

@@ -215,7 +215,8 @@ fn a_killed_admission_of_many_goes_on_where_it_was() {
 fn usage_errors_say_what_is_wrong() {
     let nowhere = ["--database-url", "postgresql://nobody@%2Fnowhere/x", "init"];
     let ended = birthgate(&nowhere).expect(1);
-    assert!(ended.stderr.contains("cannot connect"), "{}", ended.stderr);
+    let place = "cannot connect to PostgreSQL at /nowhere/.s.PGSQL.5432, database x, as nobody: ";
+    assert!(ended.stderr.contains(place), "{}", ended.stderr);
     let ended = birthgate(&["--database-url", "what?", "init"]).expect(2);
     assert!(ended.stderr.contains("cannot be read"), "{}", ended.stderr);
     birthgate(&["entity", "admit", "thing"]).expect(2);

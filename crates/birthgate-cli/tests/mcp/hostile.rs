@@ -23,6 +23,16 @@ impl Drop for Raw {
 
 impl Raw {
     fn start(estate: &Estate, url: &str) -> Raw {
+        let mut raw = Raw::silent(estate, url);
+        let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "raw", "version": "1" } });
+        let said = raw.ask("initialize", hello);
+        assert_eq!(said["result"]["serverInfo"]["name"], "birthgate", "{said}");
+        raw.write(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        raw
+    }
+
+    /// One that nothing was said to yet.
+    fn silent(estate: &Estate, url: &str) -> Raw {
         let config = estate.path().join("birthgate.toml");
         let mut process = Command::new(env!("CARGO_BIN_EXE_birthgate"))
             .args(["mcp", "--config", config.to_str().unwrap(), "--database-url", url])
@@ -33,12 +43,7 @@ impl Raw {
             .unwrap();
         let input = process.stdin.take();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut raw = Raw { process, input, lines };
-        let hello = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "raw", "version": "1" } });
-        let said = raw.ask("initialize", hello);
-        assert_eq!(said["result"]["serverInfo"]["name"], "birthgate", "{said}");
-        raw.write(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        raw
+        Raw { process, input, lines }
     }
 
     fn write(&mut self, line: &[u8]) {
@@ -70,6 +75,14 @@ impl Raw {
     fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.ask("tools/call", json!({ "name": tool, "arguments": arguments }))
     }
+}
+
+#[test]
+fn a_client_that_goes_at_once_is_no_failure() {
+    let estate = Estate::new();
+    let mut raw = Raw::silent(&estate, &estate.url("agent"));
+    raw.input = None;
+    assert!(raw.process.wait().unwrap().success());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use birthgate::apply::Ended;
 use birthgate::preflight::{self, Blocker, Kind, Ospa, Subjects};
-use birthgate::{block, collection, decision, drift, entity, registry};
+use birthgate::{block, collection, decision, drift, entity, leader, registry};
 use testkit::{Db, Server};
 
 use crate::signed::{self, Key, Prepared, owners};
@@ -148,6 +148,9 @@ async fn each_blocker_is_found_and_cleared() {
     drift::take_baseline(&client, None).await.unwrap();
     assert!(!case.has("drift", "no baseline").await);
     let mut counting = case.db.dba().await;
+    assert!(case.has("drift", "no daemon leads").await);
+    assert!(leader::take(&counting).await.unwrap());
+    assert!(case.has("drift", "a daemon leads, but not every dimension is counted").await);
     block::refresh(&mut counting).await.unwrap();
     let tools = tempfile::tempdir().unwrap();
     estate_kb_3a66::write_tools(tools.path()).unwrap();
