@@ -128,7 +128,8 @@ fn through(estate: &Estate, client: &mut Client, code: &str) {
     let change =
         json!({ "sql": "CREATE TABLE public.seen (id int)", "undo": "DROP TABLE public.seen" });
     let said = client.call("rehearse_sql", change);
-    assert_eq!((&said["verdict"], &said["mutated"]), (&json!("PASS"), &json!("none")), "{said}");
+    assert_eq!((&said["mutated"], &said["leaks"]), (&json!("none"), &json!([])), "{said}");
+    assert_eq!(said["steps"][0]["undo"]["restores"], true, "{said}");
     let said = client.call("rehearse_packet", json!({ "packet": "orders" }));
     assert_ne!(said["verdict"], "PASS", "{said}");
     assert!(said["notes"].to_string().contains("left out"), "{said}");
