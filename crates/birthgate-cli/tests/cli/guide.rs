@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use birthgate::private_server::{Binaries, Folder, Options, PrivateServer, Search};
+use birthgate::private_server::{Binaries, Folder, Options, PrivateServer};
 
 /// One fenced block.
 struct Block {
@@ -58,8 +58,7 @@ struct Reader {
 impl Reader {
     fn new() -> Reader {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
-        let binaries = Binaries::find(&Search { path, ..Search::default() }).unwrap();
+        let binaries = Binaries::find(&testkit::search()).unwrap();
         let folder = Folder::Temporary(std::env::temp_dir());
         let options =
             Options { binaries, folder, disposable: true, cache: None, settings: Vec::new() };
