@@ -217,6 +217,35 @@ BEGIN
 END
 $$;
 
+-- Takes that back, and cancels what was requested on it and is not spent, passing over what is being spent at this moment.
+-- Answers how many.
+CREATE OR REPLACE FUNCTION birthgate.admission_grant_drop(p_role text, p_collection text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_cancelled bigint;
+BEGIN
+  DELETE FROM birthgate.admission_grant WHERE role_name = p_role AND collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I has no grant for the collection %L', p_role, p_collection),
+      HINT = 'Grants are the rows of birthgate.admission_grant; a role''s members request permits on its grant.';
+  END IF;
+  UPDATE birthgate.birth_admission_permit
+     SET state = 'CANCELLED', ended_at = clock_timestamp(), ended_why = format('the grant of %s was revoked', p_role)
+   WHERE id IN (
+     SELECT p.id FROM birthgate.birth_admission_permit p
+      WHERE p.collection_name = p_collection AND p.active AND p.state IN ('REQUESTED', 'RESERVED')
+        -- A login that is gone acts as nobody.
+        AND NOT EXISTS (
+          SELECT FROM birthgate.admission_grant g JOIN pg_catalog.pg_roles r ON r.rolname = p.requester
+           WHERE g.collection_name = p_collection AND birthgate.acts_as(r.rolname, g.role_name))
+      FOR NO KEY UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_cancelled = ROW_COUNT;
+  RETURN v_cancelled;
+END
+$$;
+
 -- The statements that govern a table, in order, for one transaction.
 CREATE OR REPLACE FUNCTION birthgate.govern_plan(
   p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text DEFAULT NULL,

@@ -11,6 +11,34 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.acts_as(p_login name, p_role text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.admission_grant_drop(p_role text, p_collection text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_cancelled bigint;
+BEGIN
+  DELETE FROM birthgate.admission_grant WHERE role_name = p_role AND collection_name = p_collection;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016', MESSAGE = format('%I has no grant for the collection %L', p_role, p_collection),
+      HINT = 'Grants are the rows of birthgate.admission_grant; a role''s members request permits on its grant.';
+  END IF;
+  UPDATE birthgate.birth_admission_permit
+     SET state = 'CANCELLED', ended_at = clock_timestamp(), ended_why = format('the grant of %s was revoked', p_role)
+   WHERE id IN (
+     SELECT p.id FROM birthgate.birth_admission_permit p
+      WHERE p.collection_name = p_collection AND p.active AND p.state IN ('REQUESTED', 'RESERVED')
+        -- A login that is gone acts as nobody.
+        AND NOT EXISTS (
+          SELECT FROM birthgate.admission_grant g JOIN pg_catalog.pg_roles r ON r.rolname = p.requester
+           WHERE g.collection_name = p_collection AND birthgate.acts_as(r.rolname, g.role_name))
+      FOR NO KEY UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_cancelled = ROW_COUNT;
+  RETURN v_cancelled;
+END
+$$;
+ALTER FUNCTION birthgate.admission_grant_drop(p_role text, p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint DEFAULT NULL::bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3160,6 +3188,7 @@ GRANT USAGE ON SCHEMA birthgate TO birthgate_auditor;
 GRANT USAGE ON SCHEMA birthgate TO birthgate_reader;
 REVOKE ALL ON FUNCTION birthgate.acts_as(p_login name, p_role text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.acts_as(p_login name, p_role text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.admission_grant_drop(p_role text, p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.admission_grant_set(p_role text, p_collection text, p_quota bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.admit(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_admitter;

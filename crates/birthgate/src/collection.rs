@@ -193,6 +193,16 @@ pub async fn grant(
         .map(drop)
 }
 
+/// Takes a role's grant for a collection back, and cancels the permits that were requested on it and are not spent; answers how
+/// many. Permits that are being spent at this moment are spent.
+pub async fn revoke(client: &Client, collection: &str, role: &str) -> Result<i64> {
+    let row = client
+        .one_row(include_str!("../sql/query/admission_grant_drop.sql"), &[&role, &collection])
+        .await
+        .doing("revoking admission")?;
+    Ok(row.get(0))
+}
+
 /// Runs statements in one transaction that never waits long for a lock, again and again until it
 /// gets them all.
 pub(crate) async fn run_with_short_locks(

@@ -115,6 +115,14 @@ pub enum Command {
         #[arg(long)]
         quota: Option<i64>,
     },
+    /// Take that back, and cancel what the role requested and has not spent
+    #[command(after_help = "Example:\n  birthgate collection revoke dot_tools directus_app")]
+    Revoke {
+        /// The collection
+        collection: String,
+        /// The role
+        role: String,
+    },
 }
 
 /// Set a gate on a table
@@ -358,6 +366,16 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             output.result(
                 "collection grant",
                 json!({ "collection_name": collection, "role": role, "quota": quota }),
+            )
+        }
+        Command::Revoke { collection, role } => {
+            let cancelled = collection::revoke(&client, &collection, &role).await?;
+            output.say(format!(
+                "{role} may no longer request permits in {collection}; permits cancelled: {cancelled}."
+            ));
+            output.result(
+                "collection revoke",
+                json!({ "collection_name": collection, "role": role, "cancelled": cancelled }),
             )
         }
     }

@@ -155,6 +155,30 @@ async fn a_quota_holds_for_two_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_is_cancelled_unless_it_is_being_spent() {
+    let db = Db::governed("statement").await;
+    let root = db.dba().await;
+    collection::grant(&root, "thing", "other_app", None).await.unwrap();
+    let (app, other) = (db.connect("app").await, db.connect("other_app").await);
+    permit::request(&app, &request("REQUESTED")).await.unwrap();
+    for (client, code) in [(&app, "RESERVED"), (&app, "SPENT"), (&other, "ANOTHER")] {
+        let id = permit::request(client, &request(code)).await.unwrap();
+        permit::reserve(client, id).await.unwrap();
+    }
+    app.batch_execute("BEGIN; INSERT INTO thing (code) VALUES ('SPENT')").await.unwrap();
+    assert_eq!(collection::revoke(&root, "thing", "app").await.unwrap(), 2);
+    app.batch_execute("COMMIT").await.unwrap();
+    let states = "SELECT string_agg(entity_code || ' ' || state, ', ' ORDER BY id) FROM birthgate.birth_admission_permit";
+    assert_eq!(
+        db.value::<String>(states).await,
+        "REQUESTED CANCELLED, RESERVED CANCELLED, SPENT FINALIZED, ANOTHER RESERVED"
+    );
+    assert_eq!(refusal(permit::request(&app, &request("AGAIN")).await), RefusalCode::NotGranted);
+    assert_eq!(refusal(collection::revoke(&root, "thing", "app").await), RefusalCode::NotGranted);
+    other.batch_execute("INSERT INTO thing (code) VALUES ('ANOTHER')").await.unwrap();
+}
+
+#[tokio::test]
 async fn without_a_grant_or_a_gate_there_is_no_permit() {
     let db = Db::governed("statement").await;
     db.sql("GRANT birthgate_admitter TO other_app").await;

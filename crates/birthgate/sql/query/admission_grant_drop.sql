@@ -1,0 +1,1 @@
+SELECT birthgate.admission_grant_drop($1, $2)
