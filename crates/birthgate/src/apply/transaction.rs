@@ -77,14 +77,18 @@ impl Ready<'_> {
         let Some(script) = action.script(&step) else {
             return Ok(Attempt::failed(format!("{} has no undo", step.id)));
         };
-        let lock_timeout = step
-            .lock_timeout
-            .map_or(options.max_block, |time| time.min(options.max_block))
-            .as_millis();
+        let lock_timeout =
+            step.lock_timeout.map_or(options.max_block, |time| time.min(options.max_block));
+        let lock_timeout = i64::try_from(lock_timeout.as_millis()).unwrap_or(i64::MAX);
         let statement_timeout = step.statement_timeout.unwrap_or_default().as_millis();
         self.session
-            .command(&format!("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL statement_timeout = {statement_timeout}"))
+            .command(&format!("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL statement_timeout = {statement_timeout}"))
             .await?;
+        self.session
+            .client
+            .rows(include_str!("../../sql/apply/lock_timeout.sql"), &[&lock_timeout])
+            .await
+            .doing("beginning the step")?;
         if let Err(attempt) = self.lock_tables(action).await? {
             return Ok(attempt);
         }

@@ -71,7 +71,7 @@ async fn once(db: &Db, sink: &Memory) -> Result<(), Error> {
 }
 
 /// Waits until it holds, for long enough that it then never will.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1500 {
         if holds().await {
             return;
