@@ -54,7 +54,7 @@ AS $$
                           'permit_guard_delete', 'permit_truncate_guard']) AS name
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
-    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND NOT t.tgisinternal
+    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND (NOT t.tgisinternal OR t.tgparentid <> 0)
    WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
 $$;
 
