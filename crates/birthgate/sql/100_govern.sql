@@ -217,8 +217,8 @@ BEGIN
 END
 $$;
 
--- Takes that back, and cancels what was requested on it and is not spent, passing over what is being spent at this moment.
--- Answers how many.
+-- Takes that back, and cancels what was requested on it and is not spent; what an open transaction requested or is spending
+-- stays. Answers how many.
 CREATE OR REPLACE FUNCTION birthgate.admission_grant_drop(p_role text, p_collection text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off

@@ -194,7 +194,7 @@ pub async fn grant(
 }
 
 /// Takes a role's grant for a collection back, and cancels the permits that were requested on it and are not spent; answers how
-/// many. Permits that are being spent at this moment are spent.
+/// many. What a transaction that is still open requested or is spending stays.
 pub async fn revoke(client: &Client, collection: &str, role: &str) -> Result<i64> {
     let row = client
         .one_row(include_str!("../sql/query/admission_grant_drop.sql"), &[&role, &collection])

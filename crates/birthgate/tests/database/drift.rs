@@ -180,7 +180,37 @@ const RESTLESS: &[(&str, &str)] = &[
     ("deadlock_timeout", "50ms"),
 ];
 
-/// Everyday work is no drift, and what moves nothing costs no comparison.
+/// What moves nothing of the gate costs no comparison.
+#[tokio::test]
+async fn what_moves_nothing_is_not_compared() {
+    let db = Db::birth_on(testkit::quiet_server().await).await;
+    db.sql("CREATE TABLE elsewhere (code text)").await;
+    watch(&db).await;
+    let (client, app) = (db.dba().await, db.connect("app").await);
+    let mut monitor = Monitor::new(db.dba().await, NEVER);
+    monitor.tick().await.unwrap();
+    for work in [
+        "SELECT",
+        "ANALYZE",
+        "VACUUM",
+        "VACUUM FREEZE birthgate.birth_registry",
+        "VACUUM FREEZE pg_trigger",
+        "CREATE TEMP TABLE mine (LIKE thing); DROP TABLE mine",
+        "CREATE INDEX CONCURRENTLY elsewhere_code ON elsewhere (code)",
+        "DROP INDEX CONCURRENTLY elsewhere_code",
+        "CREATE TABLE new (a int); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP TABLE new",
+        "GRANT SELECT ON elsewhere TO app",
+    ] {
+        let birth =
+            "SELECT birthgate.admit('thing', jsonb_build_object('code', gen_random_uuid()))";
+        app.batch_execute(birth).await.unwrap();
+        client.batch_execute(work).await.unwrap();
+        let tick = monitor.tick().await.unwrap();
+        assert!(matches!(tick, Tick::Quiet(0)), "{work}: {tick:?}");
+    }
+}
+
+/// Everyday work is no drift.
 #[tokio::test]
 async fn everyday_work_is_no_drift() {
     let (ticks, packets) = match std::env::var_os("BIRTHGATE_TEST_ALL") {
@@ -256,7 +286,8 @@ async fn everyday_work_is_no_drift() {
             }
             tick += 1;
         }
-        assert!(quiet * 3 > tick * 2, "{quiet} of {tick} ticks were quiet");
+        // How many depends on what autovacuum and the packets do at the same time.
+        assert!(quiet > 0, "none of {tick} ticks was quiet");
     };
     tokio::join!(make, watch);
 }
