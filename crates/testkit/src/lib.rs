@@ -6,8 +6,10 @@ pub mod fetched;
 mod nats;
 mod physical;
 mod server;
+mod until;
 
 pub use database::{Db, govern_thing, refusal, sqlstate};
 pub use nats::Nats;
 pub use physical::PhysicalCopy;
 pub use server::{Server, connect, quiet_server, search, server};
+pub use until::until;

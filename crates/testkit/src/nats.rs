@@ -57,13 +57,11 @@ impl Nats {
 
     /// Waits until it answers.
     pub async fn wait(&self) {
-        for _ in 0..1000 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("nats-server does not answer");
+        let address = ("127.0.0.1", self.port);
+        crate::until("nats-server answers", async || {
+            tokio::net::TcpStream::connect(address).await.is_ok()
+        })
+        .await;
     }
 
     /// Kills it as a crash would, and starts it again.

@@ -5,16 +5,13 @@ mod lead;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use birthgate::{Database, collection, ddl_guard, drift};
-use testkit::{Server, connect};
+use testkit::{Server, connect, until};
 use tokio_postgres::Client;
 
 use crate::run::birthgate;
-
-/// Longer than anything here takes; only a test that fails waits for so long.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon that is killed when it is let go, and its page.
 struct Daemon {
@@ -81,15 +78,6 @@ impl Daemon {
     /// Waits until it answers so.
     async fn says(&self, path: &str, what: &str) {
         until(what, async || self.get(path).await.contains(what)).await;
-    }
-}
-
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

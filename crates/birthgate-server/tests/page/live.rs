@@ -6,7 +6,7 @@ use crate::estate::Estate;
 use crate::http::{Events, get};
 
 /// Reads until an event has this.
-async fn until(events: &mut Events, part: &str) {
+async fn reads(events: &mut Events, part: &str) {
     for _ in 0..30 {
         if events.next().await.contains(part) {
             return;
@@ -19,12 +19,12 @@ async fn until(events: &mut Events, part: &str) {
 async fn a_birth_reaches_an_open_page() {
     let estate = Estate::new().await;
     let mut events = Events::open(estate.address).await;
-    until(&mut events, "251 in all").await;
+    reads(&mut events, "251 in all").await;
     estate.bear("C-1").await;
-    until(&mut events, "252 in all").await;
+    reads(&mut events, "252 in all").await;
     // And so does what the daemon says.
     estate.live.send_modify(|live| live.sinks[0].problem = Some("nobody answers".to_owned()));
-    until(&mut events, "nobody answers").await;
+    reads(&mut events, "nobody answers").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,12 +40,12 @@ async fn a_dead_browser_holds_up_nobody_and_many_cost_one() {
         alive.push(Events::open(estate.address).await);
     }
     for events in &mut alive {
-        until(events, "251 in all").await;
+        reads(events, "251 in all").await;
     }
     estate.bear("C-1").await;
     let began = Instant::now();
     for events in &mut alive {
-        until(events, "252 in all").await;
+        reads(events, "252 in all").await;
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     get(estate.address, "/registry").await.has(&["C-1"]);
@@ -129,7 +129,9 @@ async fn the_page_says_that_the_database_is_away_and_comes_back_with_it() {
     // From another database, since nobody may be connected to one that lets nobody in.
     let other = testkit::Db::empty().await;
     other.sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    let answers = async |path, status| get(estate.address, path).await.status == status;
+    // What was seen of it is shown for a moment longer.
+    testkit::until("the database is away", async || answers("/", 503).await).await;
     for path in ["/", "/registry", "/permits", "/drift"] {
         let answer = get(estate.address, path).await;
         assert_eq!(answer.status, 503, "{path}");
@@ -140,7 +142,7 @@ async fn the_page_says_that_the_database_is_away_and_comes_back_with_it() {
     }
     get(estate.address, "/evidence").await.has(&["orders-2026-01-31-r1"]);
     other.sql(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    testkit::until("the database is back", async || answers("/", 200).await).await;
     get(estate.address, "/").await.has(&["rp_cleanup"]);
     get(estate.address, "/registry").await.has(&["A-99"]);
 }

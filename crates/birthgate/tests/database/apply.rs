@@ -6,9 +6,8 @@ use birthgate::Error;
 use birthgate::apply::{self, Ended, Event, Options, Phase};
 use birthgate::evidence_log;
 use birthgate::fingerprint::{self, Scope};
-use testkit::Db;
+use testkit::{Db, until};
 
-use crate::handoff::until;
 use crate::signed::{DOORS, FILES, ORDERS, PACKET, Prepared, STEPS, options, orders, outcomes};
 
 async fn objects(db: &Db) -> fingerprint::Fingerprint {

@@ -324,13 +324,7 @@ async fn an_index_that_is_being_built_is_no_drift() {
         holder.batch_execute("BEGIN; LOCK TABLE thing IN ROW EXCLUSIVE MODE").await.unwrap();
         let building = tokio::spawn(async move { builder.batch_execute(build).await });
         let begun = "SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = 'thing'::regclass AND NOT indisvalid)";
-        for _ in 0..1_000 {
-            if db.value(begun).await {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        assert!(db.value::<bool>(begun).await, "{build}");
+        testkit::until(build, async || db.value(begun).await).await;
         let Tick::Compared(found) = monitor.tick().await.unwrap() else { panic!("{build}") };
         assert_eq!(found.differences, [], "{build}");
         holder.batch_execute("COMMIT").await.unwrap();

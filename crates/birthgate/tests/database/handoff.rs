@@ -9,7 +9,7 @@ use birthgate::preflight::Ospa;
 use birthgate::{Database, Error, evidence_log};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use testkit::{Db, PhysicalCopy, Server, connect};
+use testkit::{Db, PhysicalCopy, Server, connect, until};
 
 /// A sink that keeps what it is given in memory.
 #[derive(Clone, Default)]
@@ -68,17 +68,6 @@ async fn once(db: &Db, sink: &Memory) -> Result<(), Error> {
     let mut handoff = handoff(db.database("postgres"), Start::Everything);
     handoff.add("memory", true, Box::new(sink.clone()), None);
     handoff.run(true).await
-}
-
-/// Waits until it holds, for long enough that it then never will.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1500 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what}: not within 15 s");
 }
 
 const BEAR: &str = "INSERT INTO thing (code) SELECT c FROM unnest(ARRAY[{codes}]) AS c, LATERAL birthgate.permit_hold('thing', c)";
