@@ -156,7 +156,8 @@ fn one_that_is_cut_off_leads_no_longer() {
     });
 }
 
-/// The primary is gone, and the standby takes its place: the daemon goes over to it.
+/// A daemon that reaches the standby alone shows what is there, and leads nothing. The primary is gone, and the standby takes its
+/// place: the daemon that reaches both goes over to it.
 #[test]
 fn it_follows_a_failover() {
     let server = Server::own(&[]);
@@ -165,7 +166,8 @@ fn it_follows_a_failover() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        drop(prepared(&server, &name).await);
+        let birth = "INSERT INTO thing (code) SELECT 'BORN-1' FROM birthgate.permit_hold('thing', 'BORN-1')";
+        prepared(&server, &name).await.batch_execute(birth).await.unwrap();
         let copied = PhysicalCopy::take(&server).await;
         let standby = PhysicalCopy::start(&server, copied, Some("standby.signal"), "").await;
         // The standby is asked first: it is passed over for as long as it is one.
@@ -176,6 +178,13 @@ fn it_follows_a_failover() {
         );
         let daemon = Daemon::start(folder.path(), &url);
         daemon.says("/readyz", "this process leads").await;
+        let beside = tempfile::tempdir().unwrap();
+        let url = format!("host={} user=postgres dbname={name}", standby.folder().display());
+        let reader = Daemon::start(beside.path(), &url);
+        reader.says("/registry", "BORN-1").await;
+        reader.says("/permits", "BORN-1").await;
+        reader.says("/readyz", "this process waits").await;
+        drop(reader);
         tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
         daemon.says("/readyz", "503").await;
         let root = connect(standby.config(&name, "postgres")).await;
