@@ -26,6 +26,7 @@ pub mod handoff;
 pub mod key_change;
 pub mod leader;
 pub mod owner;
+pub mod partition;
 pub mod permit;
 pub mod plan;
 pub mod preflight;

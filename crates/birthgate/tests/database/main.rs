@@ -24,6 +24,7 @@ mod key_change;
 mod leader;
 mod life;
 mod owners;
+mod partition;
 mod permit;
 mod plan;
 mod pooler;
