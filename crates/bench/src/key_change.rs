@@ -229,6 +229,7 @@ async fn prepare(server: &Server, client: &Client) -> Result<Prepared> {
             ..Search::default()
         },
         folder: std::env::temp_dir(),
+        confined: None,
     };
     let said =
         rehearsal::rehearse(&server.reach("estate", "postgres")?, &packet.plan, &options).await?;

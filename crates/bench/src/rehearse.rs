@@ -221,6 +221,7 @@ fn options() -> Options {
         burns: Vec::new(),
         search: Search::default(),
         folder: std::env::temp_dir(),
+        confined: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use birthgate::Database;
 use birthgate::preflight::Ospa;
 use birthgate_server::daemon::ServeConfig;
+use birthgate_server::mcp::McpConfig;
 use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use serde::Deserialize;
@@ -52,6 +53,8 @@ pub struct ConfigFile {
     pub handoff: HandoffSection,
     #[serde(default)]
     pub serve: ServeConfig,
+    #[serde(default)]
+    pub mcp: McpConfig,
 }
 
 /// Where births and changes are handed off to.

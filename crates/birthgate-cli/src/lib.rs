@@ -4,10 +4,12 @@ mod alias;
 mod commands;
 mod connection;
 mod error;
+mod log;
 mod output;
 mod programs;
 mod progress;
 mod stop;
+mod token;
 
 use std::process::ExitCode;
 
@@ -55,7 +57,10 @@ pub fn birthgate() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return CommandError::from(error).report(),
     };
-    match runtime.block_on(cli.command.run(&cli.connection, &output)) {
+    let ended = runtime.block_on(cli.command.run(&cli.connection, &output));
+    // Nobody waits for a client's next line.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(),
     }

@@ -34,6 +34,8 @@ pub use schedule::Schedule;
 pub use service::{ServiceName, ServiceStatus};
 pub use token::{Token, new_token};
 
+/// What the server calls the daemon's sessions.
+const NAME: &str = "birthgate serve";
 /// Between two attempts to lead.
 const ATTEMPT: Duration = Duration::from_secs(2);
 

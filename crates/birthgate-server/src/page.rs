@@ -13,7 +13,6 @@ mod overview;
 mod packets;
 mod permits;
 mod pictures;
-mod pool;
 mod query;
 mod registry;
 mod shared;
@@ -31,11 +30,12 @@ use birthgate::Database;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use access::Access;
 use failure::Failure;
 use live::Feed;
-use pool::Pool;
 use shared::Shared;
+
+use crate::access::Access;
+use crate::pool::Pool;
 
 /// What the page needs to be served.
 pub struct PageConfig {
@@ -98,6 +98,7 @@ struct Page {
     evidence: PathBuf,
     allowed_signers: Option<PathBuf>,
     access: Access,
+    behind_tls: bool,
     live: watch::Receiver<Live>,
     feed: Feed,
     overview: Shared<Arc<overview::Overview>>,
@@ -108,10 +109,11 @@ struct Page {
 /// The page, with what keeps everybody else out; also from the other routes, which it is given.
 pub fn router(config: PageConfig, others: Router) -> Router {
     let page = Arc::new(Page {
-        pool: Pool::new(config.database),
+        pool: Pool::new(config.database, "birthgate page"),
         evidence: config.evidence,
         allowed_signers: config.allowed_signers,
-        access: Access::new(config.token_sha256, config.hosts, config.behind_tls),
+        access: Access::new(config.token_sha256, config.hosts),
+        behind_tls: config.behind_tls,
         live: config.live,
         feed: Feed::default(),
         overview: Shared::new(Duration::from_millis(900), Duration::from_secs(3)),

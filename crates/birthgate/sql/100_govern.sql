@@ -1,15 +1,27 @@
 -- Governing a table: what must hold of it, and the statements that set and take away the gate. The
 -- plan is SQL, so that it can be shown, run in one transaction, and one day be a packet's step.
 
--- Whether the application itself can weaken the gate: its login owns the table, or is a member of its owner.
+-- Whether the application itself can weaken the gate: its login is, or may become, one that owns the table or a partition of it,
+-- that owns the schema (it may drop the table, and make another), or that may replace the table's triggers.
 CREATE OR REPLACE FUNCTION birthgate.trust(p_table regclass) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce('detect-only: ' || string_agg(r.rolname, ', ' ORDER BY r.rolname) || ' owns the table', 'enforced')
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_roles r ON r.rolcanlogin AND NOT r.rolsuper AND pg_has_role(r.oid, c.relowner, 'MEMBER')
-   WHERE c.oid = p_table
+  WITH login AS (
+    SELECT r.rolname, min(w.place) AS place
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_roles r ON r.rolcanlogin AND NOT r.rolsuper
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN pg_has_role(r.oid, c.relowner, 'MEMBER') THEN 1
+                    WHEN pg_has_role(r.oid, n.nspowner, 'MEMBER') THEN 2
+                    WHEN EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.privilege_type = 'TRIGGER'
+                                    AND (a.grantee = 0 OR pg_has_role(r.oid, a.grantee, 'MEMBER'))) THEN 3 END AS place) AS w
+     WHERE c.oid = p_table OR c.oid IN (SELECT relid FROM pg_partition_tree(p_table))
+     GROUP BY r.rolname)
+  SELECT coalesce('detect-only: ' || string_agg(w.said, '; ' ORDER BY w.place), 'enforced')
+    FROM (SELECT place, string_agg(rolname, ', ' ORDER BY rolname) || (ARRAY[' owns the table', ' owns its schema', ' may set its triggers'])[place] AS said
+            FROM login WHERE place IS NOT NULL GROUP BY place) AS w
 $$;
 
 -- What is missing of the collection's gate: a trigger that is gone, or does not fire for everybody. NULL

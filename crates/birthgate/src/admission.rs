@@ -6,6 +6,7 @@
 pub mod input;
 pub mod many;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;
@@ -31,7 +32,7 @@ pub struct Admission {
 }
 
 /// An admitted entity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Admitted {
     /// Its code.
     pub entity_code: String,

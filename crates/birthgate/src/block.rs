@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -15,7 +16,7 @@ use crate::unprepared::Unprepared;
 const COUNT_TIMEOUT: &str = "5min";
 
 /// A dimension and its last observation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Dimension {
     /// Its name.
     pub name: String,

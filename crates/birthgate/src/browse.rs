@@ -1,6 +1,7 @@
 //! Browsing: births and permits a page at a time, and how many were born lately. Nothing scans a registry: each query walks an
 //! index from where the page before ended, and looks at no more rows than it is allowed to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
@@ -17,7 +18,7 @@ const RATE_PAGE: i64 = 2_000;
 const RATE_PAGES: usize = 20;
 
 /// A birth. Times are ISO 8601 with the session's offset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Birth {
     /// Its number.
     pub id: i64,
@@ -63,6 +64,25 @@ pub struct Rate {
     pub counted: usize,
 }
 
+/// A collection, as every role of Birthgate sees it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Collection {
+    /// Its name in the registry.
+    pub collection_name: String,
+    /// Its table, quoted as SQL writes it.
+    pub table: String,
+    /// The columns that make the entity code.
+    pub code_columns: Vec<String>,
+    /// listed, observe, enforce or disarmed.
+    pub mode: String,
+    /// Whether births are finalised at the commit: required or off.
+    pub finalize: String,
+    /// Whether its orphans are critical.
+    pub critical: bool,
+    /// The pattern that its codes must match; `None`: any will do.
+    pub rule: Option<String>,
+}
+
 /// An owner's stop.
 #[derive(Clone, Debug, Serialize)]
 pub struct Stop {
@@ -76,10 +96,10 @@ pub struct Stop {
     pub since: String,
 }
 
-/// Makes a session one that can only read, waits for nobody for long, and tells times in UTC.
-pub async fn read_only(client: &Client) -> Result<()> {
+/// Makes a session of this name one that can only read, waits for nobody for long, and tells times in UTC.
+pub async fn read_only(client: &Client, name: &str) -> Result<()> {
     client
-        .batch_execute(include_str!("../sql/browse/session.sql"))
+        .batch_execute(&include_str!("../sql/browse/session.sql").replace("{name}", name))
         .await
         .doing("making the session read-only")
 }
@@ -237,6 +257,21 @@ pub async fn permits(
         page.found.extend(found.iter().map(Permit::of).filter(|one| !known.contains(&one.id)));
     }
     Ok(page)
+}
+
+/// Every collection, by name.
+pub async fn collections(client: &Client) -> Result<Vec<Collection>> {
+    let rows = client.rows(include_str!("../sql/browse/collections.sql"), &[]).await;
+    let collection = |row: &Row| Collection {
+        collection_name: row.get("collection_name"),
+        table: row.get("table"),
+        code_columns: row.get("code_columns"),
+        mode: row.get("mode"),
+        finalize: row.get("finalize"),
+        critical: row.get("critical"),
+        rule: row.get("rule"),
+    };
+    Ok(rows.doing("listing collections")?.iter().map(collection).collect())
 }
 
 /// The owners' stops.

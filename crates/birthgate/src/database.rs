@@ -40,13 +40,13 @@ impl Database {
         self.connect_hearing(|_| {}).await
     }
 
-    /// Connects for what nobody waits for: a statement of it ends after a time, it
-    /// never queues for long before somebody's DDL, and if this process hangs it holds nobody up.
-    pub async fn connect_in_background(&self, statement: Duration) -> Result<Client> {
+    /// Connects, under this name, for what nobody waits for: a statement of it ends after a time, it never queues for long before
+    /// somebody's DDL, and if this process hangs it holds nobody up.
+    pub async fn connect_in_background(&self, name: &str, statement: Duration) -> Result<Client> {
         let client = self.connect().await?;
         let milliseconds = statement.as_millis();
         let settings = format!(
-            "SET application_name = 'birthgate serve'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1min'; SET statement_timeout = {milliseconds}"
+            "SET application_name = '{name}'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1min'; SET statement_timeout = {milliseconds}"
         );
         client.batch_execute(&settings).await.doing("beginning a session in the background")?;
         Ok(client)

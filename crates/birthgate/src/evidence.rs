@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -61,7 +62,7 @@ pub struct Evidence {
 }
 
 /// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Flaw {
     /// The evidence.
     pub id: String,
@@ -193,10 +194,15 @@ pub fn read(folder: &Path) -> Result<Rehearsed> {
     Ok(Rehearsed { id: evidence.id, hash: evidence.hash, checkpoint, states })
 }
 
+/// The evidence of a macro below a folder, oldest first.
+pub fn of_macro(root: &Path, macro_name: &str) -> Result<Vec<Evidence>> {
+    let slug = slug(macro_name);
+    Ok(list(root)?.into_iter().filter(|one| is_of(&one.id, &slug)).collect())
+}
+
 /// The newest evidence of a macro below a folder.
 pub fn newest(root: &Path, macro_name: &str) -> Result<Option<PathBuf>> {
-    let slug = slug(macro_name);
-    let of_it = list(root)?.into_iter().filter(|one| is_of(&one.id, &slug));
+    let of_it = of_macro(root, macro_name)?.into_iter();
     Ok(of_it.max_by_key(|one| one.revision).map(|one| one.folder))
 }
 

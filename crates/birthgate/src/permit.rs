@@ -1,5 +1,6 @@
 //! Permits: requesting, reserving, ending and listing them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
@@ -28,7 +29,7 @@ pub struct Request {
 }
 
 /// A permit as it stands. Times are ISO 8601 with the session's offset.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Permit {
     /// Its number.
     pub id: i64,

@@ -126,6 +126,14 @@ pub fn read(paths: &[PathBuf]) -> Result<Plan> {
     }
 }
 
+/// A piece of SQL as a plan of one step, and what undoes it.
+pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
+    let read = |name: &str, text: &str| script(Path::new(name), text.as_bytes());
+    let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
+    let step = Step::new("sql".to_owned(), read("sql", does)?, undo);
+    Ok(Plan { name: "sql".to_owned(), source: Source::Files, steps: vec![step], watch: Vec::new() })
+}
+
 /// Reads a file.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })

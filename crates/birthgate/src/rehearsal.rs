@@ -22,9 +22,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::database::Database;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::fingerprint::Difference;
 use crate::plan::{self, Plan};
 use crate::private_server::Search;
@@ -56,6 +57,16 @@ pub struct Options {
     pub search: Search,
     /// Below which folder the sandbox lives.
     pub folder: PathBuf,
+    /// What keeps the plan's SQL in the sandbox when nobody vouches for it; `None`: who rehearses does.
+    pub confined: Option<Confined>,
+}
+
+/// A sandbox for SQL that nobody vouches for, such as an agent's: no program is run, no file read and nothing
+/// reached from it, and it has no rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confined {
+    /// How many bytes it may grow by.
+    pub most_bytes: u64,
 }
 
 /// The rows that a sandbox gets.
@@ -421,9 +432,19 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     if !refused && options.live != Live::First {
         clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
             Ok(sandbox) => {
-                let clean = trial::run(&sandbox, plan, options, &mut rehearsal).await;
+                let clean = tokio::select! {
+                    clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Some(clean),
+                    () = sandbox.outgrown() => None,
+                };
                 sandbox.end().await;
-                clean?
+                match clean {
+                    Some(clean) => clean?,
+                    None => {
+                        let message = "the sandbox grew too large, and was ended: write less";
+                        rehearsal.because(Verdict::Incomplete, None, message);
+                        false
+                    }
+                }
             }
             Err(why) => {
                 rehearsal.because(
@@ -439,17 +460,30 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
     proof::exit(&client, &entry, plan, options, &mut rehearsal).await?;
-    rehearsal.states = states(&client, &entry, plan, &mut rehearsal).await?;
+    rehearsal.states = match states(&client, &entry, plan, &mut rehearsal).await {
+        Err(Error::Database { source, .. })
+            if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
+        {
+            let message = "this role may not look at what enforces the gate, so that no apply can compare with this rehearsal";
+            rehearsal.notes.push(message.to_owned());
+            None
+        }
+        states => states?,
+    };
     let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
     for at in 0..plan.steps.len() {
         let report = &rehearsal.steps[at];
         let (seen, id) = (report.seen, report.id.clone());
         if seen == Where::Sandbox && options.rows != Rows::All && !failed {
             let why = report.why.clone();
+            let more = match options.confined {
+                None => "; --rows all gives the sandbox yours",
+                Some(_) => "",
+            };
             rehearsal.because(
                 Verdict::Incomplete,
                 Some(&id),
-                format!("it was seen in the sandbox only, not on your rows ({why}); --rows all gives the sandbox yours"),
+                format!("it was seen in the sandbox only, not on your rows ({why}){more}"),
             );
         } else if seen == Where::Nowhere && rehearsal.reasons.is_empty() {
             rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");

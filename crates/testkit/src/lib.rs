@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod database;
+pub mod fetched;
 mod nats;
 mod physical;
 mod server;

@@ -1,13 +1,15 @@
+use std::path::PathBuf;
+
 use birthgate::collection::{self, Collection, Govern, Mode, Observed};
 use birthgate::decision::{self, Identity};
 use birthgate::declaration::Binding;
-use birthgate::schema;
+use birthgate::{ownership, schema};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::signing::{Signing, SigningArgs};
 use crate::connection::ConnectionArgs;
-use crate::error::Result;
+use crate::error::{CommandError, Result};
 use crate::output::Output;
 use crate::progress::Step;
 
@@ -69,6 +71,24 @@ pub enum Command {
         #[command(flatten)]
         signing: SigningArgs,
     },
+    /// Write the packet that takes tables from the application that owns them
+    ///
+    /// Whoever owns a table, or its schema, can take the gate off. After the packet another role owns them, and the old owner
+    /// reads and writes rows as before; it can no longer alter or drop these tables.
+    #[command(
+        after_help = "Example:\n  psql -c 'CREATE ROLE tables NOLOGIN'\n  birthgate collection reassign dot_tools --owner tables --packet ./reassign"
+    )]
+    Reassign {
+        /// The collections
+        #[arg(required = true)]
+        collections: Vec<String>,
+        /// The role that is to own the tables: one that nobody can log in as
+        #[arg(long, value_name = "ROLE")]
+        owner: String,
+        /// Write the packet into this folder
+        #[arg(long, value_name = "DIR")]
+        packet: PathBuf,
+    },
     /// Show, set or drop the rule of a collection's codes
     #[command(
         after_help = "Example:\n  birthgate collection rule dot_tools '^(DOT-[0-9]+|dot-[a-z]+-[a-z]+)$'"
@@ -100,8 +120,8 @@ pub enum Command {
 /// Set a gate on a table
 ///
 /// From then on a row is inserted only under a permit, deleted only under a retire permit, and its
-/// code never changes. Prints whether the gate is `enforced` or `detect-only`: a role that owns the
-/// table can take the gate off again, which is detected, not prevented.
+/// code never changes. Prints whether the gate is `enforced` or `detect-only`: a login that owns the table or its schema, or may
+/// set its triggers, can take the gate off again, which is detected, not prevented.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Example:\n  birthgate collection govern public.dot_tools --code code \\\n    --rule '^[A-Z]+-[0-9]+$' --replaces trg_birth_gate"
@@ -216,6 +236,12 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 governed.finalize,
                 governed.trust
             ));
+            if governed.trust.starts_with("detect-only") {
+                output.say(format!(
+                    "To have it enforced: birthgate collection reassign {} --owner ROLE --packet DIR",
+                    governed.collection_name
+                ));
+            }
             output.result("collection govern", governed)
         }
         Command::Ungovern { collection } => {
@@ -294,6 +320,25 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 decided.principals.join(", "), decided.births.born, decided.entry
             ));
             output.result("collection decide", decided)
+        }
+        Command::Reassign { collections, owner, packet } => {
+            let found = ownership::examine(&client, &collections, &owner).await?;
+            for finding in &found.findings {
+                output.say(format!("\x1b[31min the way\x1b[0m: {finding}"));
+            }
+            let clear = found.findings.is_empty();
+            if clear {
+                found.write_packet(&packet)?;
+                output.say(format!(
+                    "The packet is in {0}: birthgate rehearse {0} --rows all",
+                    packet.display()
+                ));
+            }
+            output.result("collection reassign", found)?;
+            match clear {
+                true => Ok(()),
+                false => Err(CommandError::no(format!("{owner} cannot be given these tables"))),
+            }
         }
         Command::Rule { collection, pattern, drop } => {
             if drop || pattern.is_some() {

@@ -217,6 +217,7 @@ async fn rehearse_packet(
         burns: Vec::new(),
         search: programs::search(args.pg, args.pg_bin.clone()),
         folder: std::env::temp_dir(),
+        confined: None,
     };
     let step = Step::begin("the change, rehearsed");
     let said = rehearsal::rehearse(owner, &packet.plan, &options).await?;

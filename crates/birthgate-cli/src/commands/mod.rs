@@ -14,6 +14,7 @@ mod fingerprint;
 mod handoff;
 mod init;
 mod man;
+mod mcp;
 mod owner;
 mod packet;
 mod permit;
@@ -60,6 +61,7 @@ pub enum Command {
     Undo(undo::Args),
     Status(status::Args),
     Serve(serve::Args),
+    Mcp(mcp::Args),
     #[command(subcommand)]
     Packet(packet::Command),
     #[command(subcommand)]
@@ -99,6 +101,7 @@ impl Command {
             Command::Undo(args) => undo::run(args, connection, output).await,
             Command::Status(args) => status::run(args, connection, output).await,
             Command::Serve(args) => serve::run(args, connection, output).await,
+            Command::Mcp(args) => mcp::run(args, connection, output).await,
             Command::Owner(command) => owner::run(command, connection, output),
             Command::Packet(command) => packet::run(command, connection, output).await,
             Command::Evidence(command) => evidence::run(command, connection, output).await,

@@ -103,6 +103,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         burns: args.burns,
         search: programs::search(None, args.pg_bin),
         folder: std::env::temp_dir(),
+        confined: None,
     };
     let step = Step::begin(&format!("rehearsing {}", plan.name));
     let rehearsal = rehearsal::rehearse(&database, &plan, &options).await;

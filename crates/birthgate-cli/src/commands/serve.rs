@@ -1,16 +1,16 @@
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use birthgate::handoff::Start;
 use birthgate_server::daemon::{Daemon, ServiceConfig, ServiceName};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use crate::connection::{ConnectionArgs, HandoffStart};
 use crate::error::{CommandError, Result};
+use crate::log::{self, Log};
 use crate::output::Output;
 use crate::stop::stopped;
+use crate::token;
 
 /// Keep watch: expire permits, count the dimensions, compare the gate with its baseline, hand off; and show it all
 ///
@@ -35,19 +35,13 @@ pub struct Args {
     new_token: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Log {
-    Text,
-    Json,
-}
-
 fn service(text: &str) -> std::result::Result<ServiceName, String> {
     serde_json::from_value(json!(text)).map_err(|error| error.to_string())
 }
 
 pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Result {
     if args.new_token {
-        return new_token(output);
+        return token::new_token("serve", output);
     }
     let file = connection.config_file()?;
     let (evidence, allowed_signers) = (file.evidence_folder(), file.named_signers());
@@ -62,16 +56,8 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         let without = ServiceConfig { enabled: Some(false), ..ServiceConfig::default() };
         config.service.insert(service, without);
     }
-    if !config.listen.ip().is_loopback() && config.token_sha256.is_none() {
-        return Err(CommandError {
-            hint: Some("birthgate serve --new-token makes one; or listen on 127.0.0.1".to_owned()),
-            ..CommandError::usage(format!(
-                "{} can be reached from elsewhere, and birthgate.toml has no serve.token_sha256",
-                config.listen
-            ))
-        });
-    }
-    log(args.log);
+    token::needed(config.listen, config.token_sha256.is_some(), "serve")?;
+    log::begin(args.log, "info");
     let listen = config.listen;
     let daemon = Daemon {
         database: connection.database()?,
@@ -97,24 +83,4 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         }
     };
     Ok(listening.run(stop).await?)
-}
-
-fn log(form: Log) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match form {
-        Log::Text => builder.init(),
-        Log::Json => builder.json().init(),
-    }
-}
-
-/// The token is shown once; the configuration has its hash alone.
-fn new_token(output: &Output) -> Result {
-    let token = birthgate_server::daemon::new_token();
-    output.say(format!("The token, which is nowhere else:\n  {}", token.token));
-    output.say(format!("birthgate.toml:\n  [serve]\n  token_sha256 = \"{}\"", token.sha256));
-    output.result("serve", json!({ "token": token.token, "token_sha256": token.sha256 }))
 }

@@ -222,6 +222,11 @@ fn follow(page: &str) {
 }
 
 #[test]
+fn the_readme() {
+    follow("README.md");
+}
+
+#[test]
 fn the_tutorial_for_a_folder_of_migrations() {
     follow("docs/tutorial-migrations.md");
 }

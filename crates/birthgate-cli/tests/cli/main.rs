@@ -3,6 +3,7 @@
 
 mod commands;
 mod demo;
+mod directus;
 mod doctor;
 mod guide;
 mod handoff;

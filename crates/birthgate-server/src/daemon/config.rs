@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::schedule::Schedule;
 use super::service::ServiceName;
+use crate::access;
 
 /// The section `[serve]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,11 +73,8 @@ impl ServeConfig {
 
     /// What is said that makes no sense.
     pub fn problem(&self) -> Option<String> {
-        if let Some(hash) = &self.token_sha256
-            && (hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        {
-            // Nobody's token would have it, and everybody would be kept out.
-            return Some("serve.token_sha256 is no SHA-256 in hex: 64 digits".to_owned());
+        if let Some(problem) = access::hash_problem(self.token_sha256.as_deref()) {
+            return Some(format!("serve.token_sha256 {problem}"));
         }
         let handoff = self.service.get(&ServiceName::Handoff)?;
         let timed =

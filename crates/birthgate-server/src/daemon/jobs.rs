@@ -59,7 +59,7 @@ struct Task {
 impl Job for Task {
     fn run(&mut self) -> BoxFuture<'_, Result<Outcome>> {
         Box::pin(async {
-            let mut client = self.database.connect_in_background(self.timeout).await?;
+            let mut client = self.database.connect_in_background(super::NAME, self.timeout).await?;
             let (count, what) = match self.service {
                 ServiceName::Expiry => (permit::expire(&client, BATCH).await?, "permits expired"),
                 ServiceName::Retention => {
@@ -109,7 +109,8 @@ impl Job for Drift {
             let monitor = match &mut self.monitor {
                 Some(monitor) => monitor,
                 none => {
-                    let client = self.database.connect_in_background(self.timeout).await?;
+                    let client =
+                        self.database.connect_in_background(super::NAME, self.timeout).await?;
                     none.insert(Monitor::new(client, self.every))
                 }
             };

@@ -76,7 +76,7 @@ async fn database(state: &State, scraped: &Scraped) -> String {
 }
 
 async fn ask(database: &Database, metrics: &mut Exposition) -> Result<()> {
-    let client = database.connect_in_background(ANSWER).await?;
+    let client = database.connect_in_background(super::NAME, ANSWER).await?;
     let funnel = permit::funnel(&client).await?;
     let permits: Vec<_> = funnel
         .iter()

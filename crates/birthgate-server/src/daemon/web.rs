@@ -79,7 +79,7 @@ async fn exposition(state: &State, scraped: &Scraped) -> Response {
 /// Whether it can do its work: the database answers, and Birthgate is in it. Why not, the log tells: this is told to everybody.
 async fn ready(extract::State(state): extract::State<State>) -> (StatusCode, &'static str) {
     let asked = async {
-        let client = state.database.connect_in_background(ANSWER).await?;
+        let client = state.database.connect_in_background(super::NAME, ANSWER).await?;
         schema::require_installed(&client).await
     };
     match tokio::time::timeout(ANSWER, asked).await {

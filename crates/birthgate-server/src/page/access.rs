@@ -1,6 +1,5 @@
-//! Who is let in, and what every answer carries.
+//! Who is let in to the page, and what every answer of it carries.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::html;
-use sha2::{Digest, Sha256};
 
 use super::layout::{self, Tab};
 use super::{Here, Page};
+use crate::access::{Access, Foreign};
 
 const COOKIE: &str = "birthgate_token";
 /// The largest body of a request: nothing but the form to sign in has one.
@@ -44,91 +43,11 @@ const HEADERS: [(HeaderName, &str); 8] = [
     ),
 ];
 
-pub struct Access {
-    token_sha256: Option<String>,
-    hosts: Vec<String>,
-    behind_tls: bool,
-}
-
-impl Access {
-    pub fn new(token_sha256: Option<String>, hosts: Vec<String>, behind_tls: bool) -> Access {
-        let token_sha256 = token_sha256.map(|hash| hash.trim().to_ascii_lowercase());
-        Access { token_sha256, hosts, behind_tls }
-    }
-
-    /// The header that has a browser keep this; `how` ends it.
-    fn cookie(&self, value: &str, how: &str) -> [(HeaderName, String); 1] {
-        let secure = if self.behind_tls { "; Secure" } else { "" };
-        let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{how}");
-        [(header::SET_COOKIE, cookie)]
-    }
-
-    fn is_token(&self, token: &[u8]) -> bool {
-        let Some(known) = &self.token_sha256 else { return true };
-        let hash = format!("{:x}", Sha256::digest(token));
-        // Of hashes, every byte each time: how long it takes tells nothing.
-        let difference = hash.bytes().zip(known.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-        hash.len() == known.len() && difference == 0
-    }
-
-    fn is_let_in(&self, headers: &HeaderMap) -> bool {
-        self.token_sha256.is_none()
-            || bearer(headers).is_some_and(|token| self.is_token(token))
-            || cookie(headers).is_some_and(|token| self.is_token(&token))
-    }
-
-    /// Whether it is reached under this name. Any address will do: only names can be made to point here by somebody else.
-    fn knows(&self, host: &str) -> bool {
-        host.parse::<SocketAddr>().is_ok()
-            || host.parse::<IpAddr>().is_ok()
-            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
-    }
-
-    /// Why a request is refused that somebody else's page may have made.
-    fn is_foreign(&self, headers: &HeaderMap) -> Option<(StatusCode, String)> {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
-            (Some(host), None) if self.knows(host) => host,
-            _ => {
-                return Some((
-                    StatusCode::MISDIRECTED_REQUEST,
-                    format!(
-                        "This page is not served under that name. It is at: {}. More names are given to birthgate serve.",
-                        self.hosts.join(", ")
-                    ),
-                ));
-            }
-        };
-        let refused = |why: &str| {
-            Some((
-                StatusCode::FORBIDDEN,
-                format!("{why} Open this page from the address bar, or from a bookmark."),
-            ))
-        };
-        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-            Some(b"same-origin" | b"none") => return None,
-            Some(_) => return refused("Another site asked for this."),
-            None => {}
-        }
-        // Without that header, of an old browser or of a program, the origin decides.
-        match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
-            None => None,
-            Some(origin)
-                if origin
-                    .split_once("://")
-                    .is_some_and(|(_, its)| its.eq_ignore_ascii_case(host)) =>
-            {
-                None
-            }
-            Some(_) => refused("Another site asked for this."),
-        }
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let said = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = said.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+/// The header that has a browser keep this; `how` ends it.
+fn keep(page: &Page, value: &str, how: &str) -> [(HeaderName, String); 1] {
+    let secure = if page.behind_tls { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{how}");
+    [(header::SET_COOKIE, cookie)]
 }
 
 fn cookie(headers: &HeaderMap) -> Option<Vec<u8>> {
@@ -137,6 +56,29 @@ fn cookie(headers: &HeaderMap) -> Option<Vec<u8>> {
         .flat_map(|said| said.split(';'))
         .filter_map(|one| one.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     URL_SAFE_NO_PAD.decode(ours.next()?).ok()
+}
+
+impl Foreign {
+    /// What the browser is told.
+    fn told(&self, access: &Access) -> (StatusCode, String) {
+        match self {
+            Foreign::Host => (
+                StatusCode::MISDIRECTED_REQUEST,
+                format!(
+                    "This page is not served under that name. It is at: {}. More names are given to birthgate serve.",
+                    access.hosts().join(", ")
+                ),
+            ),
+            Foreign::Site => (
+                StatusCode::FORBIDDEN,
+                "Another site asked for this. Open this page from the address bar, or from a bookmark.".to_owned(),
+            ),
+        }
+    }
+}
+
+fn is_let_in(access: &Access, headers: &HeaderMap) -> bool {
+    access.is_let_in(headers) || cookie(headers).is_some_and(|token| access.is_token(&token))
 }
 
 /// Stands before every view.
@@ -171,10 +113,11 @@ fn refusal(page: &Arc<Page>, request: &Request) -> Option<Response> {
         let refused = refuse(StatusCode::METHOD_NOT_ALLOWED, "Not here", said);
         return Some(([(header::ALLOW, "GET, HEAD")], refused).into_response());
     }
-    if let Some((status, said)) = page.access.is_foreign(headers) {
+    if let Some(foreign) = page.access.is_foreign(headers) {
+        let (status, said) = foreign.told(&page.access);
         return Some(refuse(status, "Refused", &said));
     }
-    if is_form || path.starts_with("/assets/") || page.access.is_let_in(headers) {
+    if is_form || path.starts_with("/assets/") || is_let_in(&page.access, headers) {
         return None;
     }
     // A program is told; a browser is given the form as well.
@@ -203,7 +146,7 @@ fn ask(problem: Option<&str>) -> maud::Markup {
 
 /// The form to sign in.
 pub async fn form(State(page): Here, headers: HeaderMap) -> Response {
-    if page.access.is_let_in(&headers) {
+    if is_let_in(&page.access, &headers) {
         return Redirect::to("/").into_response();
     }
     layout::page("Sign in", Tab::None, ask(None)).into_response()
@@ -225,10 +168,10 @@ pub async fn login(State(page): Here, body: Body) -> Response {
             .into_response();
     }
     let value = URL_SAFE_NO_PAD.encode(token);
-    (page.access.cookie(&value, ""), Redirect::to("/")).into_response()
+    (keep(&page, &value, ""), Redirect::to("/")).into_response()
 }
 
 /// Has the browser forget it.
 pub async fn logout(State(page): Here) -> Response {
-    (page.access.cookie("", "; Max-Age=0"), Redirect::to("/login")).into_response()
+    (keep(&page, "", "; Max-Age=0"), Redirect::to("/login")).into_response()
 }

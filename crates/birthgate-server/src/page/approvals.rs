@@ -10,9 +10,9 @@ use birthgate::owner::Owners;
 use maud::{Markup, html};
 
 use super::Page;
-use super::evidence::{self, Revision};
 use super::failure::Failure;
 use super::layout::{Kind, badge, time};
+use crate::evidence::{Revision, read};
 
 /// What is known of the signatures.
 pub enum Judged {
@@ -44,8 +44,7 @@ async fn standing(
     }
     let folder = revision.evidence.folder.clone();
     let (owners, rehearsed) =
-        evidence::read(move || Ok((Owners::read(&file)?, birthgate::evidence::read(&folder)?)))
-            .await?;
+        read(move || Ok((Owners::read(&file)?, birthgate::evidence::read(&folder)?))).await?;
     let client = page.pool.lend().await?;
     let identity = evidence_log::identity(&client).await?;
     client.give_back();

@@ -1,71 +1,22 @@
-//! Evidence: each revision with its documents, and whether every byte of it is as it was written. What an address names is looked
-//! for among what is there, and never made into a path.
+//! Evidence: each revision with its documents, and whether every byte of it is as it was written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use birthgate::evidence::{self, Checkpoint, Evidence, Flaw, Steps};
+use birthgate::evidence::{self, Flaw};
 use maud::{Markup, html};
 
 use super::failure::Failure;
 use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
 use super::{Here, Page, View, markdown};
-
-/// A revision that was read.
-pub struct Revision {
-    pub evidence: Evidence,
-    pub checkpoint: Checkpoint,
-    /// `None` of evidence from before steps were recorded as data.
-    pub steps: Option<Steps>,
-    pub files: BTreeMap<String, String>,
-    pub flaws: Vec<Flaw>,
-}
-
-/// Reads files where no other view waits for the disk.
-pub async fn read<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(read).await {
-        Ok(found) => found,
-        Err(error) => Err(Failure::Broken(error.to_string())),
-    }
-}
-
-/// Every revision, oldest first.
-pub async fn all(page: &Arc<Page>) -> Result<Vec<Evidence>, Failure> {
-    let root = page.evidence.clone();
-    read(move || Ok(evidence::list(&root)?)).await
-}
+use crate::evidence::{Revision, is_document, read};
 
 /// The revision of that id.
 pub async fn revision(page: &Arc<Page>, id: String) -> Result<Revision, Failure> {
-    let root = page.evidence.clone();
-    read(move || {
-        let found = evidence::list(&root)?.into_iter().find(|one| one.id == id && named(one, &id));
-        let Some(evidence) = found else {
-            return Err(Failure::NotFound(
-                "There is no such evidence below the evidence folder.".to_owned(),
-            ));
-        };
-        let files = evidence::export(&evidence.folder)?;
-        let text = files.get("checkpoint.json").map(String::as_str).unwrap_or_default();
-        let checkpoint = serde_json::from_str(text)
-            .map_err(|error| Failure::Broken(format!("checkpoint.json of {id}: {error}")))?;
-        let steps = files.get(Steps::FILE).map(|text| serde_json::from_str(text)).transpose();
-        let steps =
-            steps.map_err(|error| Failure::Broken(format!("{} of {id}: {error}", Steps::FILE)))?;
-        let chain = evidence::verify_all(&root)?;
-        let flaws = chain.into_iter().filter(|flaw| flaw.id == evidence.id).collect();
-        Ok(Revision { evidence, checkpoint, steps, files, flaws })
+    crate::evidence::revision(page.evidence.clone(), id).await?.ok_or_else(|| {
+        Failure::NotFound("There is no such evidence below the evidence folder.".to_owned())
     })
-    .await
-}
-
-/// Whether the folder has the name that its evidence says.
-fn named(evidence: &Evidence, id: &str) -> bool {
-    evidence.folder.file_name().is_some_and(|name| name == id)
 }
 
 /// PASS, FAIL or INCOMPLETE.
@@ -129,12 +80,6 @@ pub async fn document(State(page): Here, Path((id, document)): Path<(String, Str
     let text =
         text.ok_or_else(|| Failure::NotFound("This evidence has no such document.".to_owned()))?;
     Ok(show(&revision, &document, &text, &document))
-}
-
-/// Whether a file is one of the documents 00 to 14.
-fn is_document(name: &str) -> bool {
-    name.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
-        && name.ends_with(".md")
 }
 
 /// `02-entry-hashes.md` as `02 entry hashes`.

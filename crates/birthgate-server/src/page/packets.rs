@@ -7,11 +7,12 @@ use birthgate::evidence_log::{self, Entry};
 use birthgate::rehearsal::{Blocked, Door, Where};
 use maud::{Markup, html};
 
-use super::evidence::{self, Revision, verdict};
+use super::evidence::{self, verdict};
 use super::failure::Failure;
 use super::layout::Column::{Number, Text};
 use super::layout::{self, Kind, Tab, badge, time};
 use super::{Here, Page, View, approvals, pictures};
+use crate::evidence::Revision;
 
 /// The evidence log; why it cannot be read, where it cannot.
 async fn log(page: &Page) -> Result<Vec<Entry>, Failure> {
@@ -22,7 +23,7 @@ async fn log(page: &Page) -> Result<Vec<Entry>, Failure> {
 }
 
 pub async fn list(State(page): Here) -> View {
-    let all = evidence::all(&page).await?;
+    let all = crate::evidence::all(page.evidence.clone()).await?;
     let log = log(&page).await;
     let runs = log.as_ref().map(|log| journal::runs(log)).unwrap_or_default();
     let rehearsed = html! { @for one in all.iter().rev() { tr {

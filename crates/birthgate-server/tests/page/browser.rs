@@ -11,27 +11,6 @@ use crate::guide;
 /// Versions that were seen to run.
 const MODULES: [&str; 2] = ["playwright-core@1.65.1", "axe-core@4.14.1"];
 
-/// Where they are, fetched once.
-fn modules() -> PathBuf {
-    let place = testkit::search().cache.join("page-1.65.1-4.14.1");
-    if !place.exists() {
-        let new = place.with_extension(format!("new-{}", std::process::id()));
-        std::fs::create_dir_all(&new).unwrap();
-        let fetched = Command::new("npm")
-            .args(["install", "--silent", "--no-save", "--ignore-scripts", "--prefix"])
-            .arg(&new)
-            .args(MODULES)
-            .status();
-        assert!(
-            fetched.expect("npm is needed: install Node.js 20 or newer").success(),
-            "npm cannot fetch {MODULES:?}"
-        );
-        // Another test may have been quicker.
-        let _ = std::fs::rename(&new, &place);
-    }
-    place
-}
-
 fn browser() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -48,7 +27,10 @@ async fn node(estate: &Estate, pictures: &Path) -> Command {
         .arg(format!("http://{}", estate.address))
         .arg(pictures)
         .arg(tokio::task::spawn_blocking(browser).await.unwrap())
-        .env("MODULES", tokio::task::spawn_blocking(modules).await.unwrap())
+        .env(
+            "MODULES",
+            tokio::task::spawn_blocking(|| testkit::fetched::npm(&MODULES)).await.unwrap(),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     node

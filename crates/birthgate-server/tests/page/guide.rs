@@ -99,6 +99,7 @@ pub async fn estate() -> Estate {
     }
     let packet = packet::read(&work.path().join("packet.toml")).unwrap();
     let options = Options {
+        confined: None,
         rows: Rows::All,
         live: Live::AfterSandbox,
         max_block: Duration::from_secs(5),

@@ -267,7 +267,7 @@ async fn what_is_not_there_is_not_found_and_what_makes_no_sense_is_refused() {
 async fn the_pages_connection_cannot_write() {
     let estate = Estate::new().await;
     let client = estate.db.dba().await;
-    browse::read_only(&client).await.unwrap();
+    browse::read_only(&client, "birthgate page").await.unwrap();
     for statement in [
         "INSERT INTO thing (code) VALUES ('Z-1')",
         "CREATE TABLE z (i int)",

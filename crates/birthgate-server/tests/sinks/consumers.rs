@@ -1,7 +1,7 @@
 //! The consumers that are shown to users, in Rust and in Python, with what the sinks really write.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -24,26 +24,6 @@ fn python(name: &str) -> Command {
     let mut command = Command::new("python3");
     command.arg(file);
     command
-}
-
-/// Where nats-py is, fetched once.
-fn nats_py() -> PathBuf {
-    let place = testkit::search().cache.join(NATS_PY.replace("==", "-"));
-    if !place.exists() {
-        let new = place.with_extension(format!("new-{}", std::process::id()));
-        let fetched = Command::new("pip")
-            .args(["install", "--quiet", "--target"])
-            .arg(&new)
-            .arg(NATS_PY)
-            .status();
-        assert!(
-            fetched.expect("pip is needed: apt-get install python3-pip").success(),
-            "pip cannot fetch {NATS_PY}"
-        );
-        // Another test may have been quicker.
-        let _ = std::fs::rename(&new, &place);
-    }
-    place
 }
 
 fn said(command: &mut Command) -> Vec<String> {
@@ -100,7 +80,9 @@ async fn of_a_stream() {
             expected(ids.clone())
         );
         let mut command = python("consume_jetstream");
-        command.args([&url, "birthgate", "birthgate.>"]).env("PYTHONPATH", nats_py());
+        command
+            .args([&url, "birthgate", "birthgate.>"])
+            .env("PYTHONPATH", testkit::fetched::pip(&[NATS_PY]));
         assert_eq!(said(&mut command), expected(ids));
     };
     consume(1..250);

@@ -6,4 +6,4 @@ SET idle_in_transaction_session_timeout = '10s';
 SET TimeZone = 'UTC';
 -- A page is the first rows of an index, wherever in the table they are: not all of it, read and sorted.
 SET random_page_cost = 1.1;
-SET application_name = 'birthgate page';
+SET application_name = '{name}';

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Sources;
@@ -10,7 +11,7 @@ use crate::plan::packet::Packet;
 use crate::rehearsal::{Door, Mutated, Reason, Rehearsal, StepReport, Verdict, Where};
 
 /// What a rehearsal comes to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
     /// The folder's name.
     pub id: String,
@@ -52,7 +53,7 @@ pub struct Checkpoint {
 }
 
 /// Entry and exit, compared.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Proof {
     /// The fingerprint of the whole database before.
     pub entry: String,
@@ -65,7 +66,7 @@ pub struct Proof {
 }
 
 /// One decision.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// About what.
     pub about: String,

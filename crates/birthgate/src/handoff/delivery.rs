@@ -66,6 +66,8 @@ pub struct SinkStatus {
 pub struct Governance {
     /// What the evidence log says; `None` until it was read.
     pub activation: Option<Activation>,
+    /// Whether the approvals were looked at since this began.
+    pub looked: bool,
     /// Why it cannot be found out, or not be written down, at the moment.
     pub problem: Option<String>,
 }
@@ -199,7 +201,7 @@ async fn watch_activation(
         loop {
             let said = activation::activate(&client, &ospa).await?;
             let is_active = said.active.is_some();
-            let known = Governance { activation: Some(said), problem: None };
+            let known = Governance { activation: Some(said), looked: true, problem: None };
             told.send_if_modified(|told| {
                 let differs = *told != known;
                 *told = known;
@@ -353,7 +355,7 @@ impl Delivery {
             Some(activation) if capture || activation.active.is_some() => true,
             Some(_) => {
                 lock(&mine).problem = Some(WAITS.to_owned());
-                once
+                once && (governance.looked || governance.problem.is_some())
             }
             None => once && governance.problem.is_some(),
         });

@@ -165,6 +165,23 @@ enum FileDoor {
 
 /// Reads a packet.
 pub fn read(path: &Path) -> Result<Packet> {
+    read_with(path, &|_| true)
+}
+
+/// Reads a packet of which every file must really be below a folder, whatever names and links say.
+pub fn read_below(folder: &Path, path: &Path) -> Result<Packet> {
+    let below = |path: &Path| {
+        let real = folder.canonicalize().and_then(|folder| Ok((folder, path.canonicalize()?)));
+        real.is_ok_and(|(folder, path)| path.starts_with(folder))
+    };
+    if !below(path) {
+        let message = format!("{} is not below {}", path.display(), folder.display());
+        return Err(Error::BadInput(message));
+    }
+    read_with(path, &below)
+}
+
+fn read_with(path: &Path, may_read: &dyn Fn(&Path) -> bool) -> Result<Packet> {
     let name = path.display().to_string();
     let bytes = read_file(path)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -187,6 +204,10 @@ pub fn read(path: &Path) -> Result<Packet> {
             return script(Path::new(file.get_ref()), text.as_bytes());
         }
         let target = folder.join(file.get_ref());
+        if !may_read(&target) {
+            let message = format!("{} is not where files may be read", file.get_ref());
+            return Err(problem(file.span(), message));
+        }
         let bytes = read_file(&target).map_err(|error| problem(file.span(), error.to_string()))?;
         script(&target, &bytes)
     };
@@ -323,7 +344,7 @@ pub fn import(plan: &Plan, folder: &Path, name: &str) -> Result<()> {
 }
 
 /// Small letters, digits and dashes.
-fn slug(id: &str) -> String {
+pub(crate) fn slug(id: &str) -> String {
     let stem = id.trim_end_matches(".sql").trim_end_matches(".up").trim_end_matches(".do");
     let text: String = stem
         .chars()

@@ -2,12 +2,14 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
 
-use super::{Facts, Options, Rows};
+use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::private_server::{
@@ -16,9 +18,16 @@ use crate::private_server::{
 use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
 
+/// The superuser of a confined sandbox.
+const OWN_ROOT: &str = "birthgate_sandbox";
+/// How often the size of a confined sandbox is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
     server: PrivateServer,
+    /// How large it may become.
+    most_bytes: Option<u64>,
     /// Reached as the role that rehearses.
     pub database: Database,
     /// Reached as its superuser.
@@ -33,6 +42,10 @@ impl Sandbox {
         facts: &Facts,
         options: &Options,
     ) -> std::result::Result<Sandbox, String> {
+        if options.confined.is_some() && options.rows != Rows::None {
+            // Their constraints would be checked as its superuser.
+            return Err("a confined sandbox has no rows".to_owned());
+        }
         let search = Search { major: Some(facts.major), ..options.search.clone() };
         let find = tokio::task::spawn_blocking(move || {
             let binaries = Binaries::find(&search).map_err(|error| error.to_string())?;
@@ -51,20 +64,51 @@ impl Sandbox {
                 ("track_functions", "all"),
                 ("autovacuum", "off"),
                 ("log_temp_files", "0"),
+                ("temp_file_limit", if options.confined.is_some() { "1GB" } else { "-1" }),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
         })
         .await
         .map_err(|error| error.to_string())?;
-        copy(live, client, facts, options, &server, &pg_dump)
+        let root = match options.confined {
+            None => "postgres",
+            Some(_) => OWN_ROOT,
+        };
+        let root = |database: &str| {
+            let mut config = server.config(database);
+            config.user(root);
+            Database::new(config)
+        };
+        if options.confined.is_some() {
+            own_root(&server).await.map_err(|error| error.to_string())?;
+        }
+        copy(live, client, facts, options, root, &pg_dump)
             .await
             .map_err(|error| format!("the schema could not be copied: {error}"))?;
         let mut config = server.config(&facts.name);
         config.user(&facts.login);
         let database = Database::new(config).map_err(|error| error.to_string())?;
-        let root = Database::new(server.config(&facts.name)).map_err(|error| error.to_string())?;
-        Ok(Sandbox { server, database, root })
+        let root = root(&facts.name).map_err(|error| error.to_string())?;
+        let begins_with = size(server.data_folder());
+        let most_bytes = options.confined.map(|Confined { most_bytes }| begins_with + most_bytes);
+        Ok(Sandbox { server, most_bytes, database, root })
+    }
+
+    /// Waits until it is larger than it may be.
+    pub async fn outgrown(&self) {
+        let Some(most) = self.most_bytes else { return std::future::pending().await };
+        // Its folder, and what the server logs beside its data.
+        let folder = self.server.data_folder();
+        let folder = folder.parent().unwrap_or(folder).to_owned();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let folder = folder.clone();
+            let size = tokio::task::spawn_blocking(move || size(&folder)).await;
+            if size.is_ok_and(|size| size > most) {
+                return;
+            }
+        }
     }
 
     /// Ends it without keeping a thread waiting.
@@ -74,17 +118,39 @@ impl Sandbox {
     }
 }
 
+/// The bytes of the files below a folder; of those that are there while it looks.
+fn size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
+        .map(|(found, path)| if found.is_dir() { size(&path) } else { found.len() })
+        .sum()
+}
+
+/// Gives the server a superuser whose name is nobody's in the original.
+async fn own_root(server: &PrivateServer) -> Result<()> {
+    const DOING: &str = "confining the sandbox";
+    let first = Database::new(server.config("postgres"))?.connect().await?;
+    first.batch_execute(&format!("CREATE ROLE {OWN_ROOT} SUPERUSER LOGIN")).await.doing(DOING)?;
+    drop(first);
+    let mut config = server.config("postgres");
+    config.user(OWN_ROOT);
+    let root = Database::new(config)?.connect().await?;
+    root.batch_execute(include_str!("../../sql/rehearsal/sandbox_own_root.sql")).await.doing(DOING)
+}
+
 /// Copies roles, schema and rows, all of one snapshot.
 async fn copy(
     live: &Database,
     client: &Client,
     facts: &Facts,
     options: &Options,
-    server: &PrivateServer,
+    as_root: impl Fn(&str) -> Result<Database>,
     pg_dump: &Path,
 ) -> Result<()> {
     const DOING: &str = "copying into the sandbox";
-    let root = Database::new(server.config("postgres"))?.connect().await?;
+    let root = as_root("postgres")?.connect().await?;
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     // A statement that is refused makes something that is there already, or another's superuser.
@@ -97,7 +163,7 @@ async fn copy(
     if !held.is_empty() {
         let held: Vec<&str> = held.iter().map(|row| row.get(0)).collect();
         root.batch_execute("CREATE DATABASE birthgate_elsewhere").await.doing(DOING)?;
-        let there = Database::new(server.config("birthgate_elsewhere"))?.connect().await?;
+        let there = as_root("birthgate_elsewhere")?.connect().await?;
         let grant = format!("GRANT USAGE ON SCHEMA public TO {}", held.join(", "));
         there.batch_execute(&grant).await.doing(DOING)?;
     }
@@ -112,7 +178,7 @@ async fn copy(
         .await
         .doing("making the sandbox's database")?;
     }
-    let there = Database::new(server.config(&facts.name))?.connect().await?;
+    let there = as_root(&facts.name)?.connect().await?;
     let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
     let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
     there
@@ -147,7 +213,12 @@ async fn copy(
         .await
         .doing("shutting the sandbox's ways out")?;
     copy_rows(&snapshot_holder, &there, options.rows).await?;
-    there.batch_execute("ANALYZE").await.doing(DOING)
+    there.batch_execute("ANALYZE").await.doing(DOING)?;
+    if options.confined.is_some() {
+        let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
+        there.batch_execute(sql).await.doing("confining the sandbox")?;
+    }
+    Ok(())
 }
 
 async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
@@ -163,7 +234,7 @@ async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) ->
         command.env(name, value);
     }
     let failed = |source| Error::File { path: pg_dump.display().to_string(), source };
-    let output = command.output().await.map_err(failed)?;
+    let output = command.kill_on_drop(true).output().await.map_err(failed)?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         return Err(Error::BadInput(format!("pg_dump: {}", text.trim())));

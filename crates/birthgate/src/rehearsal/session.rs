@@ -163,6 +163,8 @@ pub(crate) struct Session {
     pub client: Client,
     pub pid: i32,
     is_superuser: bool,
+    /// Whether what a role is refused here it may be allowed elsewhere.
+    pub is_confined: bool,
     notices: Arc<Mutex<Notices>>,
     relations: BTreeMap<u32, Relation>,
     held: BTreeSet<(u32, String)>,
@@ -241,6 +243,7 @@ impl Session {
             client,
             pid,
             is_superuser,
+            is_confined: false,
             notices,
             relations: BTreeMap::new(),
             held: BTreeSet::new(),
@@ -250,6 +253,16 @@ impl Session {
         };
         session.reset().await?;
         Ok(session)
+    }
+
+    /// Whether rights were missing that this sandbox gives nobody: they may be there elsewhere.
+    pub fn is_out_of_reach(&self, failed: &Failed) -> bool {
+        self.is_confined && failed.sqlstate.as_deref() == Some("42501")
+    }
+
+    /// Whether nothing is known against the plan.
+    pub fn is_circumstance(&self, failed: &Failed) -> bool {
+        failed.is_circumstance() || self.is_out_of_reach(failed)
     }
 
     /// Makes the session what it was when it was opened, with what a rehearsal needs of it.

@@ -166,14 +166,14 @@ pub(super) async fn undo(
             }
         }
         Err(failed) => {
-            report.unseen = failed.is_circumstance();
+            report.unseen = session.is_circumstance(&failed);
             report.differences = told(failed);
             return Ok(report);
         }
     }
     report.duration_ms = milliseconds(begun.elapsed());
     if let Some(failed) = constraints(session, script).await? {
-        report.unseen = failed.is_circumstance();
+        report.unseen = session.is_circumstance(&failed);
         report.differences = told(failed);
         return Ok(report);
     }

@@ -37,6 +37,9 @@ pub(super) async fn run(
         root: sandbox.root.connect().await?,
         secrets: Vec::new(),
     };
+    run.session.is_confined = options.confined.is_some();
+    // Nothing that the plan makes is found by a bare name of ours.
+    run.root.batch_execute("SET search_path = pg_catalog, pg_temp").await.doing("rehearsing")?;
     run.session.watch_transaction("BEGIN").await?;
     run.logs = steps::find_logs(&mut run.session).await?;
     run.session.command("ROLLBACK").await?;
@@ -56,11 +59,18 @@ pub(super) async fn run(
             // Here, on this machine; there it may be fast enough.
             let out_of_time =
                 step.statement_timeout.is_some() && failed.sqlstate.as_deref() == Some("57014");
-            let verdict = match depends_on_rows || out_of_time {
+            let out_of_reach = run.session.is_out_of_reach(&failed);
+            let verdict = match depends_on_rows || out_of_time || out_of_reach {
                 true => Verdict::Incomplete,
                 false => Verdict::Fail,
             };
-            rehearsal.reasons.push(failed.because(verdict, &step.id, "in the sandbox: ", ""));
+            let after = match out_of_reach {
+                true => {
+                    " (in this sandbox nobody may do everything, make roles, run programs or read files)"
+                }
+                false => "",
+            };
+            rehearsal.reasons.push(failed.because(verdict, &step.id, "in the sandbox: ", after));
             return Ok(false);
         }
         run.try_undos(plan, at, rehearsal).await?;
@@ -75,7 +85,8 @@ pub(super) async fn run(
         .zip(befores.skip(1).chain([&end]))
         .map(|(before, after)| Delta::between(before, after))
         .collect();
-    let inside = watched::values(&run.root, &plan.watch).await?;
+    let watcher = if options.confined.is_some() { &run.session.client } else { &run.root };
+    let inside = watched::values(watcher, &plan.watch).await?;
     rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();
     let unseen = run.way_back(plan, rehearsal).await?;
     for at in unseen {
@@ -366,6 +377,7 @@ impl Run {
         let done = perform(&mut self.session, script).await?;
         let duration_ms = milliseconds(begun.elapsed());
         let since = Since { logs: &self.logs, xid: &self.xids[at] };
+        let unseen = done.as_ref().is_err_and(|failed| self.session.is_out_of_reach(failed));
         let differences = match done {
             Ok(_) => {
                 if !alone {
@@ -397,7 +409,7 @@ impl Run {
             }
         };
         let restores = differences.is_empty();
-        Ok(UndoReport { restores, duration_ms, differences, unseen: false })
+        Ok(UndoReport { restores, duration_ms, differences, unseen })
     }
 
     /// Undoes a step outside of a transaction for good, and does it again: the way back from the end would not

@@ -304,6 +304,19 @@ async fn governance_begins_with_a_first_approval_and_misses_nothing() {
     assert!(handoff::activation(&db.dba().await).await.unwrap().active.is_some());
 }
 
+/// With no sink that captures, a run that is to end does not end before the approvals were looked at.
+#[tokio::test]
+async fn one_run_is_enough_to_see_an_approval() {
+    let db = Db::governed("statement").await;
+    db.sql("CREATE TABLE os_proposal_approvals AS SELECT 'human' AS approver_kind").await;
+    db.connect("app").await.batch_execute(&bear("'A'")).await.unwrap();
+    let governance = Memory::default();
+    let mut handoff = handoff(db.database("postgres"), Start::Everything);
+    handoff.add("governance", false, Box::new(governance.clone()), None);
+    handoff.run(true).await.unwrap();
+    assert_eq!(governance.told(), ["birth thing/A"]);
+}
+
 #[tokio::test]
 async fn one_sink_that_fails_stops_no_other() {
     let db = Db::governed("statement").await;

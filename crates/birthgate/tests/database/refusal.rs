@@ -21,6 +21,17 @@ fn every_code_is_known_on_both_sides() {
 }
 
 #[test]
+fn every_code_is_explained() {
+    for code in RefusalCode::ALL {
+        let said = code.explanation();
+        assert_eq!((said.code, said.meaning), (code.sqlstate(), code.meaning()));
+        for text in [said.cause, said.next] {
+            assert!(text.len() > 30 && text.ends_with('.'), "{code}: {text}");
+        }
+    }
+}
+
+#[test]
 fn every_refusal_has_a_hint() {
     for raise in script(0).split("RAISE EXCEPTION").skip(1) {
         let end = raise.find(";\n").unwrap_or(raise.len());

@@ -18,6 +18,7 @@ pub fn options() -> Options {
         burns: Vec::new(),
         search: testkit::search(),
         folder: std::env::temp_dir(),
+        confined: None,
     }
 }
 

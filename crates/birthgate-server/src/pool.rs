@@ -1,28 +1,27 @@
-//! A few connections for every browser, which can only read.
+//! A few connections for all who look, which can only read.
 
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use birthgate::{Database, browse};
+use birthgate::{Database, Error, Result, browse};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::failure::Failure;
-
 /// How many connections there are at most.
 const CONNECTIONS: usize = 4;
-/// How long a view waits for one.
+/// How long anybody waits for one.
 const WAIT: Duration = Duration::from_secs(5);
 
 pub struct Pool {
     database: Database,
+    name: &'static str,
     places: Semaphore,
     idle: Mutex<Vec<Client>>,
 }
 
-/// A connection that is lent. One that is not given back is closed: nobody knows in which state a broken off view left it.
+/// A connection that is lent. One that is not given back is closed: nobody knows in which state whoever broke off left it.
 pub struct Lent<'a> {
     client: Client,
     pool: &'a Pool,
@@ -30,15 +29,16 @@ pub struct Lent<'a> {
 }
 
 impl Pool {
-    pub fn new(database: Database) -> Pool {
-        Pool { database, places: Semaphore::new(CONNECTIONS), idle: Mutex::default() }
+    /// Of sessions of this name.
+    pub fn new(database: Database, name: &'static str) -> Pool {
+        Pool { database, name, places: Semaphore::new(CONNECTIONS), idle: Mutex::default() }
     }
 
     /// Lends a connection.
-    pub async fn lend(&self) -> Result<Lent<'_>, Failure> {
+    pub async fn lend(&self) -> Result<Lent<'_>> {
         let place = match timeout(WAIT, self.places.acquire()).await {
             Ok(Ok(place)) => place,
-            _ => return Err(Failure::Away("Too many are looking at once.".to_owned())),
+            _ => return Err(Error::Busy("Too many are looking at once.".to_owned())),
         };
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let client = match kept.filter(|client| !client.is_closed()) {
@@ -46,7 +46,7 @@ impl Pool {
             None => match timeout(WAIT, self.connect()).await {
                 Ok(client) => client?,
                 Err(_) => {
-                    return Err(Failure::Away(format!(
+                    return Err(Error::Busy(format!(
                         "PostgreSQL did not answer within {} s.",
                         WAIT.as_secs()
                     )));
@@ -56,9 +56,9 @@ impl Pool {
         Ok(Lent { client, pool: self, _place: place })
     }
 
-    async fn connect(&self) -> birthgate::Result<Client> {
+    async fn connect(&self) -> Result<Client> {
         let client = self.database.connect().await?;
-        browse::read_only(&client).await?;
+        browse::read_only(&client, self.name).await?;
         Ok(client)
     }
 }
