@@ -25,6 +25,7 @@ mod key_change;
 mod leader;
 mod life;
 mod owners;
+mod partition;
 mod ownership;
 mod permit;
 mod plan;
