@@ -26,11 +26,8 @@ pub mod handoff;
 pub mod key_change;
 pub mod leader;
 pub mod owner;
-<<<<<<< HEAD
 pub mod partition;
-=======
 pub mod ownership;
->>>>>>> main
 pub mod permit;
 pub mod plan;
 pub mod preflight;
