@@ -49,12 +49,18 @@ AS $$
         FROM unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
                           'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
        UNION ALL
+      SELECT name, part.relid
+        FROM pg_partition_tree(birthgate.registry_table()) AS part,
+             unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
+                          'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
+       WHERE part.level > 0
+       UNION ALL
       SELECT name, 'birthgate.birth_admission_permit'::regclass
         FROM unnest(ARRAY['permit_guard_insert', 'permit_guard_update', 'permit_guard_identity', 'permit_guard_code',
                           'permit_guard_delete', 'permit_truncate_guard']) AS name
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
-    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND NOT t.tgisinternal
+    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND (NOT t.tgisinternal OR t.tgparentid <> 0)
    WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
 $$;
 

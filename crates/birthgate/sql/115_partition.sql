@@ -37,8 +37,9 @@ AS $$
    WHERE c.relkind = 'r' AND x.relname NOT IN ('birth_registry_pkey', 'birth_registry_entity_code_collection_name_key',
                                                'birth_registry_permit_key', 'birth_registry_retire_permit_key')
    UNION ALL
-  SELECT format('the publication %I names it: take it out, and add it again afterwards', p.pubname)
-    FROM registry c JOIN pg_catalog.pg_publication_rel r ON r.prrelid = c.oid JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE c.relkind = 'r'
+  -- Be it as one of all tables: what arrives for a partition that a subscriber does not have stops its apply.
+  SELECT format('the publication %I publishes it, and its subscribers would not have the partitions: end it, and set the subscribers up anew afterwards', p.pubname)
+    FROM registry c JOIN pg_catalog.pg_publication_tables p ON p.schemaname = 'birthgate' AND p.tablename = c.relname WHERE c.relkind = 'r'
    UNION ALL
   SELECT 'it has row level security: take it off' FROM registry WHERE relrowsecurity
    UNION ALL
@@ -108,16 +109,34 @@ BEGIN
 END
 $$;
 
+-- The table and its partitions.
+CREATE OR REPLACE FUNCTION birthgate.with_partitions(p_table text) RETURNS SETOF regclass
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT to_regclass(format('birthgate.%I', p_table))
+   UNION ALL
+  SELECT inhrelid::regclass FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass(format('birthgate.%I', p_table))
+$$;
+
 -- Lets every change of the registry be carried to the table aside, which nobody else may write.
 CREATE OR REPLACE FUNCTION birthgate.carry_to(p_aside text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  v_each regclass;
 BEGIN
   EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_write_guard AFTER INSERT OR UPDATE OR DELETE ON birthgate.%I
     FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, p_aside);
   -- Its births are bound where they are born.
   EXECUTE format('ALTER TABLE birthgate.%I ENABLE ALWAYS TRIGGER direct_write_guard, DISABLE TRIGGER zz_birthgate_birth_bound', p_aside);
+  -- The copy is taken back at once.
+  FOR v_each IN SELECT birthgate.with_partitions(p_aside) LOOP
+    EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON %s
+      FOR EACH STATEMENT WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, v_each);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER direct_truncate_guard, DISABLE TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
   EXECUTE format('CREATE TRIGGER zz_birthgate_birth_carry AFTER INSERT OR UPDATE OR DELETE ON birthgate.birth_registry
     FOR EACH ROW EXECUTE FUNCTION birthgate.carry_birth(%L)', p_aside);
   ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_carry;
@@ -184,8 +203,8 @@ END
 $$;
 
 -- Copies births with higher ids than one, up to another; answers the last, NULL when there are no more. What was carried is there
--- already. It waits for nobody for long: before a birth and the copy would wait for one another, the copy lets go and begins anew.
-CREATE OR REPLACE FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint) RETURNS bigint
+-- already. It waits for nobody for long: before a birth and the copy would wait for one another, the copy lets go, and answers where it was.
+CREATE OR REPLACE FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off SET lock_timeout = '50ms'
 AS $$
@@ -193,7 +212,7 @@ DECLARE
   v_last bigint;
 BEGIN
   WITH batch AS MATERIALIZED (
-    SELECT * FROM birthgate.birth_registry WHERE id > p_after AND id <= p_upto ORDER BY id LIMIT 1000),
+    SELECT * FROM birthgate.birth_registry WHERE id > p_after AND id <= p_upto ORDER BY id LIMIT p_most),
   copied AS (
     INSERT INTO birthgate.birth_registry_partitioned
            (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
@@ -206,13 +225,13 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- The undo of the copy: what is carried goes on to be.
+-- The undo of the copy: what is carried from now on still is.
 CREATE OR REPLACE FUNCTION birthgate.copy_births_undo() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 BEGIN
-  DELETE FROM birthgate.birth_registry_partitioned;
+  TRUNCATE birthgate.birth_registry_partitioned;
 END
 $$;
 
@@ -237,14 +256,23 @@ SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_index name;
+  v_each regclass;
 BEGIN
   LOCK TABLE birthgate.birth_registry IN ACCESS EXCLUSIVE MODE;
   EXECUTE format('LOCK TABLE birthgate.%I IN ACCESS EXCLUSIVE MODE', p_aside);
   PERFORM birthgate.copy_grants('birthgate.birth_registry', format('birthgate.%I', p_aside)::regclass);
   DROP TRIGGER zz_birthgate_birth_carry ON birthgate.birth_registry;
   EXECUTE format('DROP TRIGGER direct_write_guard ON birthgate.%I', p_aside);
-  EXECUTE format('DROP TRIGGER IF EXISTS direct_truncate_guard ON birthgate.%I', p_aside);
   EXECUTE format('ALTER TABLE birthgate.%I ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound', p_aside);
+  FOR v_each IN SELECT birthgate.with_partitions(p_aside) LOOP
+    EXECUTE format('DROP TRIGGER direct_truncate_guard ON %s', v_each);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
+  -- The gate may have been rearmed meanwhile.
+  EXECUTE format('ALTER TABLE birthgate.%I ALTER incarnation %s', p_aside, coalesce((
+    SELECT 'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
+      FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE d.adrelid = 'birthgate.birth_registry'::regclass AND a.attname = 'incarnation'), 'DROP DEFAULT'));
   FOR v_index IN SELECT relname FROM pg_catalog.pg_class WHERE oid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = 'birthgate.birth_registry'::regclass) LOOP
     EXECUTE format('ALTER INDEX birthgate.%I RENAME TO %I', v_index, p_becomes || substr(v_index, length('birth_registry') + 1));
   END LOOP;
