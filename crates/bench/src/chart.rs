@@ -121,5 +121,9 @@ impl Panel {
 /// 1, 2 or 5 times a power of ten: the next one.
 fn tidy(value: f64) -> f64 {
     let power = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|step| *step >= value).unwrap_or(value)
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|times| times * power)
+        .into_iter()
+        .find(|step| *step >= value)
+        .unwrap_or(value)
 }
