@@ -17,7 +17,8 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const HOLD: &str = include_str!("../sql/hold_single.sql");
 /// One birth, given as JSON.
 pub const ADMIT: &str = include_str!("../sql/admit_single.sql");
-const FLOOR_SINGLE: &str = include_str!("../sql/floor_single.sql");
+/// The same rows, plainly inserted.
+pub const FLOOR_SINGLE: &str = include_str!("../sql/floor_single.sql");
 /// Single births in a row before the other side has its turn.
 pub const BLOCK: usize = 50;
 /// The births of a bulk beside many or few others.

@@ -5,6 +5,7 @@ mod chart;
 mod drift;
 mod handoff;
 mod key_change;
+mod packet;
 mod permits;
 mod rehearse;
 mod report;
@@ -83,7 +84,7 @@ enum Command {
         #[command(flatten)]
         rehearse: Rehearse,
     },
-    /// Scale: births beside ten million others, and in a partitioned registry
+    /// Scale: births beside up to ten million others, and in a registry that was partitioned
     Scale {
         /// What to print on stdout
         #[arg(long, value_enum, default_value = "text")]
