@@ -920,6 +920,9 @@ CREATE FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most inte
 DECLARE
   v_last bigint;
 BEGIN
+  -- Before PostgreSQL looks for a deadlock, whose victim could be the birth.
+  PERFORM set_config('lock_timeout', least(50, greatest(1, setting::bigint * 9 / 10))::text, true)
+     FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout';
   WITH batch AS MATERIALIZED (
     SELECT * FROM birthgate.birth_registry WHERE id > p_after AND id <= p_upto ORDER BY id LIMIT p_most),
   copied AS (
