@@ -143,7 +143,7 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                         folder.display()
                     ));
                 }
-                None if clear => output.say("Nothing stands in the way.".to_owned()),
+                None if clear => output.say("Nothing stands in the way."),
                 _ => {}
             }
             output.result("registry partition", found)?;
