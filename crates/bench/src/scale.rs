@@ -273,7 +273,7 @@ fn drawn(places: &[Place]) -> String {
         }
     };
     chart::draw(&[
-        panel("one of 20,000 in a statement", |place| &place.bulk),
+        panel("of 20,000 in a statement", |place| &place.bulk),
         panel("in a transaction of its own", |place| &place.single),
     ])
 }
