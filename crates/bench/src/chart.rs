@@ -141,15 +141,15 @@ impl Panel {
 <polyline points="{}" fill="none" stroke="currentColor"/>"#,
             line(&self.ours)
         );
-        // Beside its dot, where no other label is.
-        let above = |x: f64, y: f64| (x, y - 9.0, "middle");
-        let right = |x: f64, y: f64| (x + 9.0, y + 4.0, "start");
-        let kinds: [(_, _, fn(f64, f64) -> _); 2] =
-            [(&self.ours, "currentColor", above), (&self.partitioned, "none", right)];
-        for (series, fill, label) in kinds {
+        // Each label where the other's is not.
+        let kinds = [
+            (&self.ours, "currentColor", (0.0, -9.0, "middle")),
+            (&self.partitioned, "none", (7.0, 13.0, "start")),
+        ];
+        for (series, fill, (right, down, anchor)) in kinds {
             for point in &series.points {
                 let (x, y) = place(point);
-                let (label_x, label_y, anchor) = label(x, y);
+                let (label_x, label_y) = (x + right, y + down);
                 let _ = writeln!(
                     svg,
                     r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{fill}" stroke="currentColor"/><text x="{label_x:.1}" y="{label_y:.1}" text-anchor="{anchor}">{:.0}</text>"#,
