@@ -10,11 +10,11 @@ BEGIN
 END
 $$;
 INSERT INTO public.item (code, name)
-SELECT format('B-%s', lpad(n::text, 7, '0')), 'an item' FROM generate_series(1, {births}) AS n;
+SELECT format('B-%s', lpad(n::text, 9, '0')), 'an item' FROM generate_series(1, {births}) AS n;
 INSERT INTO birthgate.birth_admission_permit
        (kind, state, collection_name, entity_code, requester, holder, requested_at, expires_at,
         reserved_at, consumed_at, consumed_by, consumed_xid, incarnation, finalized_at)
-SELECT 'birth', 'FINALIZED', 'item', format('B-%s', lpad(n::text, 7, '0')), 'bench_app', 'bench_app',
+SELECT 'birth', 'FINALIZED', 'item', format('B-%s', lpad(n::text, 9, '0')), 'bench_app', 'bench_app',
        now(), now() + interval '15 minutes', now(), now(), 'bench_app', pg_current_xact_id(), 1, now()
   FROM generate_series(1, {births}) AS n;
 INSERT INTO birthgate.birth_registry

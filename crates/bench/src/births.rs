@@ -15,12 +15,14 @@ use crate::side::{FLOOR, NAIVE, OURS, Side};
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HOLD: &str = include_str!("../sql/hold_single.sql");
-const ADMIT: &str = include_str!("../sql/admit_single.sql");
-const FLOOR_SINGLE: &str = include_str!("../sql/floor_single.sql");
+/// One birth, given as JSON.
+pub const ADMIT: &str = include_str!("../sql/admit_single.sql");
+/// The same rows, plainly inserted.
+pub const FLOOR_SINGLE: &str = include_str!("../sql/floor_single.sql");
 /// Single births in a row before the other side has its turn.
-const BLOCK: usize = 50;
+pub const BLOCK: usize = 50;
 /// The births of a bulk beside many or few others.
-const GROWTH_BULK: i64 = 20_000;
+pub const GROWTH_BULK: i64 = 20_000;
 /// The births in the smaller of the two databases of the growth.
 const FEW: i64 = 10_000;
 

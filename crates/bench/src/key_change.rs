@@ -1,25 +1,16 @@
 //! The online key change on the estate's registry, under load, beside the naive ALTER TABLE: how long a writer stalls.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use birthgate::apply::{self, Ended};
-use birthgate::approval::Subject;
-use birthgate::declaration::{Binding, Signed};
-use birthgate::evidence::{self, Rehearsed, Sources};
 use birthgate::key_change;
-use birthgate::owner::{Change, Owners};
-use birthgate::plan::packet::{self, Packet};
-use birthgate::private_server::Search;
-use birthgate::rehearsal::{self, Live, Rows};
 use clap::Args;
 use estate_kb_3a66 as estate;
 use tokio_postgres::Client;
 
 use crate::births::Result;
+use crate::packet::Prepared;
 use crate::report::{Bar, Report, median};
 use crate::server::{Server, run};
 
@@ -56,14 +47,6 @@ struct Seen {
     ended: AtomicBool,
 }
 
-/// What is carried out, and who signs it.
-struct Prepared {
-    packet: Packet,
-    rehearsed: Rehearsed,
-    owners: Owners,
-    folder: tempfile::TempDir,
-}
-
 impl KeyChange {
     /// Measures it.
     pub async fn measure(&self) -> Result<Report> {
@@ -84,7 +67,7 @@ impl KeyChange {
             let begun = Instant::now();
             let one = self
                 .under_load(&server, number, async |client, database| {
-                    apply_it(&prepared, client, database).await
+                    prepared.apply(client, database).await
                 })
                 .await?;
             let took = begun.elapsed().as_secs_f64();
@@ -207,86 +190,12 @@ async fn naive(client: &Client) -> Result<String> {
     ))
 }
 
-/// Writes the packet of the key change, rehearses it on the whole estate, and makes an owner.
+/// Writes the packet of the key change, and rehearses it on the whole estate.
 async fn prepare(server: &Server, client: &Client) -> Result<Prepared> {
     let folder = tempfile::tempdir()?;
     let (from, to) =
         (["entity_code".to_owned()], ["entity_code".to_owned(), "collection_name".to_owned()]);
     let found = key_change::decide(client, TABLE, &from, &to, false).await?;
-    let path = folder.path().join("packet");
-    found.write_packet(&path)?;
-    let packet = packet::read(&path.join("packet.toml"))?;
-    eprintln!("rehearsing");
-    let options = rehearsal::Options {
-        rows: Rows::All,
-        live: Live::AfterSandbox,
-        max_block: Duration::from_millis(200),
-        max_time: Duration::from_secs(300),
-        max_clone: 2_000_000_000,
-        burns: Vec::new(),
-        search: Search {
-            path: std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect(),
-            ..Search::default()
-        },
-        folder: std::env::temp_dir(),
-        confined: None,
-    };
-    let said =
-        rehearsal::rehearse(&server.reach("estate", "postgres")?, &packet.plan, &options).await?;
-    let sources =
-        Sources { packet: &packet, rehearsal: &said, key_change: Some(&found), dimensions: None };
-    let written = evidence::write(&folder.path().join("evidence"), sources)?;
-    let rehearsed = evidence::read(&written.folder)?;
-    ssh_keygen(&["-q", "-t", "ed25519", "-N", "", "-f", "owner"], folder.path())?;
-    let change = Change::Add {
-        principal: "owner".to_owned(),
-        key: std::fs::read_to_string(folder.path().join("owner.pub"))?,
-        namespaces: Vec::new(),
-        valid_after: None,
-        valid_before: None,
-    };
-    let owners = Owners::parse(
-        "owners",
-        &Owners::parse("owners", "")?.change(&change, "2026-01-01T00:00:00Z", &[])?,
-    )?;
-    Ok(Prepared { packet, rehearsed, owners, folder })
-}
-
-async fn apply_it(
-    prepared: &Prepared,
-    client: &Client,
-    database: &birthgate::Database,
-) -> Result<()> {
-    let subject = Subject { packet: &prepared.packet, rehearsed: &prepared.rehearsed };
-    let doors: Vec<String> = subject.doors().into_iter().map(str::to_owned).collect();
-    let declaration =
-        subject.declaration(&doors, &Binding::make(client, Duration::from_secs(600)).await?)?;
-    std::fs::write(prepared.folder.path().join("text"), declaration.text())?;
-    let _ = std::fs::remove_file(prepared.folder.path().join("text.sig"));
-    ssh_keygen(
-        &["-q", "-Y", "sign", "-n", "birthgate", "-f", "owner", "text"],
-        prepared.folder.path(),
-    )?;
-    let signature = std::fs::read_to_string(prepared.folder.path().join("text.sig"))?;
-    subject.add(client, &prepared.owners, &Signed { text: declaration.text(), signature }).await?;
-    let options = apply::Options {
-        until: None,
-        dry_run: false,
-        found: None,
-        max_block: Duration::from_millis(200),
-        attempts: 20,
-    };
-    let applied = apply::apply(database, subject, &prepared.owners, &options, &mut |_| {}).await?;
-    match applied.ended {
-        Ended::Done => Ok(()),
-        other => Err(format!("the apply ended in {}: {:?}", other.word(), applied.why).into()),
-    }
-}
-
-fn ssh_keygen(arguments: &[&str], folder: &Path) -> Result<()> {
-    let status = Command::new("ssh-keygen").args(arguments).current_dir(folder).status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("ssh-keygen {}: {status}", arguments.join(" ")).into()),
-    }
+    found.write_packet(&folder.path().join("packet"))?;
+    Prepared::new(folder, &server.reach("estate", "postgres")?, Some(&found)).await
 }

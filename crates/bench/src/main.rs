@@ -1,12 +1,15 @@
 //! Benchmarks: what a birth costs above the plain inserts that nobody can do without.
 
 mod births;
+mod chart;
 mod drift;
 mod handoff;
 mod key_change;
+mod packet;
 mod permits;
 mod rehearse;
 mod report;
+mod scale;
 mod server;
 mod side;
 mod throughput;
@@ -22,6 +25,7 @@ use key_change::KeyChange;
 use permits::Permits;
 use rehearse::Rehearse;
 use report::Format;
+use scale::Scale;
 
 #[derive(Parser)]
 #[command(about = "Benchmarks of Birthgate, on a private PostgreSQL with fsync on")]
@@ -80,6 +84,14 @@ enum Command {
         #[command(flatten)]
         rehearse: Rehearse,
     },
+    /// Scale: births beside up to ten million others, and in a registry that was partitioned
+    Scale {
+        /// What to print on stdout
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        scale: Scale,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -95,6 +107,7 @@ async fn main() -> ExitCode {
         Command::Rehearse { format, rehearse } => {
             ("bench rehearse", rehearse.measure().await, format)
         }
+        Command::Scale { format, scale } => ("bench scale", scale.measure().await, format),
     };
     match measured.and_then(|report| report.print(command, format)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,7 +73,7 @@ pub struct Settings {
 /// Everything that was measured.
 #[derive(Debug)]
 pub struct Report {
-    ratios: BTreeMap<&'static str, Ratio>,
+    ratios: BTreeMap<String, Ratio>,
     settings: Settings,
 }
 
@@ -95,7 +95,7 @@ impl Report {
     }
 
     /// Adds a ratio: one value a run.
-    pub fn add(&mut self, name: &'static str, bar: Bar, runs: &[f64], note: String) {
+    pub fn add(&mut self, name: impl Into<String>, bar: Bar, runs: &[f64], note: String) {
         let middle = median(runs);
         let ratio = Ratio {
             median: rounded(middle),
@@ -105,7 +105,7 @@ impl Report {
             met: bar.met(middle),
             note,
         };
-        self.ratios.insert(name, ratio);
+        self.ratios.insert(name.into(), ratio);
     }
 
     /// Prints it on stdout.
@@ -131,7 +131,7 @@ impl Report {
             .set_header(["name", "median", "min", "max", "bar", "met?", "how"]);
         for (name, ratio) in &self.ratios {
             table.add_row([
-                (*name).to_owned(),
+                name.clone(),
                 format!("{:.2}", ratio.median),
                 format!("{:.2}", ratio.min),
                 format!("{:.2}", ratio.max),

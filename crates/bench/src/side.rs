@@ -77,7 +77,7 @@ impl Side {
     pub async fn single(&self, client: &Client, statement: &Statement) -> Result<Duration> {
         let number = self.born.get() + 1;
         self.born.set(number);
-        let code = format!("B-{number:07}");
+        let code = format!("B-{number:09}");
         let begun = Instant::now();
         client
             .execute(statement, &[&code])

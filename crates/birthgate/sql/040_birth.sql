@@ -118,6 +118,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_name text := format('%I.%I', p_schema, p_table);
+  v_each text;
 BEGIN
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_insert AFTER INSERT ON %s
@@ -125,20 +126,28 @@ BEGIN
       AND (NEW.status <> 'born' OR NEW.origin <> 'legacy' OR NEW.permit_id IS NOT NULL
            OR NEW.retire_permit_id IS NOT NULL OR NEW.finalized_at IS NOT NULL))
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  -- Column by column: two rows compared come out of a dump in another form, and a restored gate would not be the same.
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON %s
     FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name
-      AND (OLD.entity_code, OLD.collection_name, OLD.status, OLD.origin, OLD.permit_id, OLD.retire_permit_id, OLD.born_xid, OLD.incarnation)
-          IS DISTINCT FROM
-          (NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.retire_permit_id, NEW.born_xid, NEW.incarnation))
+      AND (OLD.entity_code IS DISTINCT FROM NEW.entity_code OR OLD.collection_name IS DISTINCT FROM NEW.collection_name
+           OR OLD.status IS DISTINCT FROM NEW.status OR OLD.origin IS DISTINCT FROM NEW.origin
+           OR OLD.permit_id IS DISTINCT FROM NEW.permit_id OR OLD.retire_permit_id IS DISTINCT FROM NEW.retire_permit_id
+           OR OLD.born_xid IS DISTINCT FROM NEW.born_xid OR OLD.incarnation IS DISTINCT FROM NEW.incarnation))
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_delete AFTER DELETE ON %s
     FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name)
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
-  RETURN NEXT format($sql$
-    CREATE OR REPLACE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON %s
-    FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  -- Partitions have the row triggers of their table, and can be truncated without it.
+  FOR v_each IN
+    SELECT v_name UNION ALL SELECT inhrelid::regclass::text FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass(v_name)
+  LOOP
+    RETURN NEXT format($sql$
+      CREATE OR REPLACE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON %s
+      FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_each);
+    RETURN NEXT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
   RETURN NEXT format('DROP TRIGGER IF EXISTS zz_birthgate_birth_bound ON %s', v_name);
   RETURN NEXT format($sql$
     CREATE CONSTRAINT TRIGGER zz_birthgate_birth_bound AFTER INSERT ON %s
@@ -150,7 +159,6 @@ BEGIN
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_insert,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_update,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_delete,
-      ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound$sql$, v_name);
 END
 $$;

@@ -38,7 +38,7 @@ BEGIN
   END IF;
   IF v_kind = 'retire' THEN
     UPDATE birthgate.birth_registry SET status = 'retired', retired_at = v_now, retire_permit_id = v_permit_id
-     WHERE id = v_birth.id;
+     WHERE id = v_birth.id AND entity_code = p_entity_code;
   END IF;
   INSERT INTO birthgate.registry_changelog (collection_name, entity_code, action, permit_id)
   VALUES (p_collection.collection_name, p_entity_code, v_kind, v_permit_id);

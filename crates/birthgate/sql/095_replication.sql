@@ -71,7 +71,7 @@ BEGIN
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence) AS s
-     WHERE c.relkind = 'r' AND s.sequence IS NOT NULL
+     WHERE c.relkind IN ('r', 'p') AND s.sequence IS NOT NULL
        AND (c.relnamespace = 'birthgate'::regnamespace OR c.oid = birthgate.registry_table());
   RETURN NEXT 'ALTER TABLE birthgate.permit_archive_copied RENAME TO permit_archive_default';
 END

@@ -49,6 +49,12 @@ AS $$
         FROM unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
                           'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
        UNION ALL
+      SELECT name, part.relid
+        FROM pg_partition_tree(birthgate.registry_table()) AS part,
+             unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
+                          'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
+       WHERE part.level > 0
+       UNION ALL
       SELECT name, 'birthgate.birth_admission_permit'::regclass
         FROM unnest(ARRAY['permit_guard_insert', 'permit_guard_update', 'permit_guard_identity', 'permit_guard_code',
                           'permit_guard_delete', 'permit_truncate_guard']) AS name

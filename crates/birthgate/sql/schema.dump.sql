@@ -579,6 +579,63 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.blocked_by(p_action text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.carry_birth() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (OLD.id, OLD.entity_code, OLD.collection_name) IS DISTINCT FROM (NEW.id, NEW.entity_code, NEW.collection_name) THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB012',
+      MESSAGE = CASE TG_OP WHEN 'DELETE' THEN 'no birth is deleted' ELSE 'no birth changes its key' END || ' while the registry is being partitioned',
+      DETAIL = 'What was copied already would not follow.',
+      HINT = 'End the partitioning first: apply its packet to the end, or undo it.';
+  ELSIF TG_ARGV[0] = 'birth_registry_partitioned' THEN
+    INSERT INTO birthgate.birth_registry_partitioned
+           (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+    VALUES (NEW.id, NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation,
+            NEW.finalized_at, NEW.retired_at, NEW.retire_permit_id, NEW.renamed_to)
+        ON CONFLICT (entity_code, collection_name) DO UPDATE
+       SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+         = (EXCLUDED.status, EXCLUDED.origin, EXCLUDED.permit_id, EXCLUDED.born_at, EXCLUDED.born_xid, EXCLUDED.incarnation,
+            EXCLUDED.finalized_at, EXCLUDED.retired_at, EXCLUDED.retire_permit_id, EXCLUDED.renamed_to);
+  ELSE
+    INSERT INTO birthgate.birth_registry_unpartitioned
+           (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+    VALUES (NEW.id, NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation,
+            NEW.finalized_at, NEW.retired_at, NEW.retire_permit_id, NEW.renamed_to)
+        ON CONFLICT (entity_code, collection_name) DO UPDATE
+       SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+         = (EXCLUDED.status, EXCLUDED.origin, EXCLUDED.permit_id, EXCLUDED.born_at, EXCLUDED.born_xid, EXCLUDED.incarnation,
+            EXCLUDED.finalized_at, EXCLUDED.retired_at, EXCLUDED.retire_permit_id, EXCLUDED.renamed_to);
+  END IF;
+  RETURN NULL;
+END
+$$;
+ALTER FUNCTION birthgate.carry_birth() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.carry_to(p_aside text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_each regclass;
+BEGIN
+  EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_write_guard AFTER INSERT OR UPDATE OR DELETE ON birthgate.%I
+    FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, p_aside);
+  -- Its births are bound where they are born.
+  EXECUTE format('ALTER TABLE birthgate.%I ENABLE ALWAYS TRIGGER direct_write_guard, DISABLE TRIGGER zz_birthgate_birth_bound', p_aside);
+  -- The copy is taken back at once.
+  FOR v_each IN SELECT birthgate.with_partitions(p_aside) LOOP
+    EXECUTE format($sql$CREATE OR REPLACE TRIGGER direct_truncate_guard BEFORE TRUNCATE ON %s
+      FOR EACH STATEMENT WHEN (current_user <> 'birthgate_owner'::name) EXECUTE FUNCTION birthgate.refuse_direct_write()$sql$, v_each);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER direct_truncate_guard, DISABLE TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
+  EXECUTE format('CREATE TRIGGER zz_birthgate_birth_carry AFTER INSERT OR UPDATE OR DELETE ON birthgate.birth_registry
+    FOR EACH ROW EXECUTE FUNCTION birthgate.carry_birth(%L)', p_aside);
+  ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_carry;
+END
+$_$;
+ALTER FUNCTION birthgate.carry_to(p_aside text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -854,6 +911,62 @@ CREATE FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_
    WHERE collection_name = p_collection
 $$;
 ALTER FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET lock_timeout TO '50ms'
+    AS $$
+DECLARE
+  v_last bigint;
+BEGIN
+  -- Before PostgreSQL looks for a deadlock, whose victim could be the birth.
+  PERFORM set_config('lock_timeout', least(50, greatest(1, setting::bigint * 9 / 10))::text, true)
+     FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout';
+  WITH batch AS MATERIALIZED (
+    SELECT * FROM birthgate.birth_registry WHERE id > p_after AND id <= p_upto ORDER BY id LIMIT p_most),
+  copied AS (
+    INSERT INTO birthgate.birth_registry_partitioned
+           (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+    SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to
+      FROM batch ON CONFLICT DO NOTHING)
+  SELECT max(id) INTO v_last FROM batch;
+  RETURN v_last;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN p_after;
+END
+$$;
+ALTER FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.copy_births_undo() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  TRUNCATE birthgate.birth_registry_partitioned;
+END
+$$;
+ALTER FUNCTION birthgate.copy_births_undo() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.copy_grants(p_from regclass, p_to regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_statement text;
+BEGIN
+  FOR v_statement IN
+    SELECT format('REVOKE ALL ON %s FROM %s', p_to, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+      FROM pg_catalog.pg_class c CROSS JOIN aclexplode(c.relacl) AS a WHERE c.oid = p_to AND a.grantee <> c.relowner GROUP BY a.grantee
+     UNION ALL
+    SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, p_to, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+                  CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+      FROM pg_catalog.pg_class c CROSS JOIN aclexplode(c.relacl) AS a WHERE c.oid = p_from AND a.grantee <> c.relowner
+  LOOP
+    EXECUTE v_statement;
+  END LOOP;
+END
+$$;
+ALTER FUNCTION birthgate.copy_grants(p_from regclass, p_to regclass) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.copy_plan() RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1300,6 +1413,12 @@ CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
         FROM unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
                           'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
        UNION ALL
+      SELECT name, part.relid
+        FROM pg_partition_tree(birthgate.registry_table()) AS part,
+             unnest(ARRAY['zz_birthgate_birth_insert', 'zz_birthgate_birth_update', 'zz_birthgate_birth_delete',
+                          'zz_birthgate_birth_truncate', 'zz_birthgate_birth_bound']) AS name
+       WHERE part.level > 0
+       UNION ALL
       SELECT name, 'birthgate.birth_admission_permit'::regclass
         FROM unnest(ARRAY['permit_guard_insert', 'permit_guard_update', 'permit_guard_identity', 'permit_guard_code',
                           'permit_guard_delete', 'permit_truncate_guard']) AS name
@@ -1656,6 +1775,20 @@ CREATE FUNCTION birthgate.incarnation_set(p_incarnation bigint) RETURNS void
     SET row_security TO 'off'
     AS $$ UPDATE birthgate.instance SET incarnation = p_incarnation $$;
 ALTER FUNCTION birthgate.incarnation_set(p_incarnation bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.is_carried(p_aside regclass) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_is_carried boolean;
+BEGIN
+  EXECUTE format('SELECT (SELECT (count(*), sum(hashtextextended(b::text, 0)::numeric)) FROM birthgate.birth_registry AS b)
+                       = (SELECT (count(*), sum(hashtextextended(b::text, 0)::numeric)) FROM %s AS b)', p_aside) INTO v_is_carried;
+  RETURN v_is_carried;
+END
+$$;
+ALTER FUNCTION birthgate.is_carried(p_aside regclass) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.is_copy() RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2166,7 +2299,7 @@ BEGIN
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence) AS s
-     WHERE c.relkind = 'r' AND s.sequence IS NOT NULL
+     WHERE c.relkind IN ('r', 'p') AND s.sequence IS NOT NULL
        AND (c.relnamespace = 'birthgate'::regnamespace OR c.oid = birthgate.registry_table());
   RETURN NEXT 'ALTER TABLE birthgate.permit_archive_copied RENAME TO permit_archive_default';
 END
@@ -2358,12 +2491,61 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_drop_unpartitioned() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  LOCK TABLE birthgate.birth_registry, birthgate.birth_registry_unpartitioned IN ACCESS EXCLUSIVE MODE;
+  DROP TRIGGER zz_birthgate_birth_carry ON birthgate.birth_registry;
+  DROP TABLE birthgate.birth_registry_unpartitioned;
+END
+$$;
+ALTER FUNCTION birthgate.registry_drop_unpartitioned() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_exchange(p_aside text, p_becomes text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_index name;
+  v_each regclass;
+BEGIN
+  LOCK TABLE birthgate.birth_registry IN ACCESS EXCLUSIVE MODE;
+  EXECUTE format('LOCK TABLE birthgate.%I IN ACCESS EXCLUSIVE MODE', p_aside);
+  PERFORM birthgate.copy_grants('birthgate.birth_registry', format('birthgate.%I', p_aside)::regclass);
+  DROP TRIGGER zz_birthgate_birth_carry ON birthgate.birth_registry;
+  EXECUTE format('DROP TRIGGER direct_write_guard ON birthgate.%I', p_aside);
+  EXECUTE format('ALTER TABLE birthgate.%I ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound', p_aside);
+  FOR v_each IN SELECT birthgate.with_partitions(p_aside) LOOP
+    EXECUTE format('DROP TRIGGER direct_truncate_guard ON %s', v_each);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
+  -- The gate may have been rearmed meanwhile.
+  EXECUTE format('ALTER TABLE birthgate.%I ALTER incarnation %s', p_aside, coalesce((
+    SELECT 'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
+      FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE d.adrelid = 'birthgate.birth_registry'::regclass AND a.attname = 'incarnation'), 'DROP DEFAULT'));
+  FOR v_index IN SELECT relname FROM pg_catalog.pg_class WHERE oid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = 'birthgate.birth_registry'::regclass) LOOP
+    EXECUTE format('ALTER INDEX birthgate.%I RENAME TO %I', v_index, p_becomes || substr(v_index, length('birth_registry') + 1));
+  END LOOP;
+  FOR v_index IN SELECT relname FROM pg_catalog.pg_class WHERE oid IN (SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid = format('birthgate.%I', p_aside)::regclass) LOOP
+    EXECUTE format('ALTER INDEX birthgate.%I RENAME TO %I', v_index, 'birth_registry' || substr(v_index, length(p_aside) + 1));
+  END LOOP;
+  EXECUTE format('ALTER TABLE birthgate.birth_registry RENAME TO %I', p_becomes);
+  EXECUTE format('ALTER TABLE birthgate.%I RENAME TO birth_registry', p_aside);
+  PERFORM birthgate.carry_to(p_becomes);
+END
+$$;
+ALTER FUNCTION birthgate.registry_exchange(p_aside text, p_becomes text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
 DECLARE
   v_name text := format('%I.%I', p_schema, p_table);
+  v_each text;
 BEGIN
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_insert AFTER INSERT ON %s
@@ -2371,20 +2553,28 @@ BEGIN
       AND (NEW.status <> 'born' OR NEW.origin <> 'legacy' OR NEW.permit_id IS NOT NULL
            OR NEW.retire_permit_id IS NOT NULL OR NEW.finalized_at IS NOT NULL))
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  -- Column by column: two rows compared come out of a dump in another form, and a restored gate would not be the same.
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON %s
     FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name
-      AND (OLD.entity_code, OLD.collection_name, OLD.status, OLD.origin, OLD.permit_id, OLD.retire_permit_id, OLD.born_xid, OLD.incarnation)
-          IS DISTINCT FROM
-          (NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.retire_permit_id, NEW.born_xid, NEW.incarnation))
+      AND (OLD.entity_code IS DISTINCT FROM NEW.entity_code OR OLD.collection_name IS DISTINCT FROM NEW.collection_name
+           OR OLD.status IS DISTINCT FROM NEW.status OR OLD.origin IS DISTINCT FROM NEW.origin
+           OR OLD.permit_id IS DISTINCT FROM NEW.permit_id OR OLD.retire_permit_id IS DISTINCT FROM NEW.retire_permit_id
+           OR OLD.born_xid IS DISTINCT FROM NEW.born_xid OR OLD.incarnation IS DISTINCT FROM NEW.incarnation))
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
   RETURN NEXT format($sql$
     CREATE OR REPLACE TRIGGER zz_birthgate_birth_delete AFTER DELETE ON %s
     FOR EACH ROW WHEN (current_user <> 'birthgate_owner'::name)
     EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
-  RETURN NEXT format($sql$
-    CREATE OR REPLACE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON %s
-    FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_name);
+  -- Partitions have the row triggers of their table, and can be truncated without it.
+  FOR v_each IN
+    SELECT v_name UNION ALL SELECT inhrelid::regclass::text FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass(v_name)
+  LOOP
+    RETURN NEXT format($sql$
+      CREATE OR REPLACE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON %s
+      FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard()$sql$, v_each);
+    RETURN NEXT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate', v_each);
+  END LOOP;
   RETURN NEXT format('DROP TRIGGER IF EXISTS zz_birthgate_birth_bound ON %s', v_name);
   RETURN NEXT format($sql$
     CREATE CONSTRAINT TRIGGER zz_birthgate_birth_bound AFTER INSERT ON %s
@@ -2396,7 +2586,6 @@ BEGIN
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_insert,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_update,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_delete,
-      ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate,
       ENABLE ALWAYS TRIGGER zz_birthgate_birth_bound$sql$, v_name);
 END
 $_$;
@@ -2412,6 +2601,114 @@ CREATE FUNCTION birthgate.registry_key_is_single() RETURNS boolean
        AND i.indpred IS NULL AND a.attname = 'entity_code')
 $$;
 ALTER FUNCTION birthgate.registry_key_is_single() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_partition(p_partitions integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_findings text;
+  v_statement text;
+BEGIN
+  LOCK TABLE birthgate.birth_registry IN ACCESS EXCLUSIVE MODE;
+  SELECT string_agg(f, '; ') INTO v_findings FROM birthgate.registry_partition_findings() AS f;
+  IF v_findings IS NOT NULL OR p_partitions NOT BETWEEN 2 AND 256 THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020', MESSAGE = 'the registry cannot be partitioned',
+      DETAIL = coalesce(v_findings, format('%s partitions are asked for.', p_partitions)),
+      HINT = 'birthgate registry partition says what to do about it; between 2 and 256 partitions make sense.';
+  END IF;
+  CREATE TABLE birthgate.birth_registry_partitioned (
+    LIKE birthgate.birth_registry INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS
+  ) PARTITION BY HASH (entity_code);
+  -- Before PostgreSQL 17 no partitioned table has an identity. One sequence serves both tables, so that ids go on where they were.
+  CREATE SEQUENCE birthgate.birth_registry_ids OWNED BY birthgate.birth_registry_partitioned.id;
+  EXECUTE format('SELECT setval(''birthgate.birth_registry_ids'', last_value, is_called) FROM %s', pg_get_serial_sequence('birthgate.birth_registry', 'id'));
+  ALTER TABLE birthgate.birth_registry ALTER id DROP IDENTITY;
+  ALTER TABLE birthgate.birth_registry ALTER id SET DEFAULT nextval('birthgate.birth_registry_ids');
+  ALTER TABLE birthgate.birth_registry_partitioned
+    ALTER id SET DEFAULT nextval('birthgate.birth_registry_ids'),
+    ADD PRIMARY KEY (id, entity_code),
+    ADD UNIQUE (entity_code, collection_name);
+  CREATE UNIQUE INDEX birth_registry_partitioned_permit_key
+    ON birthgate.birth_registry_partitioned (permit_id, entity_code) WHERE permit_id IS NOT NULL;
+  CREATE UNIQUE INDEX birth_registry_partitioned_retire_permit_key
+    ON birthgate.birth_registry_partitioned (retire_permit_id, entity_code) WHERE retire_permit_id IS NOT NULL;
+  FOR v_remainder IN 0..p_partitions - 1 LOOP
+    EXECUTE format('CREATE TABLE birthgate.birth_registry_%s PARTITION OF birthgate.birth_registry_partitioned
+                      FOR VALUES WITH (MODULUS %s, REMAINDER %s) WITH (fillfactor = 40)', v_remainder, p_partitions, v_remainder);
+  END LOOP;
+  FOR v_statement IN SELECT birthgate.registry_guard_plan('birthgate', 'birth_registry_partitioned') LOOP
+    EXECUTE v_statement;
+  END LOOP;
+  PERFORM birthgate.copy_grants('birthgate.birth_registry', 'birthgate.birth_registry_partitioned');
+  PERFORM birthgate.carry_to('birth_registry_partitioned');
+END
+$$;
+ALTER FUNCTION birthgate.registry_partition(p_partitions integer) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_partition_findings() RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH registry AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.oid = to_regclass('birthgate.birth_registry'))
+  SELECT format('the registry is the adopted table %I.%I, which others write and refer to: partition it as its owner', registry_schema, registry_table)
+    FROM birthgate.instance WHERE registry_table IS NOT NULL
+   UNION ALL
+  SELECT 'the registry is partitioned already' FROM registry WHERE relkind = 'p'
+   UNION ALL
+  SELECT format('%s is there: an earlier partitioning has not ended; apply its packet on, or undo it', name)
+    FROM unnest(ARRAY['birthgate.birth_registry_partitioned', 'birthgate.birth_registry_unpartitioned']) AS name WHERE to_regclass(name) IS NOT NULL
+   UNION ALL
+  SELECT 'this database is a copy, which a subscription writes: partition the publisher''s registry' WHERE birthgate.is_copy()
+   UNION ALL
+  -- By now it is known to be the table; all of this would stay with the old one.
+  SELECT format('the view %s stands on it and would go on to show the old table: drop it, and make it again afterwards', r.ev_class::regclass)
+    FROM registry c JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid WHERE c.relkind = 'r' AND r.ev_class <> c.oid GROUP BY r.ev_class
+   UNION ALL
+  SELECT format('the rule %I stands on it: drop it', r.rulename) FROM registry c JOIN pg_catalog.pg_rewrite r ON r.ev_class = c.oid WHERE c.relkind = 'r'
+   UNION ALL
+  SELECT format('the foreign key %I of %s points to it: drop it', k.conname, k.conrelid::regclass)
+    FROM registry c JOIN pg_catalog.pg_constraint k ON k.confrelid = c.oid
+   UNION ALL
+  SELECT format('the trigger %I stands on it, which is not Birthgate''s: drop it, and make it again afterwards', t.tgname)
+    FROM registry c JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid WHERE c.relkind = 'r' AND NOT t.tgisinternal AND t.tgname NOT LIKE 'zz\_birthgate\_birth\_%'
+   UNION ALL
+  SELECT format('the index %s stands on it, which is not Birthgate''s: drop it, and make it again afterwards', i.indexrelid::regclass)
+    FROM registry c JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+   WHERE c.relkind = 'r' AND x.relname NOT IN ('birth_registry_pkey', 'birth_registry_entity_code_collection_name_key',
+                                               'birth_registry_permit_key', 'birth_registry_retire_permit_key')
+   UNION ALL
+  -- Be it as one of all tables: what arrives for a partition that a subscriber does not have stops its apply.
+  SELECT format('the publication %I publishes it, and its subscribers would not have the partitions: end it, and set the subscribers up anew afterwards', p.pubname)
+    FROM registry c JOIN pg_catalog.pg_publication_tables p ON p.schemaname = 'birthgate' AND p.tablename = c.relname WHERE c.relkind = 'r'
+   UNION ALL
+  SELECT 'it has row level security: take it off' FROM registry WHERE relrowsecurity
+   UNION ALL
+  SELECT format('the column %I is granted by itself: grant the table, or revoke it', a.attname)
+    FROM registry c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL
+   UNION ALL
+  SELECT format('%I may insert into it by hand, and could not into partitions, whose ids a sequence gives: revoke that',
+                CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END)
+    FROM registry c CROSS JOIN aclexplode(c.relacl) AS a WHERE c.relkind = 'r' AND a.grantee <> c.relowner AND a.privilege_type = 'INSERT'
+   UNION ALL
+  SELECT format('the table %s inherits from it: end that', i.inhrelid::regclass) FROM registry c JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid WHERE c.relkind = 'r'
+$$;
+ALTER FUNCTION birthgate.registry_partition_findings() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.registry_partition_undo() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+BEGIN
+  LOCK TABLE birthgate.birth_registry, birthgate.birth_registry_partitioned IN ACCESS EXCLUSIVE MODE;
+  DROP TRIGGER zz_birthgate_birth_carry ON birthgate.birth_registry;
+  ALTER TABLE birthgate.birth_registry ALTER id DROP DEFAULT;
+  ALTER TABLE birthgate.birth_registry ALTER id ADD GENERATED BY DEFAULT AS IDENTITY;
+  EXECUTE format('SELECT setval(%L, last_value, is_called) FROM birthgate.birth_registry_ids', pg_get_serial_sequence('birthgate.birth_registry', 'id'));
+  DROP TABLE birthgate.birth_registry_partitioned;
+END
+$$;
+ALTER FUNCTION birthgate.registry_partition_undo() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.registry_table() RETURNS regclass
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2557,7 +2854,7 @@ BEGIN
   END IF;
   IF v_kind = 'retire' THEN
     UPDATE birthgate.birth_registry SET status = 'retired', retired_at = v_now, retire_permit_id = v_permit_id
-     WHERE id = v_birth.id;
+     WHERE id = v_birth.id AND entity_code = p_entity_code;
   END IF;
   INSERT INTO birthgate.registry_changelog (collection_name, entity_code, action, permit_id)
   VALUES (p_collection.collection_name, p_entity_code, v_kind, v_permit_id);
@@ -2696,6 +2993,15 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.ungovern_plan(p_collection text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.with_partitions(p_table text) RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT to_regclass(format('birthgate.%I', p_table))
+   UNION ALL
+  SELECT inhrelid::regclass FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass(format('birthgate.%I', p_table))
+$$;
+ALTER FUNCTION birthgate.with_partitions(p_table text) OWNER TO birthgate_owner;
 CREATE TABLE birthgate.admission_grant (
     role_name text NOT NULL,
     collection_name text NOT NULL,
@@ -3167,7 +3473,7 @@ CREATE TRIGGER zz_birthgate_birth_insert AFTER INSERT ON birthgate.birth_registr
 ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_insert;
 CREATE TRIGGER zz_birthgate_birth_truncate BEFORE TRUNCATE ON birthgate.birth_registry FOR EACH STATEMENT EXECUTE FUNCTION birthgate.birth_guard();
 ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_truncate;
-CREATE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON birthgate.birth_registry FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) AND ((((((((old.entity_code IS DISTINCT FROM new.entity_code) OR (old.collection_name IS DISTINCT FROM new.collection_name)) OR (old.status IS DISTINCT FROM new.status)) OR (old.origin IS DISTINCT FROM new.origin)) OR (old.permit_id IS DISTINCT FROM new.permit_id)) OR (old.retire_permit_id IS DISTINCT FROM new.retire_permit_id)) OR (old.born_xid IS DISTINCT FROM new.born_xid)) OR (old.incarnation IS DISTINCT FROM new.incarnation)))) EXECUTE FUNCTION birthgate.birth_guard();
+CREATE TRIGGER zz_birthgate_birth_update AFTER UPDATE ON birthgate.birth_registry FOR EACH ROW WHEN (((CURRENT_USER <> 'birthgate_owner'::name) AND ((old.entity_code IS DISTINCT FROM new.entity_code) OR (old.collection_name IS DISTINCT FROM new.collection_name) OR (old.status IS DISTINCT FROM new.status) OR (old.origin IS DISTINCT FROM new.origin) OR (old.permit_id IS DISTINCT FROM new.permit_id) OR (old.retire_permit_id IS DISTINCT FROM new.retire_permit_id) OR (old.born_xid IS DISTINCT FROM new.born_xid) OR (old.incarnation IS DISTINCT FROM new.incarnation)))) EXECUTE FUNCTION birthgate.birth_guard();
 ALTER TABLE birthgate.birth_registry ENABLE ALWAYS TRIGGER zz_birthgate_birth_update;
 ALTER TABLE ONLY birthgate.admission_grant
     ADD CONSTRAINT admission_grant_collection_name_fkey FOREIGN KEY (collection_name) REFERENCES birthgate.collection(collection_name) ON DELETE CASCADE;
@@ -3223,6 +3529,8 @@ REVOKE ALL ON FUNCTION birthgate.blocked_by(p_action text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_auditor;
+REVOKE ALL ON FUNCTION birthgate.carry_birth() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.carry_to(p_aside text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) FROM PUBLIC;
@@ -3241,6 +3549,9 @@ GRANT ALL ON FUNCTION birthgate.collection_of(p_collection text) TO birthgate_re
 REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.copy_births_undo() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.copy_grants(p_from regclass, p_to regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.copy_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) TO birthgate_owner;
@@ -3293,6 +3604,7 @@ GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_r
 GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.has_own_births(p_collection text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.incarnation_set(p_incarnation bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.is_carried(p_aside regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_admitter;
@@ -3357,8 +3669,13 @@ REVOKE ALL ON FUNCTION birthgate.refuse_transition(p_ids bigint[], p_to text) FR
 REVOKE ALL ON FUNCTION birthgate.refuse_unpermitted(p_collection text, p_entity_codes text[], p_kinds text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.register(p_collection text, p_row jsonb, p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.registry_drop_unpartitioned() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_exchange(p_aside text, p_becomes text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.registry_guard_plan(p_schema text, p_table text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.registry_key_is_single() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_partition(p_partitions integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_partition_findings() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.registry_partition_undo() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.registry_table() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) TO birthgate_admitter;
@@ -3379,6 +3696,7 @@ REVOKE ALL ON FUNCTION birthgate.unadopt_changelog_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.unadopt_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.unadopt_registry_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.ungovern_plan(p_collection text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.with_partitions(p_table text) FROM PUBLIC;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.baseline TO birthgate_registrar;

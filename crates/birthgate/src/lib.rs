@@ -27,6 +27,7 @@ pub mod key_change;
 pub mod leader;
 pub mod owner;
 pub mod ownership;
+pub mod partition;
 pub mod permit;
 pub mod plan;
 pub mod preflight;

@@ -46,6 +46,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/099_ddl_guard.sql"),
     include_str!("../sql/100_govern.sql"),
     include_str!("../sql/110_adopt.sql"),
+    include_str!("../sql/115_partition.sql"),
     include_str!("../sql/120_reconcile.sql"),
     include_str!("../sql/900_privileges.sql"),
 ];

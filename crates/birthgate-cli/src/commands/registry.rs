@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use birthgate::key_change::{self, KeyChange};
 use birthgate::registry::{self, Finding};
-use birthgate::{adoption, schema};
+use birthgate::{adoption, partition, schema};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -56,6 +56,22 @@ pub enum Command {
         /// Show some of the keys that more than one row has
         #[arg(long)]
         samples: bool,
+    },
+    /// Partition Birthgate's own registry by the hash of the entity code, while births go on
+    ///
+    /// Only looks, and writes the packet: a partitioned table beside the registry, to which every change is carried;
+    /// a copy of what was there before, in small transactions; an exchange; a STOP; the end of the old table.
+    /// Exit code 3 when something stands in the way.
+    #[command(
+        after_help = "Example:\n  birthgate registry partition --partitions 8 --packet ./packet"
+    )]
+    Partition {
+        /// How many partitions, from 2 to 256
+        #[arg(long, value_name = "NUMBER")]
+        partitions: u32,
+        /// Write the packet into this folder, when nothing stands in the way
+        #[arg(long, value_name = "DIR")]
+        packet: Option<PathBuf>,
     },
     /// Compare rows, births and permits, both ways; exit code 3 when they do not agree
     #[command(after_help = "Example:\n  birthgate registry reconcile dot_tools")]
@@ -112,6 +128,29 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             registry::adopt(&mut client, &table, changelog.as_deref()).await?;
             output.say(format!("{table} is the registry now."));
             output.result("registry adopt", json!({ "registry": table, "changelog": changelog }))
+        }
+        Command::Partition { partitions, packet } => {
+            let found = partition::examine(&client, partitions).await?;
+            for finding in &found.findings {
+                output.say(format!("\x1b[31min the way\x1b[0m: {finding}"));
+            }
+            let clear = found.findings.is_empty();
+            match &packet {
+                Some(folder) if clear => {
+                    found.write_packet(folder)?;
+                    output.say(format!(
+                        "The packet is in {0}: birthgate rehearse {0} --rows all",
+                        folder.display()
+                    ));
+                }
+                None if clear => output.say("Nothing stands in the way."),
+                _ => {}
+            }
+            output.result("registry partition", found)?;
+            match clear {
+                true => Ok(()),
+                false => Err(CommandError::no("the registry cannot be partitioned as it is")),
+            }
         }
         Command::Reconcile { collection } => {
             let step = Step::begin("comparing rows, births and permits");

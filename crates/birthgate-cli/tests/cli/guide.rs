@@ -266,6 +266,11 @@ fn how_to_govern_partitions() {
 }
 
 #[test]
+fn how_it_scales() {
+    follow("docs/scale.md");
+}
+
+#[test]
 fn how_to_load_in_bulk() {
     follow("docs/how-to/bulk.md");
 }

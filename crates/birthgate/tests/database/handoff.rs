@@ -13,20 +13,20 @@ use testkit::{Db, PhysicalCopy, Server, connect, until};
 
 /// A sink that keeps what it is given in memory.
 #[derive(Clone, Default)]
-struct Memory {
+pub struct Memory {
     events: Arc<Mutex<Vec<Event>>>,
     /// Why it takes nothing.
     fails: Arc<Mutex<Option<String>>>,
 }
 
 impl Memory {
-    fn json(&self) -> Vec<serde_json::Value> {
+    pub fn json(&self) -> Vec<serde_json::Value> {
         let events = self.events.lock().unwrap();
         events.iter().map(|event| serde_json::from_str(&event.json).unwrap()).collect()
     }
 
     /// What happened, in words: `birth thing/A`.
-    fn told(&self) -> Vec<String> {
+    pub fn told(&self) -> Vec<String> {
         let word = |event: &serde_json::Value| {
             let subject = event["subject"].as_str().unwrap_or("-");
             let what = event["data"]["action"].as_str().unwrap_or("birth");
@@ -59,7 +59,7 @@ impl Sink for Memory {
     }
 }
 
-fn handoff(database: Database, start: Start) -> Handoff {
+pub fn handoff(database: Database, start: Start) -> Handoff {
     Handoff::new(database, "//birthgate/test".to_owned(), Ospa::default(), start)
 }
 

@@ -13,7 +13,7 @@ const LIFE: [&str; 4] = [
     "SELECT birthgate.permit_hold('thing', 'C')",
 ];
 
-async fn lived() -> Db {
+pub async fn lived() -> Db {
     let db = Db::governed("statement").await;
     let app = db.connect("app").await;
     for sql in LIFE {
@@ -23,7 +23,7 @@ async fn lived() -> Db {
 }
 
 /// The gate refuses and admits as it should, and everything agrees but the old row.
-async fn holds(db: &Db) {
+pub async fn holds(db: &Db) {
     gate_holds(db.config("app"), db.config("postgres")).await;
 }
 

@@ -26,6 +26,7 @@ mod leader;
 mod life;
 mod owners;
 mod ownership;
+mod partition;
 mod permit;
 mod plan;
 mod pooler;

@@ -1,0 +1,1 @@
+SELECT birthgate.registry_partition_undo();

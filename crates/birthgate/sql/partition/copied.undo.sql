@@ -1,0 +1,1 @@
+SELECT birthgate.copy_births_undo();

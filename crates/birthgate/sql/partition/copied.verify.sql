@@ -1,0 +1,1 @@
+SELECT birthgate.is_carried('birthgate.birth_registry_partitioned');
