@@ -591,23 +591,23 @@ BEGIN
       DETAIL = 'What was copied already would not follow.',
       HINT = 'End the partitioning first: apply its packet to the end, or undo it.';
   ELSIF TG_ARGV[0] = 'birth_registry_partitioned' THEN
-    INSERT INTO birthgate.birth_registry_partitioned
-           (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
-    VALUES (NEW.id, NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation,
-            NEW.finalized_at, NEW.retired_at, NEW.retire_permit_id, NEW.renamed_to)
-        ON CONFLICT (entity_code, collection_name) DO UPDATE
-       SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
-         = (EXCLUDED.status, EXCLUDED.origin, EXCLUDED.permit_id, EXCLUDED.born_at, EXCLUDED.born_xid, EXCLUDED.incarnation,
-            EXCLUDED.finalized_at, EXCLUDED.retired_at, EXCLUDED.retire_permit_id, EXCLUDED.renamed_to);
+    INSERT INTO birthgate.birth_registry_partitioned VALUES (NEW.*) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+      UPDATE birthgate.birth_registry_partitioned
+         SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+           = (NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation, NEW.finalized_at, NEW.retired_at,
+              NEW.retire_permit_id, NEW.renamed_to)
+       WHERE (entity_code, collection_name) = (NEW.entity_code, NEW.collection_name);
+    END IF;
   ELSE
-    INSERT INTO birthgate.birth_registry_unpartitioned
-           (id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
-    VALUES (NEW.id, NEW.entity_code, NEW.collection_name, NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation,
-            NEW.finalized_at, NEW.retired_at, NEW.retire_permit_id, NEW.renamed_to)
-        ON CONFLICT (entity_code, collection_name) DO UPDATE
-       SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
-         = (EXCLUDED.status, EXCLUDED.origin, EXCLUDED.permit_id, EXCLUDED.born_at, EXCLUDED.born_xid, EXCLUDED.incarnation,
-            EXCLUDED.finalized_at, EXCLUDED.retired_at, EXCLUDED.retire_permit_id, EXCLUDED.renamed_to);
+    INSERT INTO birthgate.birth_registry_unpartitioned VALUES (NEW.*) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+      UPDATE birthgate.birth_registry_unpartitioned
+         SET (status, origin, permit_id, born_at, born_xid, incarnation, finalized_at, retired_at, retire_permit_id, renamed_to)
+           = (NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation, NEW.finalized_at, NEW.retired_at,
+              NEW.retire_permit_id, NEW.renamed_to)
+       WHERE (entity_code, collection_name) = (NEW.entity_code, NEW.collection_name);
+    END IF;
   END IF;
   RETURN NULL;
 END

@@ -9,10 +9,10 @@ use birthgate::handoff::Start;
 use birthgate::plan::packet;
 use birthgate::rehearsal::{self, Mutated, Rows, Verdict};
 use birthgate::{Error, block, browse, collection, drift, partition, permit, registry, schema};
-use testkit::{Db, sqlstate};
+use testkit::{Db, sqlstate, until};
 use tokio_postgres::Client;
 
-use crate::handoff::{Memory, handoff, until};
+use crate::handoff::{Memory, handoff};
 use crate::life;
 use crate::signed::{self, Key, Prepared, outcomes, owners};
 
@@ -212,6 +212,40 @@ async fn killed_in_the_copy_it_goes_on() {
                   FROM birthgate.birth_registry";
     assert_eq!(db.value::<String>(seen).await, "3000 3000 3000 1");
     assert_eq!(registry::reconcile(&dba, None).await.unwrap(), []);
+}
+
+/// The copy brings a birth just when a change of it is being carried: between the look for it and the keys of its own row.
+#[tokio::test]
+async fn what_the_copy_brings_at_the_same_moment_is_carried_all_the_same() {
+    // An index that comes first, and in which the writer stands still for as long as the lock is held.
+    const STAND_STILL: &str = "
+        CREATE FUNCTION stand_still(code text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+          BEGIN IF current_setting('test.stands_still', true) = 'on' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN code; END $$;
+        ALTER TABLE birthgate.birth_registry_partitioned DROP CONSTRAINT birth_registry_partitioned_pkey,
+          DROP CONSTRAINT birth_registry_partitioned_entity_code_collection_name_key;
+        DROP INDEX birthgate.birth_registry_partitioned_permit_key, birthgate.birth_registry_partitioned_retire_permit_key;
+        CREATE INDEX ON birthgate.birth_registry_partitioned (public.stand_still(entity_code));
+        ALTER TABLE birthgate.birth_registry_partitioned ADD PRIMARY KEY (id, entity_code), ADD UNIQUE (entity_code, collection_name);";
+    let db = with_births(20).await;
+    db.sql("SELECT birthgate.registry_partition(2)").await;
+    db.sql(STAND_STILL).await;
+    let (holder, writer) = (db.dba().await, db.connect("app").await);
+    writer.batch_execute("SET test.stands_still = on").await.unwrap();
+    holder.batch_execute("SELECT pg_advisory_lock(7)").await.unwrap();
+    let writing = tokio::spawn(async move {
+        writer.batch_execute("SELECT birthgate.retire('thing', 'A-7')").await
+    });
+    let stands = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    until("the writer stands still", async || db.value::<bool>(stands).await).await;
+    let last: Option<i64> = db.value("SELECT birthgate.copy_births(0, 1000, 1000)").await;
+    assert!(last.is_some_and(|last| last > 0), "the copy waits for nobody: {last:?}");
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    writing.await.unwrap().unwrap();
+    let carried = "SELECT birthgate.is_carried('birthgate.birth_registry_partitioned')";
+    assert!(db.value::<bool>(carried).await);
+    let retired = "SELECT entity_code FROM birthgate.birth_registry_partitioned WHERE status = 'retired' AND entity_code = 'A-7'";
+    assert_eq!(db.value::<String>(retired).await, "A-7");
 }
 
 /// Ways to write a birth past the gate, or to make away with some, by way of a partition, with the trigger that is in their way.
