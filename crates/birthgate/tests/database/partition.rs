@@ -342,7 +342,7 @@ async fn it_is_no_drift_and_what_is_done_to_a_partition_is() {
 }
 
 #[tokio::test]
-async fn everything_goes_on_beside_it_in_a_copy_and_after_its_end() {
+async fn everything_goes_on_beside_it_dumped_and_after_its_end() {
     let db = life::lived().await;
     partition(&db).await;
     let restored = Db::empty().await;
