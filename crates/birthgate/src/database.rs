@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -24,9 +24,11 @@ impl Database {
     /// system's certificates; a unix socket never uses it.
     pub fn new(config: Config) -> Result<Database> {
         let mut roots = rustls::RootCertStore::empty();
-        for certificate in rustls_native_certs::load_native_certs().certs {
-            // A certificate that rustls cannot parse is no reason to trust none of the others.
-            let _ = roots.add(certificate);
+        if may_use_tls(&config) {
+            for certificate in rustls_native_certs::load_native_certs().certs {
+                // A certificate that rustls cannot parse is no reason to trust none of the others.
+                let _ = roots.add(certificate);
+            }
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -154,6 +156,13 @@ impl<W: Iterator<Item = Duration>> Attempts<W> {
         self.made += 1;
         Ok(())
     }
+}
+
+/// Whether a connection may need the system's certificates, which take some milliseconds to read.
+fn may_use_tls(config: &Config) -> bool {
+    let is_remote = |host: &Host| matches!(host, Host::Tcp(_));
+    config.get_ssl_mode() != SslMode::Disable
+        && (config.get_hosts().iter().any(is_remote) || !config.get_hostaddrs().is_empty())
 }
 
 /// The waits between attempts: jittered, doubling, bounded.
