@@ -1,5 +1,7 @@
 //! How a command reaches its database: flags, else environment, else birthgate.toml.
 
+mod tls;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,8 +13,8 @@ use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use serde::Deserialize;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
 
+use self::tls::Tls;
 use crate::error::{CommandError, Result};
 
 const CONFIG_FILE: &str = "birthgate.toml";
@@ -21,7 +23,7 @@ const CONFIG_FILE: &str = "birthgate.toml";
 #[derive(Args, Debug)]
 pub struct ConnectionArgs {
     /// Where the database is: postgresql://user@host/database, or "host=… dbname=…". Else the
-    /// variables PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and PGSSLMODE
+    /// variables PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE; PGSSLMODE and PGSSLROOTCERT
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     #[arg(help_heading = "Connection")]
     database_url: Option<String>,
@@ -120,19 +122,17 @@ struct ConnectionSection {
 impl ConnectionArgs {
     /// The database that the command works on.
     pub fn database(&self) -> Result<Database> {
-        let bad = |error: tokio_postgres::Error| {
-            CommandError::usage(format!("the connection cannot be read: {error}"))
-        };
-        let config = if let Some(url) = &self.database_url {
-            Config::from_str(url).map_err(bad)?
+        let (tls, mut config) = if let Some(url) = &self.database_url {
+            from_string(url)?
         } else if std::env::var_os("PGHOST").is_none()
             && let Some(url) = self.config_file()?.connection.url
         {
-            Config::from_str(&url).map_err(bad)?
+            from_string(&url)?
         } else {
-            from_environment()?
+            (Tls::default(), from_environment()?)
         };
-        Ok(Database::new(config)?)
+        let trust = tls.or_environment().apply(&mut config)?;
+        Ok(Database::trusting(config, trust)?)
     }
 
     /// The folder that relative paths of the configuration file are taken from.
@@ -156,6 +156,17 @@ impl ConnectionArgs {
     }
 }
 
+/// What a connection string says. What is wrong with it does not show the password that may be in it.
+fn from_string(text: &str) -> Result<(Tls, Config)> {
+    let (tls, left) = Tls::take(text);
+    let config = Config::from_str(&left).map_err(|error| {
+        let problem =
+            std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+        CommandError::usage(format!("the connection cannot be read: {error}{problem}"))
+    })?;
+    Ok((tls, config))
+}
+
 /// What libpq's variables say, with its defaults.
 fn from_environment() -> Result<Config> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -174,14 +185,6 @@ fn from_environment() -> Result<Config> {
     }
     if let Some(password) = variable("PGPASSWORD") {
         config.password(password);
-    }
-    match variable("PGSSLMODE").as_deref() {
-        None | Some("prefer" | "allow") => {}
-        Some("disable") => drop(config.ssl_mode(SslMode::Disable)),
-        Some("require" | "verify-ca" | "verify-full") => drop(config.ssl_mode(SslMode::Require)),
-        Some(other) => {
-            return Err(CommandError::usage(format!("PGSSLMODE={other} is not known")));
-        }
     }
     Ok(config)
 }

@@ -1,7 +1,6 @@
 //! A database that Birthgate works on: how to reach it, and what is worth a second try.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -11,31 +10,32 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Doing, Error, Result};
+use crate::tls::{self, Trust};
 
 /// How to reach a database. Cloning is cheap; each [`Database::connect`] is a connection of its own.
 #[derive(Clone)]
 pub struct Database {
     config: Config,
+    trust: Trust,
     tls: MakeRustlsConnect,
 }
 
 impl Database {
-    /// A database reached by this configuration. TLS is used as its `sslmode` says, against the
-    /// system's certificates; a unix socket never uses it.
+    /// A database reached by this configuration. TLS is used as its `sslmode` says, and whoever answers is believed; a unix
+    /// socket never uses it.
     pub fn new(config: Config) -> Result<Database> {
-        let mut roots = rustls::RootCertStore::empty();
-        if may_use_tls(&config) {
-            for certificate in rustls_native_certs::load_native_certs().certs {
-                // A certificate that rustls cannot parse is no reason to trust none of the others.
-                let _ = roots.add(certificate);
-            }
+        Database::trusting(config, Trust::Any)
+    }
+
+    /// A database reached by this configuration, whose server shows a certificate that is trusted so. Reads the certificates
+    /// of the authorities.
+    pub fn trusting(mut config: Config, trust: Trust) -> Result<Database> {
+        if trust != Trust::Any {
+            // Else a server without TLS would be believed without a certificate.
+            config.ssl_mode(SslMode::Require);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Database { config, tls: MakeRustlsConnect::new(tls) })
+        let tls = tls::connector(&trust)?;
+        Ok(Database { config, trust, tls })
     }
 
     /// Connects. The connection is driven by a task of the current runtime and ends with the client.
@@ -103,6 +103,11 @@ impl Database {
         &self.config
     }
 
+    /// Which certificate it has to show.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// Cancels what the client is doing; that it may have ended meanwhile is no failure.
     pub(crate) async fn cancel(&self, token: &CancelToken) {
         let _ = token.cancel_query(self.tls.clone()).await;
@@ -156,13 +161,6 @@ impl<W: Iterator<Item = Duration>> Attempts<W> {
         self.made += 1;
         Ok(())
     }
-}
-
-/// Whether a connection may need the system's certificates, which take some milliseconds to read.
-fn may_use_tls(config: &Config) -> bool {
-    let is_remote = |host: &Host| matches!(host, Host::Tcp(_));
-    config.get_ssl_mode() != SslMode::Disable
-        && (config.get_hosts().iter().any(is_remote) || !config.get_hostaddrs().is_empty())
 }
 
 /// The waits between attempts: jittered, doubling, bounded.

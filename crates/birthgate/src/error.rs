@@ -28,7 +28,7 @@ pub enum Error {
         /// The client's error.
         source: tokio_postgres::Error,
     },
-    /// The system's certificates cannot be used for TLS.
+    /// TLS cannot be used here.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] rustls::Error),
     /// Birthgate is not in this database.
@@ -160,6 +160,10 @@ fn describe(error: &tokio_postgres::Error) -> String {
             while let Some(inner) = cause {
                 text = format!("{text}: {inner}");
                 cause = inner.source();
+            }
+            let is_unknown = ["UnknownIssuer", "BadSignature", "CaUsedAsEndEntity"];
+            if is_unknown.iter().any(|problem| text.contains(problem)) {
+                text.push_str("; sslrootcert names a file with the certificate of who signed it");
             }
             text
         }

@@ -40,6 +40,7 @@ pub mod schema;
 pub mod script;
 pub mod signature;
 pub mod states;
+pub mod tls;
 mod unprepared;
 mod words;
 

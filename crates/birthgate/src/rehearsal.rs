@@ -3,6 +3,7 @@
 
 mod clone;
 mod content;
+mod libpq;
 mod live;
 mod placement;
 mod proof;

@@ -13,6 +13,7 @@ mod reference;
 mod run;
 mod schemas;
 mod serve;
+mod tls;
 
 #[test]
 fn every_file_is_a_module() {

@@ -70,6 +70,7 @@ pub struct PrivateServer {
     folder: PathBuf,
     data: PathBuf,
     socket: PathBuf,
+    port: u16,
     server: Child,
     watchdog: Child,
     /// Held for as long as we live; a free lock marks what a dead owner left.
@@ -163,12 +164,15 @@ impl PrivateServer {
             .process_group(0)
             .spawn()
             .map_err(Error::file("sh"))?;
+        let named = options.settings.iter().find(|(name, _)| name == "port");
+        let port = named.and_then(|(_, port)| port.parse().ok()).unwrap_or(5432);
         Ok(PrivateServer {
             binaries: options.binaries,
             user,
             folder,
             data,
             socket,
+            port,
             server,
             watchdog,
             _lock: lock,
@@ -180,7 +184,7 @@ impl PrivateServer {
     /// How to connect to one of its databases, as its superuser.
     pub fn config(&self, database: &str) -> Config {
         let mut config = Config::new();
-        config.host_path(&self.socket).user("postgres").dbname(database);
+        config.host_path(&self.socket).port(self.port).user("postgres").dbname(database);
         config
     }
 

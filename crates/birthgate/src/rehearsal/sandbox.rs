@@ -1,7 +1,7 @@
 //! The sandbox: a private PostgreSQL of the same major version with a copy of the schema, where a COMMIT, a
 //! slot or a connection to elsewhere does no harm.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
 
+use super::libpq::Libpq;
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
@@ -230,9 +231,8 @@ async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) ->
         "--no-tablespaces",
     ]);
     command.arg(format!("--snapshot={snapshot}")).arg(&facts.name);
-    for (name, value) in environment(live) {
-        command.env(name, value);
-    }
+    let libpq = Libpq::reach(live)?;
+    command.envs(&libpq.variables);
     let failed = |source| Error::File { path: pg_dump.display().to_string(), source };
     let output = command.kill_on_drop(true).output().await.map_err(failed)?;
     if !output.status.success() {
@@ -240,34 +240,6 @@ async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) ->
         return Err(Error::BadInput(format!("pg_dump: {}", text.trim())));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// How libpq reaches the same server. A password goes by the environment, where no other user sees it.
-fn environment(live: &Database) -> BTreeMap<&'static str, String> {
-    use tokio_postgres::config::{Host, SslMode};
-    let config = live.config();
-    let mut variables = BTreeMap::new();
-    let host = config.get_hosts().first().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
-    });
-    variables.extend(host.map(|host| ("PGHOST", host)));
-    let tls = match config.get_ssl_mode() {
-        SslMode::Disable => "disable",
-        SslMode::Require => "require",
-        _ => "prefer",
-    };
-    variables.insert("PGSSLMODE", tls.to_owned());
-    let address = config.get_hostaddrs().first().map(ToString::to_string);
-    variables.extend(address.map(|address| ("PGHOSTADDR", address)));
-    variables.extend(config.get_ports().first().map(|port| ("PGPORT", port.to_string())));
-    variables.extend(config.get_user().map(|user| ("PGUSER", user.to_owned())));
-    variables.extend(
-        config
-            .get_password()
-            .map(|password| ("PGPASSWORD", String::from_utf8_lossy(password).into_owned())),
-    );
-    variables
 }
 
 /// Copies the rows as they are, without firing triggers or checking foreign keys.
