@@ -584,6 +584,8 @@ CREATE FUNCTION birthgate.carry_birth() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
     AS $$
+DECLARE
+  v_is_lost boolean := false;
 BEGIN
   IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (OLD.id, OLD.entity_code, OLD.collection_name) IS DISTINCT FROM (NEW.id, NEW.entity_code, NEW.collection_name) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB012',
@@ -598,6 +600,7 @@ BEGIN
            = (NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation, NEW.finalized_at, NEW.retired_at,
               NEW.retire_permit_id, NEW.renamed_to)
        WHERE (entity_code, collection_name) = (NEW.entity_code, NEW.collection_name);
+      v_is_lost := NOT FOUND;
     END IF;
   ELSE
     INSERT INTO birthgate.birth_registry_unpartitioned VALUES (NEW.*) ON CONFLICT DO NOTHING;
@@ -607,7 +610,14 @@ BEGIN
            = (NEW.status, NEW.origin, NEW.permit_id, NEW.born_at, NEW.born_xid, NEW.incarnation, NEW.finalized_at, NEW.retired_at,
               NEW.retire_permit_id, NEW.renamed_to)
        WHERE (entity_code, collection_name) = (NEW.entity_code, NEW.collection_name);
+      v_is_lost := NOT FOUND;
     END IF;
+  END IF;
+  IF v_is_lost THEN
+    RAISE unique_violation USING
+      MESSAGE = format('%L of the collection %L cannot be carried to %s', NEW.entity_code, NEW.collection_name, TG_ARGV[0]),
+      DETAIL = 'Another birth there has its id or its permit.',
+      HINT = 'Undo the partitioning, and begin anew.';
   END IF;
   RETURN NULL;
 END

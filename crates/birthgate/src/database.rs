@@ -29,8 +29,13 @@ impl Database {
 
     /// A database reached by this configuration, whose server shows a certificate that is trusted so. Reads the certificates
     /// of the authorities.
-    pub fn trusting(mut config: Config, trust: Trust) -> Result<Database> {
-        if trust != Trust::Any {
+    pub fn trusting(mut config: Config, mut trust: Trust) -> Result<Database> {
+        let is_local = |host: &Host| matches!(host, Host::Unix(_));
+        if !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local) {
+            // PostgreSQL has no TLS there, and libpq does not ask for it.
+            config.ssl_mode(SslMode::Disable);
+            trust = Trust::Any;
+        } else if trust != Trust::Any {
             // Else a server without TLS would be believed without a certificate.
             config.ssl_mode(SslMode::Require);
         }

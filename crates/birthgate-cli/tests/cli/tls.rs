@@ -45,7 +45,12 @@ fn show(server: &Server, [certificate, key, _]: &[String; 3]) {
 
 /// What `doctor` says of a database; nothing of this machine's own certificates is in it.
 fn look(url: &str, home: &Path) -> Ended {
-    let variables = [("DATABASE_URL", url), ("HOME", home.to_str().unwrap()), ("PGSSLMODE", "")];
+    let variables = [
+        ("DATABASE_URL", url),
+        ("HOME", home.to_str().unwrap()),
+        ("PGSSLMODE", ""),
+        ("PGSSLROOTCERT", ""),
+    ];
     run(env!("CARGO_BIN_EXE_birthgate"), &["doctor"], &variables, "")
 }
 
@@ -75,6 +80,13 @@ fn certificates_are_believed_as_libpq_believes_them() {
         let ended = look(&url("localhost", &format!("?sslmode={mode}")), home.path());
         assert_ne!(ended.code, 0, "{mode}: {}", ended.stdout);
     }
+
+    // By its socket there is no TLS, and nobody asks for it.
+    let socket = format!(
+        "host={} port={port} user=postgres dbname=postgres sslmode=verify-full",
+        server.socket_folder().display()
+    );
+    look(&socket, home.path()).expect(0);
 
     for (kind, shown) in
         [("signed", signed("localhost")), ("self-signed", self_signed("localhost"))]

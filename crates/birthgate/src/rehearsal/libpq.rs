@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,8 +21,8 @@ pub(super) struct Libpq {
 }
 
 impl Libpq {
-    /// To the first server that is named.
-    pub fn reach(live: &Database) -> Result<Libpq> {
+    /// To the first server that is named. Certificates are written into the folder.
+    pub fn reach(live: &Database, scratch: &Path) -> Result<Libpq> {
         let config = live.config();
         let mut variables = BTreeMap::new();
         let host = config.get_hosts().first().map(|host| match host {
@@ -37,7 +38,8 @@ impl Libpq {
             (Trust::Any, _) => ("prefer", None),
         };
         variables.insert("PGSSLMODE", mode.to_owned());
-        let certificates = authorities.map(written).transpose()?;
+        let certificates =
+            authorities.map(|authorities| written(authorities, scratch)).transpose()?;
         let file = certificates.as_ref().map(|file| file.path().display().to_string());
         variables.extend(file.map(|file| ("PGSSLROOTCERT", file)));
         let address = config.get_hostaddrs().first().map(ToString::to_string);
@@ -51,7 +53,7 @@ impl Libpq {
 }
 
 /// In a file of their own: before PostgreSQL 16 libpq does not know those of the system.
-fn written(authorities: &Authorities) -> Result<NamedTempFile> {
+fn written(authorities: &Authorities, folder: &Path) -> Result<NamedTempFile> {
     let mut text = String::new();
     for certificate in authorities.certificates()? {
         text.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -61,8 +63,8 @@ fn written(authorities: &Authorities) -> Result<NamedTempFile> {
         }
         text.push_str("-----END CERTIFICATE-----\n");
     }
-    let failed = |source| Error::File { path: std::env::temp_dir().display().to_string(), source };
-    let mut file = NamedTempFile::new().map_err(failed)?;
+    let failed = |source| Error::File { path: folder.display().to_string(), source };
+    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     Ok(file)
 }

@@ -195,7 +195,8 @@ async fn copy(
         .await
         .doing(DOING)?;
     let row = snapshot_holder.one_row("SELECT pg_export_snapshot()", &[]).await.doing(DOING)?;
-    let dump = dump(live, facts, pg_dump, row.get(0)).await?;
+    let libpq = Libpq::reach(live, &options.folder)?;
+    let dump = dump(&libpq, facts, pg_dump, row.get(0)).await?;
     // Dumps are scripts for psql, which alone knows two of these lines; and a newer pg_dump sets what an
     // older server does not know.
     let foreign = |line: &str| {
@@ -222,7 +223,7 @@ async fn copy(
     Ok(())
 }
 
-async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
+async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
     let mut command = tokio::process::Command::new(pg_dump);
     command.args([
         "--schema-only",
@@ -231,7 +232,6 @@ async fn dump(live: &Database, facts: &Facts, pg_dump: &Path, snapshot: &str) ->
         "--no-tablespaces",
     ]);
     command.arg(format!("--snapshot={snapshot}")).arg(&facts.name);
-    let libpq = Libpq::reach(live)?;
     command.envs(&libpq.variables);
     let failed = |source| Error::File { path: pg_dump.display().to_string(), source };
     let output = command.kill_on_drop(true).output().await.map_err(failed)?;

@@ -440,6 +440,14 @@ async fn what_could_not_be_carried_waits() {
         );
         dba.batch_execute(&uncarried).await.unwrap();
     }
+    // What cannot be carried is not passed over.
+    let in_its_place = "ALTER TABLE birthgate.birth_registry_partitioned DISABLE TRIGGER USER;
+        UPDATE birthgate.birth_registry_partitioned SET collection_name = 'other' WHERE entity_code = 'A-2';
+        ALTER TABLE birthgate.birth_registry_partitioned ENABLE TRIGGER USER";
+    db.sql(in_its_place).await;
+    let retire = "SELECT birthgate.retire('thing', 'A-2')";
+    let refused = db.connect("app").await.batch_execute(retire).await.unwrap_err();
+    assert_eq!(sqlstate(&refused), "23505");
     // Nobody writes what is aside.
     for attack in [
         "DELETE FROM birthgate.birth_registry_partitioned",
