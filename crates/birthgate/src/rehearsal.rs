@@ -1,6 +1,7 @@
 //! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
 //! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
 
+mod as_psql;
 mod clone;
 mod content;
 mod libpq;
