@@ -175,6 +175,21 @@ impl Step {
         Step { transaction: true, ..Step::plain(id, does.unwrapped(), undo) }
     }
 
+    /// Its scripts: what it does, what undoes it, what verifies it, and its stand-in.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let others = [self.undo.as_ref(), self.verify.as_ref(), self.stand_in.as_ref()];
+        std::iter::once(&self.does).chain(others.into_iter().flatten())
+    }
+
+    /// As one transaction can run it, where one can: without the transaction that its files bring.
+    pub(crate) fn in_one_transaction(&self) -> Step {
+        let mut step = self.clone();
+        step.does = step.does.unwrapped();
+        step.undo = step.undo.map(Script::unwrapped);
+        step.transaction |= !step.does.leaves_the_transaction();
+        step
+    }
+
     /// What of it no rehearsal can bear, with the places.
     pub(crate) fn obstacles(&self) -> Vec<Problem> {
         let mut found = Vec::new();

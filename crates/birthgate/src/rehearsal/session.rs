@@ -231,6 +231,16 @@ impl Failed {
             .is_some_and(|code| code.starts_with("23") || code.starts_with("22"))
     }
 
+    /// Whether other rows could have made it: they break a constraint or cannot be computed with, a query finds none,
+    /// or code of the plan raises an error of its own.
+    pub fn depends_on_rows(&self) -> bool {
+        self.violates()
+            || self.how == How::Refused && self.sqlstate.is_none()
+            || self.sqlstate.as_deref().is_some_and(|code| {
+                ["P0", "21", "38", "39", "44"].iter().any(|class| code.starts_with(class))
+            })
+    }
+
     /// Whether the server refused a statement, or it did not do what it should.
     pub fn is_about_the_plan(&self) -> bool {
         self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
@@ -436,6 +446,16 @@ impl Session {
     /// Whether a table of this name was there when the transaction began.
     pub fn has_table(&self, name: &str) -> bool {
         self.relations.values().any(|relation| relation.kind == "r" && relation.name == name)
+    }
+
+    /// The tables that were there when it began to watch, and that bear one of these names or have an index that does.
+    pub fn tables_of_names(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let tables = self.relations.values().filter(|relation| {
+            let kinds = ["r", "p", "m"];
+            kinds.contains(&relation.kind.as_str())
+                && names.contains(&super::clone::parts(&relation.name).1)
+        });
+        tables.map(|relation| relation.name.clone()).collect()
     }
 
     /// The tables that were there when the transaction began, and that these scripts name.

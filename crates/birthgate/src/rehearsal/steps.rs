@@ -1,6 +1,7 @@
 //! Running steps, forwards and backwards, on one connection: what live database and sandbox share.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_postgres::Client;
@@ -141,7 +142,7 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
 
 /// What a database was like, to be compared with.
 pub(super) struct Before {
-    pub fingerprint: Fingerprint,
+    pub fingerprint: Arc<Fingerprint>,
     pub content: Content,
 }
 
