@@ -9,5 +9,6 @@ SELECT 'index' AS kind, format('%I.%I', n.nspname, c.relname) AS identity,
          'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
          'partition of', (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid),
          'comment', obj_description(c.oid, 'pg_class'))) AS attributes
+     , i.indrelid AS unit
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid >= 16384 AND ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR i.indrelid = ANY ($1))

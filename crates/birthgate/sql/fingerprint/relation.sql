@@ -63,4 +63,5 @@ SELECT r.kind, format('%I.%I', r.nspname, r.relname) AS identity,
               WHERE NOT (x.privilege_type = 'MAINTAIN' AND x.grantee = r.relowner)) AS entries) END,
          'comment', (SELECT description FROM pg_description WHERE objoid = r.oid AND classoid = 'pg_class'::regclass AND objsubid = 0)))
        || coalesce(c.attributes, '{}') AS attributes
+     , r.oid AS unit
   FROM relation r LEFT JOIN columns c ON c.attrelid = r.oid

@@ -2,6 +2,7 @@
 SELECT 'rule' AS kind, format('%I on %s', r.rulename, r.ev_class::regclass) AS identity,
        jsonb_build_object('definition', pg_get_ruledef(r.oid),
          'enabled', CASE r.ev_enabled WHEN 'O' THEN 'yes' WHEN 'A' THEN 'always' WHEN 'R' THEN 'replica' ELSE 'no' END) AS attributes
+     , r.ev_class AS unit
   FROM pg_rewrite r
  WHERE r.rulename <> '_RETURN' AND r.oid >= 16384 AND ($1::oid[] IS NULL OR r.ev_class = ANY ($1))
  UNION ALL
@@ -9,8 +10,10 @@ SELECT 'policy', format('%I on %s', p.polname, p.polrelid::regclass),
        jsonb_strip_nulls(jsonb_build_object('command', p.polcmd, 'permissive', p.polpermissive,
          'roles', (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(r) END, ', ' ORDER BY r) FROM unnest(p.polroles) AS r),
          'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid)))
+     , p.polrelid
   FROM pg_policy p WHERE $1::oid[] IS NULL OR p.polrelid = ANY ($1)
  UNION ALL
 SELECT 'statistics', format('%I.%I', n.nspname, s.stxname),
        jsonb_build_object('on', s.stxrelid::regclass::text, 'definition', pg_get_statisticsobjdef(s.oid), 'owner', pg_get_userbyid(s.stxowner))
+     , s.stxrelid
   FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE $1::oid[] IS NULL OR s.stxrelid = ANY ($1)
