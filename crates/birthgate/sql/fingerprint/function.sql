@@ -18,5 +18,6 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE '
                                 CASE WHEN x.is_grantable THEN '*' ELSE '' END, pg_get_userbyid(x.grantor)) AS entry
                     FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x) AS entries),
          'comment', obj_description(p.oid, 'pg_proc'))) AS attributes
+     , p.oid AS unit
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE p.oid >= 16384 AND ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR p.oid = ANY ($1))

@@ -12,6 +12,7 @@ SELECT 'index' AS kind, format('%I.%I', n.nspname, c.relname) AS identity,
          'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = c.reltablespace),
          'partition of', (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid),
          'comment', obj_description(c.oid, 'pg_class'))) AS attributes
+     , i.indrelid AS unit
   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
     SELECT string_agg(regexp_replace(concat(quote_ident(o.name), '=', CASE quote_ident(o.value) WHEN o.value THEN o.value ELSE quote_literal(o.value) END),

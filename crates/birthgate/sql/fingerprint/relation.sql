@@ -86,4 +86,5 @@ SELECT r.kind, format('%I.%I', r.nspname, r.relname) AS identity,
          'comment', coalesce((SELECT description FROM pg_description WHERE objoid = r.oid AND classoid = 'pg_class'::regclass AND objsubid = 0),
                              CASE WHEN r.relkind = 'c' THEN obj_description(r.reltype, 'pg_type') END)))
        || coalesce(c.attributes, '{}') AS attributes
+     , r.oid AS unit
   FROM relation r LEFT JOIN columns c ON c.attrelid = r.oid
