@@ -217,6 +217,7 @@ fn options() -> Options {
         live: Live::First,
         max_block: Duration::from_millis(500),
         max_time: Duration::from_secs(60),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 2_000_000_000,
         burns: Vec::new(),
         search: Search::default(),

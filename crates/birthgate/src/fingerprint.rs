@@ -121,6 +121,25 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Difference {
+    /// Whether nothing but the order of a table's columns differs. Of a composite type the order is more: its values are
+    /// written by it.
+    pub fn is_of_order(&self) -> bool {
+        self.attribute
+            .as_deref()
+            .is_some_and(|attribute| is_order_of_columns(&self.object, attribute))
+    }
+}
+
+/// The attribute that holds the names of a relation's columns in their order.
+pub(crate) const COLUMN_ORDER: &str = "column order";
+
+/// Whether an attribute of this object is the order of a table's columns.
+pub(crate) fn is_order_of_columns(object: &str, attribute: &str) -> bool {
+    attribute == COLUMN_ORDER
+        && ["table ", "foreign table "].iter().any(|kind| object.starts_with(kind))
+}
+
 impl Object {
     pub(crate) fn new(name: &str, kind: String, attributes: Map<String, Value>) -> Object {
         let text = Value::Object(attributes.clone()).to_string();
@@ -159,6 +178,14 @@ impl Fingerprint {
             root.update(format!("{name} ABSENT\n"));
         }
         self.root = format!("{:x}", root.finalize());
+    }
+
+    /// What differs from here to there for whoever uses the objects: everything but the order of a table's columns, which an
+    /// undo that adds a dropped column again cannot bring back.
+    pub fn diff_of_use(&self, after: &Fingerprint) -> Vec<Difference> {
+        let mut differences = self.diff(after);
+        differences.retain(|one| !one.is_of_order());
+        differences
     }
 
     /// What differs from here to there, object by object and attribute by attribute.

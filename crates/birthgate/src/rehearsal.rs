@@ -1,6 +1,7 @@
 //! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
 //! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
 
+mod as_psql;
 mod clone;
 mod content;
 mod libpq;
@@ -8,11 +9,13 @@ mod live;
 mod placement;
 mod proof;
 mod redirect;
+mod rows;
 mod sandbox;
 pub(crate) mod session;
 mod state;
 pub(crate) mod steps;
 mod trial;
+mod twin;
 mod watched;
 pub(crate) mod watcher;
 
@@ -34,6 +37,7 @@ use crate::script::{Place, Problem};
 use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
 
+pub use rows::RowBudget;
 pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
@@ -50,6 +54,8 @@ pub struct Options {
     pub max_block: Duration,
     /// How long the rehearsal in the live database may take.
     pub max_time: Duration,
+    /// How long the sandbox may take, with making it.
+    pub sandbox_time: Duration,
     /// How many bytes of tables may be cloned in the live database, with their indexes.
     pub max_clone: u64,
     /// Sequences that may be moved for good.
@@ -79,6 +85,8 @@ pub enum Rows {
     Some(u64),
     /// All of them.
     All,
+    /// Those of the tables that the plan touches, with what they refer to, as far as the budget goes.
+    Auto(RowBudget),
 }
 
 /// When the live database is used.
@@ -431,18 +439,17 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
     if !refused && options.live != Live::First {
-        clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
+        clean = match sandbox::Sandbox::make(database, &client, &facts, plan, options).await {
             Ok(sandbox) => {
                 let clean = tokio::select! {
-                    clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Some(clean),
-                    () = sandbox.outgrown() => None,
+                    clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Ok(clean),
+                    ended = sandbox.ended() => Err(ended),
                 };
                 sandbox.end().await;
                 match clean {
-                    Some(clean) => clean?,
-                    None => {
-                        let message = "the sandbox grew too large, and was ended: write less";
-                        rehearsal.because(Verdict::Incomplete, None, message);
+                    Ok(clean) => clean?,
+                    Err(ended) => {
+                        rehearsal.because(Verdict::Incomplete, None, ended.to_string());
                         false
                     }
                 }

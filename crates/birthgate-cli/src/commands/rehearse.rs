@@ -44,6 +44,9 @@ pub struct Args {
     /// How long the rehearsal in the live database may take, in seconds
     #[arg(long, value_name = "S", default_value_t = 60)]
     max_time: u64,
+    /// How long the sandbox may take, in seconds
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    sandbox_time: u64,
     /// How much of tables may be cloned in the live database, with their indexes, in MB
     #[arg(long, value_name = "MB", default_value_t = 2000)]
     max_clone: u64,
@@ -99,6 +102,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         },
         max_block: Duration::from_millis(args.max_block),
         max_time: Duration::from_secs(args.max_time),
+        sandbox_time: Duration::from_secs(args.sandbox_time),
         max_clone: args.max_clone * 1_000_000,
         burns: args.burns,
         search: programs::search(None, args.pg_bin),

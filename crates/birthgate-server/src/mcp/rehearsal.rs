@@ -103,6 +103,7 @@ impl Mcp {
             live,
             max_block: Duration::from_millis(200),
             max_time: Duration::from_secs(60),
+            sandbox_time: Duration::from_secs(300),
             max_clone: 200_000_000,
             burns: Vec::new(),
             search: self.search.clone(),

@@ -104,6 +104,7 @@ pub async fn estate() -> Estate {
         live: Live::AfterSandbox,
         max_block: Duration::from_secs(5),
         max_time: Duration::from_secs(60),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 1_000_000_000,
         burns: vec!["public.orders_id_seq".to_owned()],
         search: testkit::search(),

@@ -10,6 +10,9 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE '
          'aggregate', (SELECT concat_ws(' ', a.aggkind, a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
                          a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn, a.aggsortop::regoperator, format_type(a.aggtranstype, NULL), a.agginitval)
                          FROM pg_aggregate a WHERE a.aggfnoid = p.oid),
+         'aggregate also', (SELECT concat_ws(' ', a.aggfinalextra, a.aggfinalmodify, a.aggtransspace, a.aggnumdirectargs, format_type(nullif(a.aggmtranstype, 0), NULL),
+                              a.aggmfinalextra, a.aggmfinalmodify, a.aggmtransspace, quote_nullable(a.aggminitval)) FROM pg_aggregate a WHERE a.aggfnoid = p.oid),
+         'transforms', (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY format_type(t, NULL) COLLATE "C") FROM unnest(p.protrftypes) AS t),
          'acl', (SELECT string_agg(entry, ', ' ORDER BY entry COLLATE "C") FROM (
                   SELECT format('%s=%s%s/%s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END, x.privilege_type,
                                 CASE WHEN x.is_grantable THEN '*' ELSE '' END, pg_get_userbyid(x.grantor)) AS entry

@@ -2,22 +2,26 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
 
 use super::libpq::Libpq;
+use super::rows::{self, Copied, Need, RowBudget};
+use super::twin::{LeftOut, NoSandbox};
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
+use crate::plan::Plan;
 use crate::private_server::{
-    Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
+    self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
 use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
+use crate::words::{Word, words};
 
 /// The superuser of a confined sandbox.
 const OWN_ROOT: &str = "birthgate_sandbox";
@@ -27,33 +31,71 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
     server: PrivateServer,
-    /// How large it may become.
-    most_bytes: Option<u64>,
+    limits: Limits,
+    /// A connection to the live database, in a transaction of the snapshot of which the schema is.
+    snapshot_holder: Client,
+    left_out: Vec<LeftOut>,
     /// Reached as the role that rehearses.
     pub database: Database,
     /// Reached as its superuser.
     pub root: Database,
 }
 
+struct Limits {
+    /// How large it may become.
+    most_bytes: Option<u64>,
+    time: Duration,
+    until: Instant,
+}
+
+/// The limit at which a sandbox ended before the plan did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It grew larger than it may.
+    TooLarge,
+    /// [`Options::sandbox_time`].
+    OutOfTime { limit: Duration },
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::TooLarge => f.write_str("the sandbox grew too large and was ended: write less"),
+            Ended::OutOfTime { limit } => write!(
+                f,
+                "the sandbox's time limit of {} s was reached; --sandbox-time raises it",
+                limit.as_secs_f64()
+            ),
+        }
+    }
+}
+
 impl Sandbox {
-    /// Makes one. The error says what is missing.
+    /// Makes one, with the rows that [`Rows::Some`] and [`Rows::All`] ask for; [`Rows::Auto`] leaves it empty until
+    /// [`Sandbox::fill`]. Of a large database it has what the plan can reach.
     pub async fn make(
         live: &Database,
         client: &Client,
         facts: &Facts,
+        plan: &Plan,
         options: &Options,
-    ) -> std::result::Result<Sandbox, String> {
+    ) -> std::result::Result<Sandbox, NoSandbox> {
+        let _ = plan;
         if options.confined.is_some() && options.rows != Rows::None {
             // Their constraints would be checked as its superuser.
-            return Err("a confined sandbox has no rows".to_owned());
+            return Err(NoSandbox::RowsOfConfined);
         }
+        let until = Instant::now() + options.sandbox_time;
         let search = Search { major: Some(facts.major), ..options.search.clone() };
         let find = tokio::task::spawn_blocking(move || {
-            let binaries = Binaries::find(&search).map_err(|error| error.to_string())?;
-            let pg_dump = find_pg_dump(&binaries, &search).map_err(|error| error.to_string())?;
-            Ok::<_, String>((binaries, pg_dump))
+            let binaries = Binaries::find(&search)?;
+            let pg_dump = find_pg_dump(&binaries, &search)?;
+            Ok::<_, private_server::Error>((binaries, pg_dump))
         });
-        let (binaries, pg_dump) = find.await.map_err(|error| error.to_string())??;
+        let (binaries, pg_dump) = match find.await {
+            Ok(found) => found?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
         let server = PrivateServer::start(ServerOptions {
             binaries,
             folder: Folder::Temporary(options.folder.clone()),
@@ -70,8 +112,7 @@ impl Sandbox {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
         })
-        .await
-        .map_err(|error| error.to_string())?;
+        .await?;
         let root = match options.confined {
             None => "postgres",
             Some(_) => OWN_ROOT,
@@ -82,23 +123,62 @@ impl Sandbox {
             Database::new(config)
         };
         if options.confined.is_some() {
-            own_root(&server).await.map_err(|error| error.to_string())?;
+            own_root(&server).await?;
         }
-        copy(live, client, facts, options, root, &pg_dump)
-            .await
-            .map_err(|error| format!("the schema could not be copied: {error}"))?;
+        let snapshot_holder = copy(live, client, facts, options, root, &pg_dump).await?;
         let mut config = server.config(&facts.name);
         config.user(&facts.login);
-        let database = Database::new(config).map_err(|error| error.to_string())?;
-        let root = root(&facts.name).map_err(|error| error.to_string())?;
+        let database = Database::new(config)?;
+        let root = root(&facts.name)?;
         let begins_with = size(server.data_folder());
         let most_bytes = options.confined.map(|Confined { most_bytes }| begins_with + most_bytes);
-        Ok(Sandbox { server, most_bytes, database, root })
+        let limits = Limits { most_bytes, time: options.sandbox_time, until };
+        Ok(Sandbox { server, limits, database, root, snapshot_holder, left_out: Vec::new() })
+    }
+
+    /// What of the live database it does not have, although it might have.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// What was left out and bears a name that stands in one of these texts.
+    pub fn left_out_of<'a>(&'a self, texts: &[&str]) -> Vec<&'a LeftOut> {
+        let named = |one: &&LeftOut| {
+            texts
+                .iter()
+                .any(|text| words(text).iter().filter_map(Word::name).any(|name| name == one.name))
+        };
+        self.left_out.iter().filter(named).collect()
+    }
+
+    /// Keeps a copy of what it is now, for [`Sandbox::start_over`]. Nobody may be connected to its database.
+    pub async fn keep(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Brings it back to what [`Sandbox::keep`] kept: its database, roles and settings. Ends every connection to it.
+    pub async fn start_over(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Copies the rows that the plan needs, of the snapshot of which the schema is, and fills materialized views.
+    pub async fn fill(&self, need: &Need, budget: RowBudget) -> Result<Copied> {
+        rows::copy(&self.snapshot_holder, &self.root.connect().await?, need, budget).await
+    }
+
+    /// Waits until it has reached a limit.
+    pub async fn ended(&self) -> Ended {
+        tokio::select! {
+            () = self.outgrown() => Ended::TooLarge,
+            () = tokio::time::sleep_until(self.limits.until.into()) => {
+                Ended::OutOfTime { limit: self.limits.time }
+            }
+        }
     }
 
     /// Waits until it is larger than it may be.
-    pub async fn outgrown(&self) {
-        let Some(most) = self.most_bytes else { return std::future::pending().await };
+    async fn outgrown(&self) {
+        let Some(most) = self.limits.most_bytes else { return std::future::pending().await };
         // Its folder, and what the server logs beside its data.
         let folder = self.server.data_folder();
         let folder = folder.parent().unwrap_or(folder).to_owned();
@@ -149,7 +229,7 @@ async fn copy(
     options: &Options,
     as_root: impl Fn(&str) -> Result<Database>,
     pg_dump: &Path,
-) -> Result<()> {
+) -> Result<Client> {
     const DOING: &str = "copying into the sandbox";
     let root = as_root("postgres")?.connect().await?;
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
@@ -220,7 +300,7 @@ async fn copy(
         let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
         there.batch_execute(sql).await.doing("confining the sandbox")?;
     }
-    Ok(())
+    Ok(snapshot_holder)
 }
 
 async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
@@ -246,7 +326,7 @@ async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> R
 async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
     const DOING: &str = "copying rows into the sandbox";
     let limit = match rows {
-        Rows::None | Rows::All => String::new(),
+        Rows::None | Rows::All | Rows::Auto(_) => String::new(),
         Rows::Some(count) => format!(" LIMIT {count}"),
     };
     let tables =
@@ -254,7 +334,7 @@ async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
     to.batch_execute(include_str!("../../sql/rehearsal/sandbox_triggers_off.sql"))
         .await
         .doing(DOING)?;
-    for table in tables.iter().filter(|_| rows != Rows::None) {
+    for table in tables.iter().filter(|_| matches!(rows, Rows::Some(_) | Rows::All)) {
         let (name, columns): (&str, &str) = (table.get("name"), table.get("columns"));
         let rows = from
             .copy_out(&format!(
