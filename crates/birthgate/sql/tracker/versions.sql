@@ -116,11 +116,3 @@ SELECT 'pg_ts_parser', 'everything', 0, 0, hashtidextended(ctid, xmin::text::big
 SELECT 'pg_ts_template', 'everything', 0, 0, hashtidextended(ctid, xmin::text::bigint) FROM pg_ts_template
  UNION ALL
 SELECT 'members', 'everything', 0, 0, hashtidextended(ctid, xmin::text::bigint) FROM pg_depend WHERE deptype IN ('e', 'x')
--- The session's temporary relations and types are looked up before pg_catalog: one that bears a name of there has that name
--- written with its schema.
- UNION ALL
-SELECT 'hiding', 'everything', 0, 0, hashtidextended(c.ctid, c.xmin::text::bigint) FROM pg_class c WHERE relnamespace = (SELECT pg_my_temp_schema())
-   AND EXISTS (SELECT FROM pg_class o WHERE o.relname = c.relname AND o.relnamespace = 'pg_catalog'::regnamespace)
- UNION ALL
-SELECT 'hiding', 'everything', 0, 0, hashtidextended(t.ctid, t.xmin::text::bigint) FROM pg_type t WHERE typnamespace = (SELECT pg_my_temp_schema())
-   AND EXISTS (SELECT FROM pg_type o WHERE o.typname = t.typname AND o.typnamespace = 'pg_catalog'::regnamespace)
