@@ -91,6 +91,7 @@ impl Prepared {
             found: None,
             max_block: Duration::from_millis(200),
             attempts: 20,
+            strict_columns: false,
         };
         let applied = apply::apply(database, subject, &self.owners, &options, &mut |_| {}).await?;
         match applied.ended {

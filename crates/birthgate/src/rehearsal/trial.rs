@@ -8,7 +8,7 @@ use super::content::{Content, Logs, Since, content};
 use super::sandbox::Sandbox;
 use super::session::{Failed, Session, milliseconds};
 use super::state::State;
-use super::steps::{self, Before, constraints, perform, verify};
+use super::steps::{self, Before, Left, constraints, perform, verify};
 use super::watched;
 use super::{Door, Lock, Options, Rehearsal, Rows, StepReport, UndoReport, Verdict, Where, live};
 use crate::error::{Doing, Result};
@@ -38,6 +38,7 @@ pub(super) async fn run(
         secrets: Vec::new(),
     };
     run.session.is_confined = options.confined.is_some();
+    run.session.strict_columns = options.strict_columns;
     // Nothing that the plan makes is found by a bare name of ours.
     run.root.batch_execute("SET search_path = pg_catalog, pg_temp").await.doing("rehearsing")?;
     run.session.watch_transaction("BEGIN").await?;
@@ -326,13 +327,13 @@ impl Run {
                 script,
                 |fingerprint, content| match at == done {
                     true => before.differs(fingerprint, content),
-                    false => before
-                        .fingerprint
-                        .diff(fingerprint)
-                        .into_iter()
-                        .filter(|one| own.contains(&one.object))
-                        .map(|one| one.to_string())
-                        .collect(),
+                    false => Left::of(
+                        before
+                            .fingerprint
+                            .diff(fingerprint)
+                            .into_iter()
+                            .filter(|one| own.contains(&one.object)),
+                    ),
                 },
                 (at == done).then_some(&mut tables),
                 Since { logs: &self.logs, xid: &self.xids[at] },
@@ -378,7 +379,7 @@ impl Run {
         let duration_ms = milliseconds(begun.elapsed());
         let since = Since { logs: &self.logs, xid: &self.xids[at] };
         let unseen = done.as_ref().is_err_and(|failed| self.session.is_out_of_reach(failed));
-        let differences = match done {
+        let left = match done {
             Ok(_) => {
                 if !alone {
                     self.session.command("COMMIT").await?;
@@ -394,22 +395,22 @@ impl Run {
                     self.logs.iter().filter(|log| content.contains_key(*log)).cloned().collect();
                 content.extend(self.contents(&logs, Some(since)).await?);
                 let secrets = fingerprint::take_secrets(&self.root).await?;
-                let mut differences = self.befores[at].differs(&fingerprint, &content);
+                let mut left = self.befores[at].differs(&fingerprint, &content);
                 for one in self.secrets[at].diff(&secrets) {
                     let one = one.to_string();
-                    if !differences.contains(&one) {
-                        differences.push(one);
+                    if !left.differences.contains(&one) {
+                        left.differences.push(one);
                     }
                 }
-                differences
+                left
             }
             Err(failed) => {
                 self.session.command("ROLLBACK").await?;
-                vec![format!("{}: {failed}", failed.place)]
+                Left { differences: vec![format!("{}: {failed}", failed.place)], ..Left::default() }
             }
         };
-        let restores = differences.is_empty();
-        Ok(UndoReport { restores, duration_ms, differences, unseen })
+        let report = UndoReport { duration_ms, unseen, ..UndoReport::default() };
+        Ok(report.judged(left, self.session.strict_columns))
     }
 
     /// Undoes a step outside of a transaction for good, and does it again: the way back from the end would not
