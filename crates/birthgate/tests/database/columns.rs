@@ -1,13 +1,14 @@
 //! A column that is added again stands last: that is a note of an undo, and no difference, unless it is to be strict.
 
+use birthgate::Error;
 use birthgate::apply::{self, Ended, Options};
 use birthgate::fingerprint::{self, Scope};
+use birthgate::plan::packet;
 use birthgate::rehearsal::{self, Live, Verdict};
-use birthgate::{Error, plan};
 use testkit::Db;
 
 use crate::rehearsal::WAYS;
-use crate::signed::{Prepared, options};
+use crate::signed::{Prepared, options, write};
 
 const TABLE: &str = "
     CREATE TABLE item (id int PRIMARY KEY, kind text NOT NULL DEFAULT 'x', name text);
@@ -18,9 +19,9 @@ const NOTE: &str = "table public.item: column order was id, kind, name, is id, n
 
 async fn rehearse(db: &Db, undo: &str, live: Live, strict_columns: bool) -> rehearsal::Rehearsal {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("1.up.sql"), DROP).unwrap();
-    std::fs::write(folder.path().join("1.down.sql"), undo).unwrap();
-    let plan = plan::read(&[folder.path().join("1.up.sql")]).unwrap();
+    let packet = "macro = 'DROP'\n[[step]]\nid = 'drop'\ndo = 'drop.sql'\nundo = 'undo.sql'\n";
+    let path = write(folder.path(), packet, &[("drop.sql", DROP), ("undo.sql", undo)]);
+    let plan = packet::read(&path).unwrap().plan;
     let options = rehearsal::Options {
         live,
         strict_columns,
