@@ -225,9 +225,10 @@ fn diff_attributes(
         })
     };
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let moved = is_another_order(text(old.get(COLUMN_ORDER)), text(new.get(COLUMN_ORDER)));
     names
         .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
+        .filter(|name| old.get(*name) != new.get(*name) && (*name != COLUMN_ORDER || moved))
         .map(|name| Difference {
             object: object.to_owned(),
             attribute: Some(name.clone()),
@@ -235,6 +236,16 @@ fn diff_attributes(
             after: text(new.get(name)),
         })
         .collect()
+}
+
+/// Whether columns stand in another order, and none merely came or went: that is a difference of the column alone.
+fn is_another_order(old: Option<String>, new: Option<String>) -> bool {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.split(", ").collect(), new.split(", ").collect());
+    let common = |list: &[&str], other: &[&str]| -> Vec<String> {
+        list.iter().filter(|name| other.contains(name)).map(|name| (*name).to_owned()).collect()
+    };
+    common(&old, &new) != common(&new, &old)
 }
 
 /// Takes the fingerprint, all of it in one snapshot. The client must not be in a transaction.

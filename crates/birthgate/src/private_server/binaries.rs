@@ -84,6 +84,11 @@ impl Binaries {
         })
     }
 
+    /// The pinned build of the version wanted, or of the newest; through npm where it is not in the cache yet.
+    pub fn pinned(search: &Search) -> Result<Binaries, Error> {
+        npm::install(search)
+    }
+
     /// The full name of one of the programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)

@@ -64,6 +64,7 @@ pub(super) async fn run(
     }
 
     let mut session = Session::connect(database).await?;
+    session.strict_columns = options.strict_columns;
     session
         .command(&format!(
             "SET idle_in_transaction_session_timeout = {}",
@@ -599,10 +600,16 @@ async fn learn(session: &mut Session, step: &Step) -> Result<Vec<String>> {
 
 /// An undo that does not bring back what was, is a FAIL; one that could not run says nothing.
 pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, undo: &UndoReport, what: &str) {
+    let id = rehearsal.steps[at].id.clone();
+    for note in &undo.notes {
+        let note = format!("after the undo of {id}, {note}");
+        if !rehearsal.notes.contains(&note) {
+            rehearsal.notes.push(note);
+        }
+    }
     if undo.restores {
         return;
     }
-    let id = rehearsal.steps[at].id.clone();
     let told = undo.differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     let more = match undo.differences.len() {
         0..=3 => String::new(),

@@ -19,8 +19,8 @@ use super::watched;
 use super::way_back::tables_of;
 use super::{Options, Rehearsal, StepReport, Verdict, Where};
 use crate::error::{Doing, Result};
-use crate::fingerprint::{Look, Tracker};
 use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::{Look, Tracker};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
 use crate::states::Delta;
@@ -169,6 +169,7 @@ impl Run {
     async fn begin(sandbox: &Sandbox, plan: &Plan, options: &Options) -> Result<Run> {
         let mut session = Session::connect_privately(&sandbox.database).await?;
         session.is_confined = options.confined.is_some();
+        session.strict_columns = options.strict_columns;
         session.sample(&sandbox.root).await?;
         let root = sandbox.root.connect().await?;
         // Nothing that the plan makes is found by a bare name of ours.
