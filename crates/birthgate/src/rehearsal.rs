@@ -438,7 +438,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
     if !refused && options.live != Live::First {
-        clean = match sandbox::Sandbox::make(database, &client, &facts, plan, options).await {
+        clean = match sandbox::Sandbox::make(database, &facts, plan, options).await {
             Ok(sandbox) => {
                 let clean = tokio::select! {
                     clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Ok(clean),
