@@ -49,6 +49,7 @@ impl Prepared {
                 ..Search::default()
             },
             folder: std::env::temp_dir(),
+            observer: Default::default(),
             confined: None,
         };
         let said = rehearsal::rehearse(database, &packet.plan, &options).await?;

@@ -222,6 +222,7 @@ fn options() -> Options {
         burns: Vec::new(),
         search: Search::default(),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
         confined: None,
     }
 }

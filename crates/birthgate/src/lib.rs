@@ -38,6 +38,7 @@ pub mod rehearsal;
 pub mod replication;
 pub mod schema;
 pub mod script;
+mod send;
 pub mod signature;
 pub mod states;
 pub mod tls;

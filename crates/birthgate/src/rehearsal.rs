@@ -1,12 +1,16 @@
 //! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
 //! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
 
+mod as_psql;
 mod clone;
 mod content;
+mod held;
 mod libpq;
 mod live;
 mod placement;
+mod progress;
 mod proof;
+mod reach;
 mod redirect;
 mod rows;
 mod sandbox;
@@ -17,6 +21,7 @@ mod trial;
 mod twin;
 mod watched;
 pub(crate) mod watcher;
+mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -36,11 +41,15 @@ use crate::script::{Place, Problem};
 use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
 
+pub use progress::{Observer, Stage};
 pub use rows::RowBudget;
 pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
 pub use watcher::Blocked;
+
+/// How often the plan is run in a sandbox at most: each time with the rows of more tables that it turned out to touch.
+const ROUNDS: usize = 4;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -63,6 +72,8 @@ pub struct Options {
     pub search: Search,
     /// Below which folder the sandbox lives.
     pub folder: PathBuf,
+    /// Is told how far it has come.
+    pub observer: Observer,
     /// What keeps the plan's SQL in the sandbox when nobody vouches for it; `None`: who rehearses does.
     pub confined: Option<Confined>,
 }
@@ -219,6 +230,18 @@ pub struct StepReport {
     pub blocked: Option<Vec<Blocked>>,
     #[serde(skip)]
     touched: Vec<String>,
+    /// The tables that it touched in any way, be it that it read them.
+    #[serde(skip)]
+    reached: BTreeSet<String>,
+    /// Whether it ran code whose reach was not seen.
+    #[serde(skip)]
+    reaches_all: bool,
+    /// Why the sandbox did not have all the rows that it touched; `None`: it had.
+    #[serde(skip)]
+    lacks: Option<String>,
+    /// Why it may not run in the live database: what it does there would stay.
+    #[serde(skip)]
+    kept: Option<String>,
     #[serde(skip)]
     hurting_ms: f64,
     /// How long hashing the rows of what it touched took.
@@ -317,6 +340,10 @@ impl StepReport {
             undo: None,
             blocked: None,
             touched: Vec::new(),
+            reached: BTreeSet::new(),
+            reaches_all: false,
+            lacks: None,
+            kept: None,
             hurting_ms: 0.0,
             content_ms: 0.0,
         }
@@ -437,31 +464,8 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.entry = entry.root().to_owned();
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
-    if !refused && options.live != Live::First {
-        clean = match sandbox::Sandbox::make(database, &facts, plan, options).await {
-            Ok(sandbox) => {
-                let clean = tokio::select! {
-                    clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Ok(clean),
-                    ended = sandbox.ended() => Err(ended),
-                };
-                sandbox.end().await;
-                match clean {
-                    Ok(clean) => clean?,
-                    Err(ended) => {
-                        rehearsal.because(Verdict::Incomplete, None, ended.to_string());
-                        false
-                    }
-                }
-            }
-            Err(why) => {
-                rehearsal.because(
-                    Verdict::Incomplete,
-                    None,
-                    format!("there is no sandbox: {why}; --live-first rehearses without one"),
-                );
-                false
-            }
-        };
+    if !refused && !clean {
+        clean = in_sandbox(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
@@ -477,28 +481,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         }
         states => states?,
     };
-    let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
-    for at in 0..plan.steps.len() {
-        let report = &rehearsal.steps[at];
-        let (seen, id) = (report.seen, report.id.clone());
-        if seen == Where::Sandbox && options.rows != Rows::All && !failed {
-            let why = report.why.clone();
-            let more = match options.confined {
-                None => "; --rows all gives the sandbox yours",
-                Some(_) => "",
-            };
-            rehearsal.because(
-                Verdict::Incomplete,
-                Some(&id),
-                format!("it was seen in the sandbox only, not on your rows ({why}){more}"),
-            );
-        } else if seen == Where::Nowhere && rehearsal.reasons.is_empty() {
-            rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");
-        }
-        if plan.steps[at].undo.is_none() {
-            rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
-        }
-    }
+    what_was_not_seen(plan, options, &mut rehearsal);
     if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
         rehearsal.notes.push(format!(
             "{} may do everything in the live database; a role that owns the tables, and no more, is enough",
@@ -512,6 +495,110 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     rehearsal.judge();
     Ok(rehearsal)
+}
+
+/// Runs the plan in the sandbox, with the rows that it needs; when it touched tables whose rows are not there, again
+/// with those. Answers whether the live database may be used now.
+async fn in_sandbox(
+    database: &Database,
+    client: &Client,
+    plan: &Plan,
+    facts: &Facts,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<bool> {
+    let blank = rehearsal.clone();
+    let mut need = match options.rows {
+        Rows::Auto(_) => reach::need(client, plan).await?,
+        _ => rows::Need::default(),
+    };
+    let mut of_all = false;
+    for round in 0..ROUNDS {
+        (options.observer.tell)(&Stage::Sandbox);
+        let made = sandbox::Sandbox::make(database, facts, plan, options).await;
+        let sandbox = match made {
+            Ok(sandbox) => sandbox,
+            Err(why) => {
+                let message =
+                    format!("there is no sandbox: {why}; --live-first rehearses without one");
+                rehearsal.because(Verdict::Incomplete, None, message);
+                return Ok(false);
+            }
+        };
+        let run = async {
+            let held = match options.rows {
+                Rows::None => held::Held::Nothing,
+                Rows::Some(count) => held::Held::Some(count),
+                Rows::All => held::Held::All,
+                Rows::Auto(budget) => {
+                    (options.observer.tell)(&Stage::Rows);
+                    held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
+                }
+            };
+            let trial = trial::run(&sandbox, plan, &held, options, rehearsal).await?;
+            Ok::<_, Error>((trial, held))
+        };
+        let ran = tokio::select! {
+            ran = run => Ok(ran),
+            ended = sandbox.ended() => Err(ended),
+        };
+        sandbox.end().await;
+        let (trial, held) = match ran {
+            Ok(ran) => ran?,
+            Err(ended) => {
+                rehearsal.because(Verdict::Incomplete, None, ended.to_string());
+                return Ok(false);
+            }
+        };
+        let held::Held::Copied { copied, .. } = &held else { return Ok(trial.clean) };
+        let missing: Vec<&String> =
+            trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
+        let more = if trial.wants_all && !of_all {
+            of_all = true;
+            need = reach::everything(client).await?;
+            true
+        } else {
+            missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
+            !missing.is_empty()
+        };
+        if !more || round + 1 == ROUNDS {
+            return Ok(trial.clean);
+        }
+        rehearsal.clone_from(&blank);
+    }
+    Ok(false)
+}
+
+/// Says of which steps not everything was seen.
+fn what_was_not_seen(plan: &Plan, options: &Options, rehearsal: &mut Rehearsal) {
+    let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
+    for at in 0..plan.steps.len() {
+        let report = &rehearsal.steps[at];
+        let (seen, id, lacks) = (report.seen, report.id.clone(), report.lacks.clone());
+        match (seen, lacks) {
+            (Where::Sandbox, Some(lacks)) if !failed => {
+                let more = match options.confined {
+                    Some(_) => "; this sandbox never has rows",
+                    None => "",
+                };
+                let message = format!(
+                    "it was seen in the sandbox only, not on all rows: {lacks}{more} ({})",
+                    report.why
+                );
+                rehearsal.because(Verdict::Incomplete, Some(&id), message);
+            }
+            (Where::Nowhere, _) if rehearsal.reasons.is_empty() => {
+                rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");
+            }
+            _ => {}
+        }
+        if plan.steps[at].does.statements.is_empty() {
+            rehearsal.because(Verdict::Incomplete, Some(&id), "it holds no statement");
+        }
+        if plan.steps[at].undo.is_none() {
+            rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
+        }
+    }
 }
 
 /// What the live database has to be like before and after each step, where the steps were seen in order.

@@ -218,6 +218,7 @@ async fn rehearse_packet(
         burns: Vec::new(),
         search: programs::search(args.pg, args.pg_bin.clone()),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
         confined: None,
     };
     let step = Step::begin("the change, rehearsed");

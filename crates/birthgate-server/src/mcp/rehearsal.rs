@@ -108,6 +108,7 @@ impl Mcp {
             burns: Vec::new(),
             search: self.search.clone(),
             folder: self.scratch.clone(),
+            observer: Default::default(),
             confined: Some(Confined { most_bytes: MOST_BYTES }),
         };
         let most = self.config.rehearse_time;

@@ -99,6 +99,7 @@ pub async fn estate() -> Estate {
     }
     let packet = packet::read(&work.path().join("packet.toml")).unwrap();
     let options = Options {
+        observer: Default::default(),
         confined: None,
         rows: Rows::All,
         live: Live::AfterSandbox,

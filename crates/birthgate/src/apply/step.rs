@@ -1,11 +1,8 @@
 //! One step, done or undone.
 
-use std::pin::pin;
 use std::time::Instant;
 
-use futures_util::TryStreamExt;
 use serde_json::json;
-use tokio_postgres::types::Type;
 
 use super::{Event, Observer, Options, Phase, Ready, StepDone};
 use crate::drift;
@@ -13,9 +10,10 @@ use crate::error::{Doing, Error, Result};
 use crate::evidence;
 use crate::evidence_log;
 use crate::plan::Step;
-use crate::rehearsal::session::{Failed, failed, milliseconds};
+use crate::rehearsal::session::{Failed, How, failed, milliseconds};
 use crate::rehearsal::steps;
 use crate::script::Script;
+use crate::send::{Protocol, send};
 use crate::states::{Look, Objects};
 use crate::unprepared::Unprepared;
 
@@ -309,15 +307,8 @@ impl Ready<'_> {
     /// Runs the statements of a script one after the other.
     pub(super) async fn perform(&self, script: &Script) -> std::result::Result<(), Failed> {
         for statement in &script.statements {
-            let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-            let run = async {
-                let mut stream = pin!(
-                    self.session.client.query_typed_raw(script.text_of(statement), none).await?
-                );
-                while stream.try_next().await?.is_some() {}
-                Ok::<_, tokio_postgres::Error>(())
-            };
-            run.await.map_err(|source| failed(script, statement, &source))?;
+            let sent = send(&self.session.client, script, statement, Protocol::Extended).await;
+            sent.map_err(|source| failed(script, statement, &source))?;
         }
         Ok(())
     }
@@ -343,7 +334,7 @@ impl Ready<'_> {
     /// Whether a failure may be tried again.
     pub(super) async fn judge(&self, failed: Failed, action: Action) -> Result<Attempt> {
         let step = self.step_of(action);
-        if failed.lost {
+        if failed.how == How::Lost {
             return Err(Error::Interrupted(format!(
                 "{}: the connection was lost in {}; the transaction ends with it: apply again, and it goes on from the journal",
                 failed.place, step.id

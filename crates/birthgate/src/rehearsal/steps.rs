@@ -1,26 +1,27 @@
 //! Running steps, forwards and backwards, on one connection: what live database and sandbox share.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_postgres::Client;
 
 use super::content::{Content, Logs, Since, content, differing};
-use super::session::{Failed, Session, StatementReport, failed, milliseconds};
+use super::session::{Failed, How, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
 use crate::script::Script;
 use crate::unprepared::Unprepared;
 
-/// Runs the statements of a script one after the other, until one fails.
+/// Runs the statements of a script one after the other within the transaction that is open, until one fails.
 pub(super) async fn perform(
     session: &mut Session,
     script: &Script,
 ) -> Result<std::result::Result<Vec<StatementReport>, Failed>> {
     let mut reports = Vec::new();
     for statement in &script.statements {
-        match session.run(script, statement).await? {
+        match session.run(script, statement, !statement.of_the_session).await? {
             Ok(report) => reports.push(report),
             Err(failed) => return Ok(Err(failed)),
         }
@@ -43,7 +44,7 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
             detail: None,
             sqlstate: Some(refusal.code.sqlstate().to_owned()),
             message: format!("a deferred constraint does not hold: {refusal}"),
-            lost: false,
+            how: How::Refused,
         })),
         Err(error) => Err(error),
     }
@@ -57,7 +58,7 @@ pub(crate) async fn verify(client: &Client, script: &Script) -> Option<Failed> {
             sqlstate: None,
             message,
             detail: None,
-            lost: false,
+            how: How::Refused,
         };
         match client.rows(script.text_of(statement), &[]).await {
             Err(source) => return Some(failed(script, statement, &source)),
@@ -141,7 +142,7 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
 
 /// What a database was like, to be compared with.
 pub(super) struct Before {
-    pub fingerprint: Fingerprint,
+    pub fingerprint: Arc<Fingerprint>,
     pub content: Content,
 }
 

@@ -20,6 +20,7 @@ pub fn options() -> Options {
         burns: Vec::new(),
         search: testkit::search(),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
         confined: None,
     }
 }
