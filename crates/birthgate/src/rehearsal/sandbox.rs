@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 
 use super::libpq::Libpq;
 use super::rows::{self, Copied, Need, RowBudget};
-use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original};
+use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection};
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Result};
@@ -104,10 +104,14 @@ impl Sandbox {
             let look = async {
                 let holder = live.connect().await?;
                 let original = Original::look(&holder, &facts.name).await?;
-                Ok::<_, crate::error::Error>((holder, original))
+                let selection = match options.rows {
+                    Rows::Some(_) | Rows::All => None,
+                    Rows::None | Rows::Auto(_) => Selection::of(&holder, &original, plan).await?,
+                };
+                Ok::<_, crate::error::Error>((holder, original, selection))
             };
             let (found, looked) = tokio::join!(find, look);
-            let (snapshot_holder, original) = looked?;
+            let (snapshot_holder, original, selection) = looked?;
             let (binaries, pg_dump) = match found {
                 Ok(found) => found?,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -115,7 +119,7 @@ impl Sandbox {
             let libpq = Libpq::reach(live, &options.folder)?;
             let (server, blueprint) = tokio::join!(
                 start(&binaries, &original, options),
-                Blueprint::draw(original.clone(), plan, &libpq, &pg_dump)
+                Blueprint::draw(original.clone(), selection, &libpq, &pg_dump)
             );
             let recipe = Recipe {
                 blueprint: blueprint?,

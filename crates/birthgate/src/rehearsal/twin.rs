@@ -5,6 +5,7 @@ mod compare;
 mod dump;
 mod extensions;
 mod original;
+mod selection;
 
 use std::fmt;
 use std::path::Path;
@@ -17,12 +18,12 @@ use tokio_postgres::error::SqlState;
 use super::libpq::Libpq;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::Difference;
-use crate::plan::Plan;
 use dump::Entry;
 use extensions::Available;
 
 pub(super) use compare::compare;
 pub(super) use original::Original;
+pub(super) use selection::Selection;
 
 /// An object that the sandbox does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,26 +99,56 @@ pub(super) enum NoSandbox {
 pub(super) struct Blueprint {
     pub original: Original,
     entries: Vec<Entry>,
+    /// What is not in the entries.
+    left_out: Vec<LeftOut>,
 }
 
 impl Blueprint {
-    /// Draws it up: what the snapshot of [`Original::look`] holds.
+    /// Draws it up: what the snapshot of [`Original::look`] holds, or a selection of it.
     pub async fn draw(
         original: Original,
-        plan: &Plan,
+        selection: Option<Selection>,
         libpq: &Libpq,
         pg_dump: &Path,
     ) -> Result<Blueprint> {
-        let _ = plan;
-        let pattern = |table: &original::Unreadable| {
-            format!("--exclude-table={}.{}", quote(&table.schema), quote(&table.name))
+        let dump = async |arguments: Vec<String>| {
+            let text = dump::run(pg_dump, libpq, &original.name, &original.snapshot, &arguments);
+            let text = text.await?;
+            let entries = tokio::task::spawn_blocking(move || dump::entries(&text)).await;
+            entries.map_err(|panic| Error::Unexpected(panic.to_string()))
         };
-        let arguments: Vec<String> = original.unreadable.iter().map(pattern).collect();
-        let text =
-            dump::run(pg_dump, libpq, &original.name, &original.snapshot, &arguments).await?;
-        let entries = tokio::task::spawn_blocking(move || dump::entries(&text)).await;
-        let entries = entries.map_err(|panic| Error::Unexpected(panic.to_string()))?;
-        Ok(Blueprint { original, entries })
+        let pattern = |schema: &str, name: &str| format!("{}.{}", quote(schema), quote(name));
+        let mut left_out: Vec<LeftOut> = Vec::new();
+        let entries = match selection {
+            None => {
+                let unreadable = original.unreadable.iter();
+                let excluded = unreadable.map(|table| pattern(&table.schema, &table.name));
+                dump(excluded.map(|one| format!("--exclude-table={one}")).collect()).await?
+            }
+            Some(selection) => {
+                let is_readable = |one: &&selection::Relation| {
+                    let mut unreadable = original.unreadable.iter();
+                    !unreadable.any(|table| table.schema == one.schema && table.name == one.name)
+                };
+                let wanted = selection.reached.iter().filter(is_readable);
+                let wanted: Vec<String> = wanted
+                    .map(|one| format!("--table={}", pattern(&one.schema, &one.name)))
+                    .collect();
+                left_out.extend(selection.others.into_iter().map(|one| LeftOut {
+                    object: format!("TABLE {}.{}", one.schema, one.name),
+                    name: one.name,
+                    why: Why::NotNeeded,
+                }));
+                let none = async || match wanted.is_empty() {
+                    true => Ok(Vec::new()),
+                    false => dump(wanted.clone()).await,
+                };
+                let (rest, tables) =
+                    tokio::join!(dump(vec!["--exclude-table=*.*".to_owned()]), none());
+                rest?.into_iter().chain(tables?).collect()
+            }
+        };
+        Ok(Blueprint { original, entries, left_out })
     }
 
     /// Makes the roles, tablespaces and the database on a server that has none. The client is of another database.
@@ -161,15 +192,12 @@ impl Blueprint {
         const DOING: &str = "restoring the schema in the sandbox";
         let original = &self.original;
         let available = Available::at(root).await?;
-        let mut left_out: Vec<LeftOut> = original
-            .unreadable
-            .iter()
-            .map(|table| LeftOut {
-                object: format!("TABLE {}.{}", table.schema, table.name),
-                name: table.name.clone(),
-                why: Why::NoSelect { grant: table.grant.clone() },
-            })
-            .collect();
+        let unreadable = original.unreadable.iter().map(|table| LeftOut {
+            object: format!("TABLE {}.{}", table.schema, table.name),
+            name: table.name.clone(),
+            why: Why::NoSelect { grant: table.grant.clone() },
+        });
+        let mut left_out: Vec<LeftOut> = unreadable.chain(self.left_out.clone()).collect();
         let begin = format!(
             "{}SET SESSION AUTHORIZATION {}",
             include_str!("../../sql/rehearsal/twin_restore.sql"),

@@ -42,6 +42,7 @@ mod shapes;
 mod signed;
 mod storm;
 mod tampers;
+mod twin;
 
 #[test]
 fn every_file_is_a_module() {

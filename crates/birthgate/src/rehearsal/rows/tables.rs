@@ -83,8 +83,11 @@ impl Tables {
         }
         let sql = include_str!("../../../sql/rehearsal/row_references.sql");
         let rows = client.rows(sql, &[]).await.doing(DOING)?;
+        // Those of temporary tables are another session's.
+        let is_known = |oid: &u32| by_oid.contains_key(oid);
         let references = rows
             .iter()
+            .filter(|row| is_known(&row.get("child")) && is_known(&row.get("parent")))
             .map(|row| Reference {
                 child: row.get("child"),
                 parent: row.get("parent"),

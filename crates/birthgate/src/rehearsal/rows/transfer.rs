@@ -49,6 +49,7 @@ pub(super) async fn run(
         bounds,
         until: begun + bounds.budget.time,
         bytes: 0,
+        here: here(to).await?,
         extents: BTreeMap::new(),
     };
     transfer.copy_each(wanted).await?;
@@ -63,6 +64,13 @@ pub(super) async fn run(
     Ok(Copied { bytes: transfer.bytes, duration: begun.elapsed(), tables: transfer.answer(wanted) })
 }
 
+/// The tables that the sandbox has.
+async fn here(to: &Client) -> Result<BTreeSet<String>> {
+    let sql = include_str!("../../../sql/rehearsal/row_tables.sql");
+    let rows = to.rows(sql, &[]).await.doing(DOING)?;
+    Ok(rows.iter().map(|row| row.get("name")).collect())
+}
+
 struct Transfer<'a> {
     from: &'a Client,
     to: &'a Client,
@@ -70,6 +78,8 @@ struct Transfer<'a> {
     bounds: Bounds,
     until: Instant,
     bytes: u64,
+    /// The tables that the sandbox has.
+    here: BTreeSet<String>,
     /// Of the tables with rows of their own.
     extents: BTreeMap<u32, Extent>,
 }
@@ -104,11 +114,10 @@ impl Transfer<'_> {
             }
         }
         sizes.sort_unstable();
-        let here = self.here().await?;
         let mut left = self.bounds.budget.bytes;
         for (size, oid) in sizes {
             let table = &self.tables.by_oid[&oid];
-            let extent = if here.contains(&table.name) {
+            let extent = if self.here.contains(&table.name) {
                 let fits = size <= left;
                 left = if fits { left - size } else { left };
                 self.copy_one(table, size, fits).await?
@@ -222,8 +231,11 @@ impl Transfer<'_> {
         let some = |oid: u32, is: &dyn Fn(&Extent) -> bool| {
             self.tables.below(oid).iter().filter_map(|one| self.extents.get(one)).any(is)
         };
+        // A table that is not here refers to nothing, and nothing here refers to it.
+        let is_here = |oid: u32| self.here.contains(&self.tables.by_oid[&oid].name);
         let references = self.tables.references.iter();
         references
+            .filter(|one| is_here(one.child) && is_here(one.parent))
             .filter(|one| some(one.child, &|extent| extent.rows() > 0))
             .filter(|one| {
                 // A parent that was not wanted is one that nothing was copied of.
@@ -347,13 +359,6 @@ impl Transfer<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The tables that the sandbox has.
-    async fn here(&self) -> Result<BTreeSet<String>> {
-        let sql = include_str!("../../../sql/rehearsal/tables.sql");
-        let rows = self.to.rows(sql, &[]).await.doing(DOING)?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// The sizes of tables, as far as nobody has locked them away.
