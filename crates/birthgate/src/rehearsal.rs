@@ -294,9 +294,9 @@ pub struct Rehearsal {
     /// What the packet watches, in the sandbox at the end of the last step.
     #[serde(skip)]
     inside: Vec<Option<String>>,
-    /// How long a fingerprint of the live database takes.
+    /// How long a look at the live database takes that finds nothing changed.
     #[serde(skip)]
-    fingerprint_ms: f64,
+    look_ms: f64,
     #[serde(skip)]
     logs: content::Logs,
     /// The objects that the plan changes, as sandbox and live database have shown.
@@ -395,7 +395,7 @@ impl Rehearsal {
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
             inside: Vec::new(),
-            fingerprint_ms: 0.0,
+            look_ms: 0.0,
             logs: content::Logs::new(),
             changes: BTreeSet::new(),
             deltas: Vec::new(),
@@ -459,8 +459,8 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.superuser = row.get("superuser");
     rehearsal.server = row.get("server");
     rehearsal.began = row.get("now");
-    let entry = proof::entry(&client, plan).await?;
-    rehearsal.fingerprint_ms = entry.fingerprint_ms;
+    let (entry, mut tracker) = proof::entry(&client, plan).await?;
+    rehearsal.look_ms = entry.look_ms;
     rehearsal.entry = entry.root().to_owned();
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
@@ -468,9 +468,10 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         clean = in_sandbox(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
     if !refused && clean && options.live != Live::Never {
-        live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
+        live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
     }
-    proof::exit(&client, &entry, plan, options, &mut rehearsal).await?;
+    (options.observer.tell)(&Stage::Proof);
+    proof::exit(&client, &entry, &mut tracker, plan, options, &mut rehearsal).await?;
     rehearsal.states = match states(&client, &entry, plan, &mut rehearsal).await {
         Err(Error::Database { source, .. })
             if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>

@@ -1,6 +1,6 @@
 -- The version of every catalog row that a fingerprint is made of. (xmin, ctid) names a version exactly: within one transaction
--- too, and after ROLLBACK TO, which brings older ones back. What changes in place (reltuples, relhasindex) keeps its version, and
--- no fingerprint reads it. Of each row:
+-- too, and after ROLLBACK TO, which brings older ones back. What changes in place (reltuples) keeps its version, and no
+-- fingerprint reads it. Of each row:
 -- catalog: a constant, so that an arm is not run where another catalog is asked for;
 -- reach: what has to be read again when it moves:
 --   own         the object
@@ -10,7 +10,9 @@
 --   everything  everything: what no dependency leads from, and what decides how names are written
 -- class, object: the object that the row belongs to.
 SELECT 'pg_class' AS catalog, CASE relnamespace WHEN 'pg_catalog'::regnamespace THEN 'everything' ELSE 'name' END AS reach,
-       'pg_class'::regclass::oid AS class, oid AS object, hashtidextended(ctid, xmin::text::bigint) AS version FROM pg_class
+       'pg_class'::regclass::oid AS class, oid AS object,
+       -- These are changed in place.
+       hashtidextended(ctid, xmin::text::bigint * 16 + relhasindex::int * 8 + relhasrules::int * 4 + relhastriggers::int * 2 + relhassubclass::int) AS version FROM pg_class
  UNION ALL
 SELECT 'pg_attribute', 'name', 'pg_class'::regclass, attrelid, hashtidextended(ctid, xmin::text::bigint) FROM pg_attribute
  UNION ALL
@@ -114,11 +116,3 @@ SELECT 'pg_ts_parser', 'everything', 0, 0, hashtidextended(ctid, xmin::text::big
 SELECT 'pg_ts_template', 'everything', 0, 0, hashtidextended(ctid, xmin::text::bigint) FROM pg_ts_template
  UNION ALL
 SELECT 'members', 'everything', 0, 0, hashtidextended(ctid, xmin::text::bigint) FROM pg_depend WHERE deptype IN ('e', 'x')
--- The session's temporary relations and types are looked up before pg_catalog: one that bears a name of there has that name
--- written with its schema.
- UNION ALL
-SELECT 'hiding', 'everything', 0, 0, hashtidextended(c.ctid, c.xmin::text::bigint) FROM pg_class c WHERE relnamespace = (SELECT pg_my_temp_schema())
-   AND EXISTS (SELECT FROM pg_class o WHERE o.relname = c.relname AND o.relnamespace = 'pg_catalog'::regnamespace)
- UNION ALL
-SELECT 'hiding', 'everything', 0, 0, hashtidextended(t.ctid, t.xmin::text::bigint) FROM pg_type t WHERE typnamespace = (SELECT pg_my_temp_schema())
-   AND EXISTS (SELECT FROM pg_type o WHERE o.typname = t.typname AND o.typnamespace = 'pg_catalog'::regnamespace)

@@ -106,11 +106,6 @@ impl Versions {
         self.stamps = stamps;
         Ok(moved)
     }
-
-    /// Whether nothing moved since the last look.
-    pub async fn still(&self, client: &Client, is_since_15: bool) -> Result<bool> {
-        Ok(self.stamps == Stamps::read(client, is_since_15).await?)
-    }
 }
 
 impl Stamps {

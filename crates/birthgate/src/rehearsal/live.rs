@@ -1,7 +1,6 @@
 //! The rehearsal in the live database: one transaction that is rolled back, and the proof of that.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Client;
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::database::Database;
 use crate::error::{Doing, Result};
-use crate::fingerprint::{self, Scope};
+use crate::fingerprint::Tracker;
 use crate::plan::{Plan, Rehearse, Step};
 use crate::script::{ESCAPING_FUNCTIONS, Script};
 use crate::states::Delta;
@@ -27,6 +26,7 @@ use crate::unprepared::Unprepared;
 pub(super) async fn run(
     database: &Database,
     client: &Client,
+    tracker: &mut Tracker,
     plan: &Plan,
     facts: &Facts,
     options: &Options,
@@ -81,7 +81,8 @@ pub(super) async fn run(
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let outcome =
-        within(&mut session, &watcher, plan, &steps, places, &xid, options, rehearsal).await;
+        within(&mut session, &watcher, tracker, plan, &steps, places, &xid, options, rehearsal)
+            .await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     rehearsal.blocked = watched.blocked();
@@ -265,6 +266,7 @@ impl Seen {
 async fn within(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
     plan: &Plan,
     steps: &[Step],
     mut places: Vec<Where>,
@@ -280,23 +282,25 @@ async fn within(
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
     let done =
-        live_steps(session, watcher, plan, steps, &mut places, since, options, rehearsal).await?;
+        live_steps(session, watcher, tracker, plan, steps, &mut places, since, options, rehearsal)
+            .await?;
     watcher.during(None);
     let done = match done {
         Ok(done) => done,
         Err(stopped) => return Ok(Err(stopped)),
     };
     // What the plan changes is not to be changed by others meanwhile.
-    let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let fingerprints = done.iter().map(|(_, before)| &*before.fingerprint);
-    for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
-        rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
+    let end = tracker.look_inside(&session.client).await?;
+    let looks = done.iter().map(|(_, before)| &before.look);
+    for (before, after) in looks.clone().zip(looks.skip(1).chain([&end])) {
+        let (before, after) = tracker.differing(before, after);
+        rehearsal.changes.extend(before.diff(&after).into_iter().map(|one| one.object));
         if options.live == Live::First {
-            rehearsal.deltas.push(Delta::between(before, after));
+            rehearsal.deltas.push(Delta::between(&before, &after));
         }
     }
     session.command("SAVEPOINT birthgate_way_back").await?;
-    way_back(session, watcher, steps, &done, since, rehearsal).await?;
+    way_back(session, watcher, tracker, steps, &done, since, rehearsal).await?;
     watcher.during(None);
     session
         .command("ROLLBACK TO SAVEPOINT birthgate_way_back; RELEASE SAVEPOINT birthgate_way_back")
@@ -333,6 +337,7 @@ async fn within(
 async fn live_steps(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
     plan: &Plan,
     steps: &[Step],
     places: &mut [Where],
@@ -355,7 +360,7 @@ async fn live_steps(
             false => rehearsal.steps[at].touched.clone(),
         };
         session.command("SAVEPOINT birthgate_step").await?;
-        let outcome = one(session, step, tables, longest, since).await?;
+        let outcome = one(session, tracker, step, tables, longest, since).await?;
         // What comes after a step that was left out may need it: then nothing is said against it.
         let in_the_way = match (&outcome, missing) {
             (Ok(seen), Some(_)) if !seen.is_clean() => {
@@ -407,6 +412,7 @@ async fn live_steps(
 async fn way_back(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
     steps: &[Step],
     done: &[(usize, Before)],
     since: Since<'_>,
@@ -420,9 +426,15 @@ async fn way_back(
         }
         watcher.during(Some(*at));
         let mut tables = rehearsal.steps[*at].touched.clone();
-        let undo =
-            steps::undo(session, script, |f, c| before.differs(f, c), Some(&mut tables), since)
-                .await?;
+        let undo = steps::undo(
+            session,
+            tracker,
+            script,
+            |tracker, look, content| before.differs(tracker, look, content),
+            Some(&mut tables),
+            since,
+        )
+        .await?;
         if !undo.restores {
             blame(rehearsal, *at, &undo, "on the way back from the end, its undo leaves");
             break;
@@ -517,13 +529,14 @@ async fn clone_step(
 /// A step, or its stand-in, with its verify; and its undo in a savepoint.
 async fn one(
     session: &mut Session,
+    tracker: &mut Tracker,
     step: &Step,
     tables: Vec<String>,
     longest: (Duration, Duration),
     since: Since<'_>,
 ) -> Result<std::result::Result<Seen, Failed>> {
     let before = Before {
-        fingerprint: Arc::new(fingerprint::take_inside(&session.client, &Scope::All).await?),
+        look: tracker.look_inside(&session.client).await?,
         content: content(&session.client, &tables, Some(since)).await?,
     };
     let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);
@@ -550,8 +563,9 @@ async fn one(
         let before = &seen.before;
         let undo = steps::undo(
             session,
+            tracker,
             script,
-            |f, c| before.differs(f, c),
+            |tracker, look, content| before.differs(tracker, look, content),
             Some(&mut seen.touched),
             since,
         )

@@ -10,7 +10,7 @@ pub(super) fn places(steps: &[Step], rehearsal: &mut Rehearsal, options: &Option
     let budget = options.max_block.as_secs_f64() * 1e3;
     // Locks are held until the transaction's end: from the first one that hurts, all that follows is waited for.
     let mut exposed = 0.0;
-    let comparing = rehearsal.fingerprint_ms * 2.0;
+    let comparing = rehearsal.look_ms * 2.0;
     let mut is_whole = true;
     let mut places = Vec::new();
     for (step, report) in steps.iter().zip(&mut rehearsal.steps) {

@@ -1,7 +1,6 @@
 //! Running steps, forwards and backwards, on one connection: what live database and sandbox share.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_postgres::Client;
@@ -10,7 +9,7 @@ use super::content::{Content, Logs, Since, content, differing};
 use super::session::{Failed, How, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::fingerprint::{Look, Tracker};
 use crate::script::Script;
 use crate::unprepared::Unprepared;
 
@@ -142,7 +141,7 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
 
 /// What a database was like, to be compared with.
 pub(super) struct Before {
-    pub fingerprint: Arc<Fingerprint>,
+    pub look: Look,
     pub content: Content,
 }
 
@@ -151,8 +150,9 @@ pub(super) struct Before {
 /// tables, of no rows. What the transaction is afterwards is for the caller to end.
 pub(super) async fn undo(
     session: &mut Session,
+    tracker: &mut Tracker,
     script: &Script,
-    differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
+    differs: impl Fn(&Tracker, &Look, &Content) -> Vec<String>,
     mut tables: Option<&mut Vec<String>>,
     since: Since<'_>,
 ) -> Result<UndoReport> {
@@ -178,12 +178,12 @@ pub(super) async fn undo(
         report.differences = told(failed);
         return Ok(report);
     }
-    let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
+    let look = tracker.look_inside(&session.client).await?;
     let content = match tables {
         Some(tables) => content(&session.client, tables, Some(since)).await?,
         None => Content::new(),
     };
-    report.differences = differs(&fingerprint, &content);
+    report.differences = differs(tracker, &look, &content);
     report.restores = report.differences.is_empty();
     Ok(report)
 }
@@ -214,8 +214,8 @@ pub(super) fn touch(tables: &mut Vec<String>, statements: &[StatementReport]) {
 
 impl Before {
     /// What an undo did not bring back, in words.
-    pub fn differs(&self, fingerprint: &Fingerprint, content: &Content) -> Vec<String> {
-        let objects = self.fingerprint.diff(fingerprint).into_iter().map(|one| one.to_string());
+    pub fn differs(&self, tracker: &Tracker, look: &Look, content: &Content) -> Vec<String> {
+        let objects = tracker.diff(&self.look, look).into_iter().map(|one| one.to_string());
         objects.chain(differing(&self.content, content)).take(20).collect()
     }
 }

@@ -19,7 +19,8 @@ use super::watched;
 use super::way_back::tables_of;
 use super::{Options, Rehearsal, StepReport, Verdict, Where};
 use crate::error::{Doing, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::fingerprint::{self, Fingerprint};
+use crate::fingerprint::{Look, Tracker};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
 use crate::states::Delta;
@@ -78,9 +79,9 @@ pub(super) async fn run(
         leaks = state;
     }
     run.try_other_undos(plan, rehearsal).await?;
-    let looks = run.befores.iter().map(|before| &before.fingerprint).chain([&run.now]);
-    rehearsal.deltas =
-        looks.clone().zip(looks.skip(1)).map(|(old, new)| Delta::between(old, new)).collect();
+    let looks = run.befores.iter().map(|before| &before.look).chain([&run.now]);
+    let pairs = looks.clone().zip(looks.skip(1)).map(|(old, new)| run.tracker.differing(old, new));
+    rehearsal.deltas = pairs.map(|(old, new)| Delta::between(&old, &new)).collect();
     let watcher = if options.confined.is_some() { &run.session.client } else { &run.root };
     let inside = watched::values(watcher, &plan.watch).await?;
     rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();
@@ -149,8 +150,9 @@ pub(super) struct Run {
     pub tables: Vec<BTreeSet<String>>,
     /// The names that stand in each step of the plan.
     pub named: Vec<BTreeSet<String>>,
+    pub tracker: Tracker,
     /// What the database is like now.
-    pub now: Arc<Fingerprint>,
+    pub now: Look,
     /// The rows of every table now; nothing where no step has an undo.
     pub content: Content,
     pub logs: Logs,
@@ -174,13 +176,14 @@ impl Run {
         session.watch_transaction("BEGIN").await?;
         let logs = steps::find_logs(&mut session).await?;
         session.command("ROLLBACK").await?;
-        let now = Arc::new(fingerprint::take(&session.client, &Scope::All).await?);
+        let (tracker, now) = Tracker::start(&session.client).await?;
         let mut run = Run {
             session,
             befores: Vec::new(),
             changed: Vec::new(),
             tables: Vec::new(),
             named: plan.steps.iter().map(|step| reach::names_of(&step.does)).collect(),
+            tracker,
             now,
             content: Content::new(),
             logs,
@@ -255,9 +258,9 @@ impl Run {
     }
 
     /// Looks at the database as it is now, after a commit.
-    pub async fn look(&mut self) -> Result<Arc<Fingerprint>> {
-        self.now = Arc::new(fingerprint::take(&self.session.client, &Scope::All).await?);
-        Ok(self.now.clone())
+    pub async fn look(&mut self) -> Result<()> {
+        self.now = self.tracker.look(&self.session.client).await?;
+        Ok(())
     }
 
     /// Runs a step and commits it; answers what went wrong.
@@ -268,8 +271,8 @@ impl Run {
         at: usize,
         held: &Held,
     ) -> Result<Option<Failed>> {
-        let fingerprint = self.now.clone();
-        self.befores.push(Arc::new(Before { fingerprint, content: self.content.clone() }));
+        let before = Before { look: self.now.clone(), content: self.content.clone() };
+        self.befores.push(Arc::new(before));
         self.secrets.push(fingerprint::take_secrets(&self.root).await?);
         let row =
             self.session.client.one_row(include_str!("../../sql/rehearsal/next_xid.sql"), &[]);
@@ -347,8 +350,9 @@ impl Run {
             self.content.extend(other);
         }
         let before = self.now.clone();
-        let now = self.look().await?;
-        self.changed.push(before.diff(&now).into_iter().map(|one| one.object).collect());
+        self.look().await?;
+        let changed = self.tracker.diff(&before, &self.now);
+        self.changed.push(changed.into_iter().map(|one| one.object).collect());
         self.tables.push(tables_of(&self.changed[at]));
         rehearsal.changes.extend(self.changed[at].iter().cloned());
         Ok(None)

@@ -100,12 +100,12 @@ impl Run {
         self.session.watch_transaction("BEGIN").await?;
         let undo = steps::undo(
             &mut self.session,
+            &mut self.tracker,
             &script.clone().unwrapped(),
-            |fingerprint, content| match at == done {
-                true => before.differs(fingerprint, content),
-                false => before
-                    .fingerprint
-                    .diff(fingerprint)
+            |tracker, look, content| match at == done {
+                true => before.differs(tracker, look, content),
+                false => tracker
+                    .diff(&before.look, look)
                     .into_iter()
                     .filter(|one| own.contains(&one.object))
                     .map(|one| one.to_string())
@@ -160,7 +160,7 @@ impl Run {
                 if !alone {
                     self.session.command("COMMIT").await?;
                 }
-                let fingerprint = self.look().await?;
+                self.look().await?;
                 let mut content = match alone {
                     true => self.all_contents(&xid, &types).await?,
                     false => self.contents(touched, None).await?,
@@ -172,7 +172,7 @@ impl Run {
                     self.logs.iter().filter(|log| content.contains_key(*log)).cloned().collect();
                 content.extend(self.contents(&logs, Some(since)).await?);
                 let secrets = fingerprint::take_secrets(&self.root).await?;
-                let mut differences = self.befores[at].differs(&fingerprint, &content);
+                let mut differences = self.befores[at].differs(&self.tracker, &self.now, &content);
                 for one in self.secrets[at].diff(&secrets) {
                     let one = one.to_string();
                     if !differences.contains(&one) {

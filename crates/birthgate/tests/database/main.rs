@@ -42,6 +42,7 @@ mod shapes;
 mod signed;
 mod storm;
 mod tampers;
+mod tracker;
 mod twin;
 
 #[test]

@@ -313,3 +313,65 @@ async fn extensions_have_the_version_and_the_owner_that_they_have_there() {
     .await;
     db.sql("DROP OWNED BY twin_extender CASCADE").await;
 }
+
+#[tokio::test]
+async fn an_extension_that_is_missing_keeps_nothing_else_from_being_copied() {
+    let db = Db::empty().await;
+    db.sql(
+        "CREATE TYPE geometry AS ENUM ('point'); CREATE TABLE place (at geometry); CREATE INDEX place_at ON place (at);
+         CREATE VIEW seen AS SELECT * FROM place; CREATE TABLE other (a int);
+         INSERT INTO pg_extension SELECT 99999, 'postgis', 10, 'public'::regnamespace, true, '3.3.2', NULL, NULL;
+         ALTER EXTENSION postgis ADD TYPE geometry",
+    )
+    .await;
+    let options = Options { live: Live::AfterSandbox, ..options(Rows::None) };
+    let said = rehearse(&db.database("postgres"), "ALTER TABLE other ADD b int", &options).await;
+    assert_eq!(said.verdict, Verdict::Pass, "{:#?}", said.reasons);
+}
+
+/// A database in which a whole copy takes its time.
+async fn large() -> Db {
+    let db = Db::empty().await;
+    db.sql(
+        "DO $$ BEGIN FOR i IN 1..400 LOOP
+           EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, parent int)', i);
+           EXECUTE format('ALTER TABLE t%s ADD FOREIGN KEY (parent) REFERENCES t%s', i, greatest(i / 2, 1));
+         END LOOP; END $$;
+         CREATE FUNCTION touches() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO T7 VALUES (1); RETURN NEW; END $$;
+         CREATE TABLE triggered (a int); CREATE TRIGGER touches BEFORE INSERT ON triggered FOR EACH ROW EXECUTE FUNCTION touches();
+         CREATE VIEW of_two AS SELECT t11.id FROM t11 JOIN t12 USING (id); CREATE TABLE \"two words\" (a int);
+         INSERT INTO t1 VALUES (1, 1)",
+    )
+    .await;
+    db
+}
+
+#[tokio::test]
+async fn of_a_large_database_the_sandbox_has_what_the_plan_reaches() {
+    let db = large().await;
+    let database = db.database("postgres");
+    let options = Options { live: Live::AfterSandbox, ..options(auto(10)) };
+    for does in [
+        "ALTER TABLE t50 ADD COLUMN note text",
+        "INSERT INTO triggered VALUES (1)",
+        "DROP VIEW of_two; ALTER TABLE \"t12\" DROP COLUMN parent",
+        "INSERT INTO \"two words\" VALUES (1)",
+        "DO $$ BEGIN EXECUTE 'ALTER TABLE t' || 99 || ' ADD COLUMN note text'; END $$",
+        "CREATE TABLE u (a int REFERENCES t33); DROP TABLE t40 CASCADE",
+    ] {
+        let said = rehearse(&database, does, &options).await;
+        assert!(
+            said.reasons.iter().all(|one| one.verdict != Verdict::Fail),
+            "{does}: {:#?}",
+            said.reasons
+        );
+    }
+    // What is not there was not needed; what could be asked for without its name is.
+    let denied = denied(
+        &database,
+        "(SELECT count(*) = 402 FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)",
+        &options,
+    )
+    .await;
+    assert_eq!(denied, None);
+}
