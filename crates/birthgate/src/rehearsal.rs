@@ -10,6 +10,7 @@ mod live;
 mod placement;
 mod progress;
 mod proof;
+mod quiet;
 mod reach;
 mod redirect;
 mod rows;
@@ -530,7 +531,7 @@ async fn in_sandbox(
             let held = match options.rows {
                 Rows::None => held::Held::Nothing,
                 Rows::Some(count) => held::Held::Some(count),
-                Rows::All => held::Held::All,
+                Rows::All => held::Held::Copied { copied: sandbox.copied().clone(), of_all: true },
                 Rows::Auto(budget) => {
                     (options.observer.tell)(&Stage::Rows);
                     held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
@@ -551,7 +552,9 @@ async fn in_sandbox(
                 return Ok(false);
             }
         };
-        let held::Held::Copied { copied, .. } = &held else { return Ok(trial.clean) };
+        let (Rows::Auto(_), held::Held::Copied { copied, .. }) = (options.rows, &held) else {
+            return Ok(trial.clean);
+        };
         let missing: Vec<&String> =
             trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
         let more = if trial.wants_all && !of_all {

@@ -9,6 +9,7 @@ use std::{fmt, fs};
 use tokio_postgres::Client;
 
 use super::libpq::Libpq;
+use super::quiet::Quiet;
 use super::rows::{self, Copied, Need, RowBudget};
 use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection};
 use super::{Confined, Facts, Options, Rows};
@@ -34,6 +35,7 @@ pub(super) struct Sandbox {
     /// A connection to the live database, in a transaction of the snapshot of which the schema is.
     snapshot_holder: Client,
     left_out: Vec<LeftOut>,
+    copied: Copied,
     /// Reached as the role that rehearses.
     pub database: Database,
     /// Reached as its superuser.
@@ -176,17 +178,18 @@ impl Sandbox {
             .doing("laying the sandbox's tripwires")?;
         let restorer = if confined { OWN_ROOT } else { &original.bootstrap };
         left_out.extend(blueprint.build(&there, recipe.major, restorer).await?);
-        match options.rows {
-            Rows::None | Rows::Auto(_) => {}
-            Rows::Some(count) => {
-                rows::copy_all(&snapshot_holder, &there, Some(count)).await?;
-            }
-            Rows::All => {
-                rows::copy_all(&snapshot_holder, &there, None).await?;
-            }
-        }
-        if matches!(options.rows, Rows::Some(_) | Rows::All) {
+        there.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
+        let most = match options.rows {
+            Rows::None | Rows::Auto(_) => None,
+            Rows::Some(count) => Some(Some(count)),
+            Rows::All => Some(None),
+        };
+        let mut copied = Copied::default();
+        if let Some(most) = most {
+            let quiet = Quiet::begin(&there).await?;
+            copied = rows::copy_all(&snapshot_holder, &there, most).await?;
             blueprint.fill_materialized_views(&there, |_| true).await?;
+            quiet.end().await?;
         }
         if confined {
             let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
@@ -201,7 +204,7 @@ impl Sandbox {
         let begins_with = size(server.data_folder());
         let most_bytes = options.confined.map(|Confined { most_bytes }| begins_with + most_bytes);
         let limits = Limits { most_bytes, time: options.sandbox_time, until };
-        Ok(Sandbox { server, recipe, limits, snapshot_holder, left_out, database, root })
+        Ok(Sandbox { server, recipe, limits, snapshot_holder, left_out, copied, database, root })
     }
 
     /// What of the live database it does not have, although it might have.
@@ -218,15 +221,25 @@ impl Sandbox {
         self.left_out.iter().filter(|one| named.contains(&one.name)).collect()
     }
 
+    /// The rows with which it began.
+    pub fn copied(&self) -> &Copied {
+        &self.copied
+    }
+
     /// Copies the rows that the plan needs, of the snapshot of which the schema is, and fills materialized views.
     pub async fn fill(&self, need: &Need, budget: RowBudget) -> Result<Copied> {
         let root = self.root.connect().await?;
-        let copied = rows::copy(&self.snapshot_holder, &root, need, budget).await?;
         let blueprint = &self.recipe.blueprint;
+        root.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
+        let quiet = Quiet::begin(&root).await?;
+        let mut copied = rows::copy(&self.snapshot_holder, &root, need, budget).await?;
+        // Who asks for everything asks for what the plan can reach.
+        copied.tables.retain(|table, _| !blueprint.not_needed.contains(table));
         let has_rows = |tables: &[String]| {
             tables.iter().any(|table| copied.tables.get(table).is_some_and(|one| one.rows() > 0))
         };
         blueprint.fill_materialized_views(&root, has_rows).await?;
+        quiet.end().await?;
         Ok(copied)
     }
 

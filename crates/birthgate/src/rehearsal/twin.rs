@@ -7,6 +7,7 @@ mod extensions;
 mod original;
 mod selection;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -101,6 +102,8 @@ pub(super) struct Blueprint {
     entries: Vec<Entry>,
     /// What is not in the entries.
     left_out: Vec<LeftOut>,
+    /// Relations that the plan cannot reach, as statements have their names.
+    pub not_needed: BTreeSet<String>,
 }
 
 impl Blueprint {
@@ -119,6 +122,7 @@ impl Blueprint {
         };
         let pattern = |schema: &str, name: &str| format!("{}.{}", quote(schema), quote(name));
         let mut left_out: Vec<LeftOut> = Vec::new();
+        let mut not_needed = BTreeSet::new();
         let entries = match selection {
             None => {
                 let unreadable = original.unreadable.iter();
@@ -148,7 +152,7 @@ impl Blueprint {
                 rest?.into_iter().chain(tables?).collect()
             }
         };
-        Ok(Blueprint { original, entries, left_out })
+        Ok(Blueprint { original, entries, left_out, not_needed })
     }
 
     /// Makes the roles, tablespaces and the database on a server that has none. The client is of another database.
@@ -241,6 +245,11 @@ impl Blueprint {
         Ok(left_out)
     }
 
+    /// Lets a session find what sessions of the database find: functions of rows, indexes and views rely on it.
+    pub fn search_path(&self) -> String {
+        format!("SET search_path = {}", self.original.search_path())
+    }
+
     /// Fills the materialized views that are filled in the original, each after those that it reads. One that cannot
     /// be filled shows in the comparison.
     pub async fn fill_materialized_views(
@@ -255,8 +264,7 @@ impl Blueprint {
         }
         let sql = include_str!("../../sql/rehearsal/materialized_views.sql");
         let views = root.rows(sql, &[]).await.doing(DOING)?;
-        let path = format!("SET search_path = {}", self.original.search_path());
-        root.batch_execute(&path).await.doing(DOING)?;
+        root.batch_execute(&self.search_path()).await.doing(DOING)?;
         for view in views {
             let name: String = view.get("name");
             let tables: Option<Vec<String>> = view.get("tables");
@@ -265,7 +273,7 @@ impl Blueprint {
                 root.batch_execute(&refresh).await.or_else(ignore)?;
             }
         }
-        root.batch_execute("RESET search_path").await.doing(DOING)
+        Ok(())
     }
 }
 

@@ -35,13 +35,6 @@ pub(super) async fn run(
     bounds: Bounds,
 ) -> Result<Copied> {
     let begun = Instant::now();
-    let unchecked = include_str!("../../../sql/rehearsal/row_unchecked.sql");
-    let unchecked = to.rows(unchecked, &[]).await.doing(DOING)?;
-    let off = include_str!("../../../sql/rehearsal/sandbox_triggers_off.sql");
-    to.batch_execute(off).await.doing(DOING)?;
-    for constraint in &unchecked {
-        to.batch_execute(constraint.get("away")).await.doing(DOING)?;
-    }
     let mut transfer = Transfer {
         from,
         to,
@@ -55,11 +48,6 @@ pub(super) async fn run(
     transfer.copy_each(wanted).await?;
     transfer.complete().await?;
     transfer.prune().await?;
-    for constraint in &unchecked {
-        to.batch_execute(constraint.get("back")).await.doing(DOING)?;
-    }
-    let on = include_str!("../../../sql/rehearsal/sandbox_triggers_on.sql");
-    to.batch_execute(on).await.doing(DOING)?;
     transfer.analyze().await?;
     Ok(Copied { bytes: transfer.bytes, duration: begun.elapsed(), tables: transfer.answer(wanted) })
 }

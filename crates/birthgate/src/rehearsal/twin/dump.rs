@@ -51,7 +51,12 @@ pub(super) async fn run(
     arguments: &[String],
 ) -> Result<String> {
     let mut command = tokio::process::Command::new(pg_dump);
-    command.args(["--schema-only", "--no-subscriptions", "--no-security-labels"]);
+    command.args([
+        "--schema-only",
+        "--no-subscriptions",
+        "--no-security-labels",
+        "--encoding=UTF8",
+    ]);
     command.arg(format!("--snapshot={snapshot}")).args(arguments).arg(database);
     command.envs(&libpq.variables);
     let failed = |source| Error::File { path: pg_dump.display().to_string(), source };

@@ -41,6 +41,9 @@ const REACHING: &[&str] = &[
     "schema",
     "subscription",
     "tablespace",
+    "to_regclass",
+    "to_regtype",
+    "truncate",
     "vacuum",
 ];
 /// Words with which a plan changes a function, of which it then has to have whatever uses it.
@@ -51,6 +54,8 @@ const CODE: &[&str] = &["aggregate", "function", "procedure", "routine"];
 pub(super) struct Relation {
     pub schema: String,
     pub name: String,
+    /// Both, as a statement has them.
+    pub quoted: String,
 }
 
 /// The part of a database.
@@ -80,7 +85,9 @@ impl Selection {
             let (oid, name): (u32, String) = (row.get("oid"), row.get("name"));
             match row.get::<_, &str>("what") {
                 "relation" => {
-                    let relation = Relation { schema: row.get("schema"), name: name.clone() };
+                    let quoted = row.get("quoted");
+                    let relation =
+                        Relation { schema: row.get("schema"), name: name.clone(), quoted };
                     graph.relations.insert(oid, relation);
                     graph.named.entry(name.to_lowercase()).or_default().push(Named::Relation(oid));
                 }
