@@ -10,6 +10,7 @@ mod live;
 mod placement;
 mod progress;
 mod proof;
+mod quiet;
 mod reach;
 mod redirect;
 mod rows;
@@ -520,7 +521,7 @@ async fn in_sandbox(
     let mut of_all = false;
     for round in 0..ROUNDS {
         (options.observer.tell)(&Stage::Sandbox);
-        let made = sandbox::Sandbox::make(database, client, facts, plan, options).await;
+        let made = sandbox::Sandbox::make(database, facts, plan, options).await;
         let sandbox = match made {
             Ok(sandbox) => sandbox,
             Err(why) => {
@@ -534,7 +535,7 @@ async fn in_sandbox(
             let held = match options.rows {
                 Rows::None => held::Held::Nothing,
                 Rows::Some(count) => held::Held::Some(count),
-                Rows::All => held::Held::All,
+                Rows::All => held::Held::Copied { copied: sandbox.copied().clone(), of_all: true },
                 Rows::Auto(budget) => {
                     (options.observer.tell)(&Stage::Rows);
                     held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
@@ -555,7 +556,9 @@ async fn in_sandbox(
                 return Ok(false);
             }
         };
-        let held::Held::Copied { copied, .. } = &held else { return Ok(trial.clean) };
+        let (Rows::Auto(_), held::Held::Copied { copied, .. }) = (options.rows, &held) else {
+            return Ok(trial.clean);
+        };
         let missing: Vec<&String> =
             trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
         let more = if trial.wants_all && !of_all {

@@ -5,8 +5,6 @@ use super::rows::{Copied, Gap};
 /// What a sandbox holds of the live database's rows.
 #[derive(Debug)]
 pub(super) enum Held {
-    /// All of them.
-    All,
     /// None, by whoever rehearses.
     Nothing,
     /// Some of each table.
@@ -23,7 +21,6 @@ impl Held {
     /// Why a table may lack rows; `None`: it has all that there are.
     pub fn gap(&self, table: &str) -> Option<String> {
         match self {
-            Held::All => None,
             Held::Nothing => {
                 Some("the sandbox was asked to have none; --rows auto or all".to_owned())
             }
@@ -40,7 +37,6 @@ impl Held {
     /// Why any table may lack rows.
     pub fn any_gap(&self) -> Option<String> {
         match self {
-            Held::All => None,
             Held::Nothing | Held::Some(_) => self.gap(""),
             Held::Copied { copied, of_all } => {
                 let gap = copied

@@ -1,6 +1,9 @@
 //! Rows for the sandbox: those of the tables that a plan touches, with the rows that they refer to, all of one
 //! snapshot and within a budget.
 
+mod tables;
+mod transfer;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -8,6 +11,8 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::error::Result;
+use tables::Tables;
+use transfer::Bounds;
 
 /// How much may be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,29 @@ pub(super) enum Extent {
     Part { rows: u64, gap: Gap },
     /// None, although there may be some.
     Nothing { gap: Gap },
+}
+
+impl Extent {
+    pub fn rows(&self) -> u64 {
+        match self {
+            Extent::Whole { rows } | Extent::Part { rows, .. } => *rows,
+            Extent::Nothing { .. } => 0,
+        }
+    }
+
+    /// What two tables are together.
+    fn and(self, other: &Extent) -> Extent {
+        let rows = self.rows() + other.rows();
+        let gap = |extent: &Extent| match extent {
+            Extent::Whole { .. } => None,
+            Extent::Part { gap, .. } | Extent::Nothing { gap } => Some(gap.clone()),
+        };
+        match gap(&self).or_else(|| gap(other)) {
+            None => Extent::Whole { rows },
+            Some(gap) if rows == 0 => Extent::Nothing { gap },
+            Some(gap) => Extent::Part { rows, gap },
+        }
+    }
 }
 
 /// Why rows are missing, in words with what would help.
@@ -133,6 +161,15 @@ pub(super) async fn copy(
     need: &Need,
     budget: RowBudget,
 ) -> Result<Copied> {
-    let _ = (from, to, need, budget);
-    Ok(Copied::default())
+    let tables = Tables::of(from).await?;
+    let wanted = tables.closure(need);
+    transfer::run(from, to, &tables, &wanted, Bounds { budget, most: None }).await
+}
+
+/// Copies the rows of every table, or at most so many of each with what they refer to.
+pub(super) async fn copy_all(from: &Client, to: &Client, most: Option<u64>) -> Result<Copied> {
+    const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
+    let tables = Tables::of(from).await?;
+    let budget = RowBudget { bytes: u64::MAX, time: FOR_EVER };
+    transfer::run(from, to, &tables, &tables.all(), Bounds { budget, most }).await
 }

@@ -45,6 +45,7 @@ mod signed;
 mod storm;
 mod tampers;
 mod tracker;
+mod twin;
 
 #[test]
 fn every_file_is_a_module() {
