@@ -29,6 +29,11 @@ pub struct CommandError {
 }
 
 impl CommandError {
+    /// What could not be found out.
+    pub fn unknown(message: impl Into<String>) -> CommandError {
+        CommandError { kind: Kind::Unknown, message: message.into(), detail: None, hint: None }
+    }
+
     /// A command that was not used right.
     pub fn usage(message: impl Into<String>) -> CommandError {
         CommandError { kind: Kind::Usage, message: message.into(), detail: None, hint: None }
@@ -46,10 +51,10 @@ impl CommandError {
             Kind::Incomplete => "incomplete",
             Kind::Unknown | Kind::Usage => "error",
         };
-        anstream::eprintln!("\x1b[1;31m{word}:\x1b[0m {}", self.message);
+        eprintln!("\x1b[1;31m{word}:\x1b[0m {}", self.message);
         for (word, text) in [("detail", self.detail), ("hint", self.hint)] {
             if let Some(text) = text {
-                anstream::eprintln!("\x1b[1m{word}:\x1b[0m {text}");
+                eprintln!("\x1b[1m{word}:\x1b[0m {text}");
             }
         }
         ExitCode::from(match self.kind {
