@@ -90,12 +90,13 @@ impl From<birthgate::Error> for CommandError {
             birthgate::Error::BadRow(_) | birthgate::Error::BadInput(_) => {
                 CommandError::usage(error.to_string())
             }
-            other => CommandError {
-                kind: Kind::Unknown,
-                message: other.to_string(),
-                detail: None,
-                hint: None,
+            birthgate::Error::Connect { .. } => CommandError {
+                hint: Some(
+                    "DATABASE_URL, or --database-url, says where the database is: postgresql://user@host:5432/database".to_owned(),
+                ),
+                ..CommandError::unknown(error.to_string())
             },
+            other => CommandError::unknown(other.to_string()),
         }
     }
 }
@@ -105,12 +106,7 @@ macro_rules! unknown_from {
     ($($source:ty),*) => {
         $(impl From<$source> for CommandError {
             fn from(error: $source) -> CommandError {
-                CommandError {
-                    kind: Kind::Unknown,
-                    message: error.to_string(),
-                    detail: None,
-                    hint: None,
-                }
+                CommandError::unknown(error.to_string())
             }
         })*
     };

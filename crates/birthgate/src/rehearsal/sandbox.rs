@@ -14,7 +14,7 @@ use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::private_server::{
-    Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
+    self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
 use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
@@ -224,7 +224,7 @@ async fn copy(
 }
 
 async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
-    let mut command = tokio::process::Command::new(pg_dump);
+    let mut command = tokio::process::Command::from(private_server::command(pg_dump));
     command.args([
         "--schema-only",
         "--no-subscriptions",
