@@ -9,6 +9,7 @@ mod environment;
 mod guide;
 mod handoff;
 mod help;
+mod install;
 mod interrupt;
 mod options;
 mod owner_gated;
