@@ -81,12 +81,12 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
 /// Tells on stderr what happens.
 pub fn tell(event: &Event<'_>) {
     match event {
-        Event::Step { step, phase: Phase::Begins } => anstream::eprintln!("\x1b[2m{step} …\x1b[0m"),
+        Event::Step { step, phase: Phase::Begins } => eprintln!("\x1b[2m{step} …\x1b[0m"),
         Event::Step { .. } => {}
         Event::Waits { step, whom } => {
-            anstream::eprintln!("\x1b[33m{step} waits for {}\x1b[0m", whom.join("; "))
+            eprintln!("\x1b[33m{step} waits for {}\x1b[0m", whom.join("; "))
         }
-        Event::Again { step, why } => anstream::eprintln!("\x1b[33m{step}, again: {why}\x1b[0m"),
+        Event::Again { step, why } => eprintln!("\x1b[33m{step}, again: {why}\x1b[0m"),
     }
 }
 
