@@ -29,6 +29,7 @@ const UNDONE: &str = "corpus_undone";
 
 /// What to rehearse.
 #[derive(Args)]
+#[group(skip)]
 #[command(after_help = "\
 What is a case: a folder with sqitch.plan; a folder with two or more .sql files whose names all begin with a
 number, or with V or R as Flyway has it; a folder with two or more numbered subfolders that hold up.sql or
@@ -50,6 +51,9 @@ pub struct Corpus {
     /// Only cases whose name holds this
     #[arg(long)]
     only: Option<String>,
+    /// Of the cases only each Nth
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    every: usize,
     /// The program to test [default: the one beside this one]
     #[arg(long, value_name = "PATH")]
     birthgate: Option<PathBuf>,
@@ -132,6 +136,7 @@ impl Corpus {
         let mut cases = cases::find(&self.dir.canonicalize()?, part, &before)?;
         cases
             .retain(|case| self.only.as_ref().is_none_or(|only| case.name.contains(only.as_str())));
+        let cases: Vec<Case> = cases.into_iter().step_by(self.every.max(1)).collect();
         match cases.is_empty() {
             true => Err(format!("{} holds no such .sql file", self.dir.display()).into()),
             false => Ok(cases),
@@ -154,7 +159,7 @@ impl Corpus {
     async fn prepare(&self, case: &Case) -> Result<Prepared> {
         let limit = Duration::from_secs(self.limit);
         let mut ground = Ground::start(&self.canary, self.as_owner, limit).await?;
-        let said = ground.prepare(&case.before).await?;
+        let said = ground.prepare(&case.before, self.next).await?;
         Ok(Prepared { ground, before: files(&case.before), said })
     }
 
@@ -188,12 +193,13 @@ impl Corpus {
         outcome.say(answer, &psql);
 
         ground.drop(LIVE).await?;
-        let is_next = self.next && matches!(psql, Said::Done);
-        if is_next {
-            ground.keep(COPY).await?;
+        match psql {
+            Said::Done if self.next => ground.keep(COPY).await?,
+            _ => ground.drop(COPY).await?,
+        }
+        if self.next {
+            // A file that fails leaves the base as it is.
             before.extend(files(&case.steps));
-        } else {
-            ground.drop(COPY).await?;
         }
         if ground.is_clean().await? {
             return Ok((outcome, Some(Prepared { ground, before, said: Said::Done })));

@@ -1,5 +1,6 @@
 //! A private server for the cases, a database that each begins with, and psql in it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,9 +91,18 @@ impl Ground {
         self.owner.unwrap_or("postgres")
     }
 
-    /// Runs what comes before the cases, and looks at the server.
-    pub async fn prepare(&mut self, before: &[Step]) -> Result<Said> {
-        let said = self.run(BASE, before).await?;
+    /// Runs what comes before the cases, and looks at the server. `past_failures`: a file that fails is left out.
+    pub async fn prepare(&mut self, before: &[Step], past_failures: bool) -> Result<Said> {
+        let mut said = Said::Done;
+        for step in before {
+            said = self.run(BASE, std::slice::from_ref(step)).await?;
+            if !matches!(said, Said::Done) {
+                if !past_failures {
+                    break;
+                }
+                said = Said::Done;
+            }
+        }
         self.clean = self.look_at_server().await?;
         Ok(said)
     }
@@ -239,8 +249,7 @@ impl Ground {
     /// The schema, as pg_dump writes it; a line by line comparison of the sorted lines leaves out the order
     /// of columns.
     pub async fn schema(&self, database: &str) -> Result<Vec<String>> {
-        let program = self.server.binaries().program("pg_dump");
-        let mut command = child::command(program.as_os_str(), self.home.path());
+        let mut command = child::command(&self.client("pg_dump"), self.home.path());
         command.args(["--schema-only", "--username=postgres", "--dbname", database, "--host"]);
         command.arg(self.server.socket_folder());
         let ended = child::run(command, self.limit).await?;
@@ -258,9 +267,14 @@ impl Ground {
         Ok(lines)
     }
 
+    /// A client's program: the server's own, or that in the path where the server came without.
+    fn client(&self, name: &str) -> OsString {
+        let own = self.server.binaries().program(name);
+        if own.is_file() { own.into_os_string() } else { name.into() }
+    }
+
     fn psql(&self, database: &str, role: &str) -> Command {
-        let program = self.server.binaries().program("psql");
-        let mut command = child::command(program.as_os_str(), self.home.path());
+        let mut command = child::command(&self.client("psql"), self.home.path());
         command.env("PGOPTIONS", "-c client_min_messages=error");
         command.args(["-X", "-U", role, "-d", database, "-h"]).arg(self.server.socket_folder());
         command
