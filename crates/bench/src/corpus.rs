@@ -41,7 +41,7 @@ What psql does to compare: it runs the files in order with ON_ERROR_STOP, each i
 or the marks are a tool's that does so (golang-migrate, sqlx, Flyway, dbmate, goose, sql-migrate) unless the
 server says that this cannot run in one, else each statement by itself.
 
-False PASS: psql fails. False FAIL: psql succeeds, and no undo that the FAIL names is wrong: each is run by psql
+False PASS: psql fails, or the way back was run as well where a file holds both. False FAIL: psql succeeds, and no undo that the FAIL names is wrong: each is run by psql
 and the dumps of the schema before and after are compared. Live changes: rows of all tables and catalogs,
 sequences, settings, roles, databases, slots, prepared transactions, advisory locks, files of the data folder that
 are not relations', and the canary folder.")]
@@ -95,7 +95,14 @@ impl Corpus {
         let mut ground: Option<Prepared> = None;
         for (number, case) in cases.iter().enumerate() {
             let prepared = match ground.take() {
-                Some(prepared) if prepared.fits(case) => prepared,
+                Some(mut prepared) if prepared.leads_to(case) => {
+                    let rest = &case.before[prepared.before.len()..];
+                    if !rest.is_empty() {
+                        prepared.said = prepared.ground.prepare(rest, self.next).await?;
+                        prepared.before = files(&case.before);
+                    }
+                    prepared
+                }
                 other => {
                     if let Some(Prepared { ground, .. }) = other {
                         ground.stop().await?;
@@ -183,12 +190,12 @@ impl Corpus {
         let begun = Instant::now();
         let psql = ground.run(COPY, &case.steps).await?;
         outcome.psql_seconds = begun.elapsed().as_secs_f64();
-        if let Answer::Verdict { verdict: Verdict::Fail, reasons, .. } = &answer {
-            if matches!(psql, Said::Done) {
-                outcome.undo = wrong_undo(&ground, case, reasons).await?;
-            }
+        if let Answer::Verdict { verdict: Verdict::Fail, reasons, .. } = &answer
+            && matches!(psql, Said::Done)
+        {
+            outcome.undo = wrong_undo(&ground, case, reasons).await?;
         }
-        outcome.class = Class::of(&answer, &psql, outcome.undo.is_some());
+        outcome.class = Class::of(&answer, &psql, &case.steps, outcome.undo.is_some());
         outcome.psql = psql.words();
         outcome.say(answer, &psql);
 
@@ -251,8 +258,9 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn fits(&self, case: &Case) -> bool {
-        self.before == files(&case.before)
+    /// Whether the case begins where this base is, or later.
+    fn leads_to(&self, case: &Case) -> bool {
+        files(&case.before).starts_with(&self.before)
     }
 }
 
@@ -279,7 +287,7 @@ impl Outcome {
 
     fn say(&mut self, answer: Answer, psql: &Said) {
         match answer {
-            Answer::Verdict { verdict, reasons, mutated } => {
+            Answer::Verdict { verdict, reasons, mutated, .. } => {
                 if verdict == Verdict::Fail {
                     self.same_error = names_error(&reasons, psql);
                 }

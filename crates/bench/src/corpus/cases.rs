@@ -40,6 +40,8 @@ pub struct Step {
     pub undo: Option<Script>,
     /// Whether its tool runs it in one transaction.
     pub transaction: bool,
+    /// The line at which the way back begins, where the file holds both.
+    pub back: Option<usize>,
 }
 
 /// The text of a script.
@@ -89,11 +91,11 @@ fn walk(
     if setup.is_file() {
         first.push(plain(&setup)?);
     }
-    if part != Part::Single {
-        if let Some((steps, is_named)) = tool_folder(folder)? {
-            found.extend(cases_of(root, folder, part, &first, steps, is_named));
-            return Ok(());
-        }
+    if part != Part::Single
+        && let Some((steps, is_named)) = tool_folder(folder)?
+    {
+        found.extend(cases_of(root, folder, part, &first, steps, is_named));
+        return Ok(());
     }
     let mut files = sql_files(folder)?;
     files.retain(|file| !is_undo(&name_of(file)));
@@ -200,7 +202,7 @@ fn tool_folder(folder: &Path) -> Result<Option<(Vec<Step>, bool)>> {
 
 impl Step {
     fn of(file: PathBuf) -> Step {
-        Step { does: Script::File(file.clone()), file, undo: None, transaction: false }
+        Step { does: Script::File(file.clone()), file, undo: None, transaction: false, back: None }
     }
 }
 
@@ -214,8 +216,9 @@ fn step(file: &Path) -> Result<Step> {
     for (up, down) in MARKS {
         if let Some(does) = between(&text, up, down) {
             let undo = between(&text, down, up).map(Script::Part);
-            let file = file.to_owned();
-            return Ok(Step { file, does: Script::Part(does), undo, transaction: true });
+            let back = text.lines().position(|line| line.trim_start().starts_with(down));
+            let (file, does) = (file.to_owned(), Script::Part(does));
+            return Ok(Step { file, does, undo, transaction: true, back: back.map(|at| at + 1) });
         }
     }
     let name = name_of(file);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cases::Step;
 use super::child::{Ended, How};
 use super::ground::Said;
 
@@ -28,6 +29,21 @@ struct Report {
     verdict: Verdict,
     reasons: Vec<Reason>,
     mutated: String,
+    #[serde(default)]
+    steps: Vec<StepReport>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StepReport {
+    #[serde(default)]
+    statements: Vec<Place>,
+}
+
+/// Where a statement stands that was run.
+#[derive(Debug, Deserialize)]
+pub struct Place {
+    pub path: String,
+    pub line: usize,
 }
 
 /// Why it is no PASS.
@@ -43,9 +59,17 @@ pub struct Reason {
 /// What the program said.
 #[derive(Debug)]
 pub enum Answer {
-    Verdict { verdict: Verdict, reasons: Vec<Reason>, mutated: Option<String> },
+    Verdict {
+        verdict: Verdict,
+        reasons: Vec<Reason>,
+        mutated: Option<String>,
+        /// The statements that were run as the way there.
+        ran: Vec<Place>,
+    },
     Crash(String),
-    TooLong { ended_on_interrupt: bool },
+    TooLong {
+        ended_on_interrupt: bool,
+    },
 }
 
 /// What a case shows. FAIL and INCOMPLETE are judged by whether psql could run the same.
@@ -59,6 +83,8 @@ pub enum Class {
     Incomplete,
     /// INCOMPLETE although psql runs it.
     NeedlessIncomplete,
+    /// INCOMPLETE, and not run: the file bears the marks of a tool that keeps both directions in one.
+    Refused,
     Crash,
     TooLong,
     /// psql took too long: nothing to compare with.
@@ -110,6 +136,7 @@ impl Answer {
                 verdict: expected,
                 reasons: kept(result.reasons),
                 mutated: Some(result.mutated),
+                ran: result.steps.into_iter().flat_map(|step| step.statements).collect(),
             },
             Ok(Document { result }) => {
                 Answer::Crash(format!("exit code {code}, but the verdict {:?}", result.verdict))
@@ -122,7 +149,8 @@ impl Answer {
                     message: last(&ended.err),
                     detail: None,
                 };
-                Answer::Verdict { verdict: expected, reasons: kept(vec![reason]), mutated: None }
+                let reasons = kept(vec![reason]);
+                Answer::Verdict { verdict: expected, reasons, mutated: None, ran: Vec::new() }
             }
             Err(error) => Answer::Crash(format!("its JSON cannot be read: {error}")),
         }
@@ -131,10 +159,22 @@ impl Answer {
 
 impl Class {
     /// `undo`: whether an undo was seen to be wrong.
-    pub fn of(answer: &Answer, psql: &Said, undo: bool) -> Class {
+    pub fn of(answer: &Answer, psql: &Said, steps: &[Step], undo: bool) -> Class {
+        let is_marked = steps.iter().any(|step| step.back.is_some());
         let verdict = match answer {
             Answer::Crash(_) => return Class::Crash,
             Answer::TooLong { .. } => return Class::TooLong,
+            Answer::Verdict { verdict, ran, .. } if ran.iter().any(|at| at.is_back(steps)) => {
+                if *verdict == Verdict::Pass {
+                    return Class::FalsePass;
+                }
+                verdict
+            }
+            Answer::Verdict { verdict: Verdict::Incomplete, ran, .. }
+                if is_marked && ran.is_empty() =>
+            {
+                return Class::Refused;
+            }
             Answer::Verdict { verdict, .. } => verdict,
         };
         match (verdict, psql) {
@@ -146,6 +186,15 @@ impl Class {
             (Verdict::Incomplete, Said::Done) => Class::NeedlessIncomplete,
             (Verdict::Incomplete, Said::Failed { .. }) => Class::Incomplete,
         }
+    }
+}
+
+impl Place {
+    /// Whether it stands in the part of a file that is the way back.
+    fn is_back(&self, steps: &[Step]) -> bool {
+        steps.iter().any(|step| {
+            step.back.is_some_and(|back| self.line > back) && step.file.ends_with(&self.path)
+        })
     }
 }
 

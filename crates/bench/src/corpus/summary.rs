@@ -49,19 +49,20 @@ impl Counts {
     fn cells(&self) -> Vec<String> {
         use Class::{
             Crash, Fail, FalseFail, FalsePass, Incomplete, NeedlessIncomplete, NoOracle, NoSetup,
-            Pass, TooLong,
+            Pass, Refused, TooLong,
         };
         [
             self.cases,
             self.of(&[Pass, FalsePass]),
             self.of(&[Fail, FalseFail]),
-            self.of(&[Incomplete, NeedlessIncomplete]),
+            self.of(&[Incomplete, NeedlessIncomplete, Refused]),
             self.of(&[FalsePass]),
             self.of(&[FalseFail]),
             self.of(&[NeedlessIncomplete]),
             self.live_changes,
             self.of(&[Crash]),
             self.of(&[TooLong]),
+            self.of(&[Refused]),
             self.of(&[NoOracle, NoSetup]),
         ]
         .iter()
@@ -82,7 +83,7 @@ impl Summary {
             reasons.entry(reason).or_insert((0, case.clone())).0 += 1;
         };
         match outcome.class {
-            Class::Pass | Class::Fail => {}
+            Class::Pass | Class::Fail | Class::Refused => {}
             Class::FalsePass => self.false_passes.push(format!("{case}: psql: {psql}")),
             Class::FalseFail => {
                 count(&mut self.fail_reasons, outcome.reason());
@@ -124,6 +125,7 @@ impl Summary {
             "live changes",
             "crashes",
             "too long",
+            "refused",
             "no oracle",
             "seconds",
         ]);
