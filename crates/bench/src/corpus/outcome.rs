@@ -256,8 +256,10 @@ fn kept(mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons
 }
 
-/// The last lines that say something.
+/// The error: the lines from the first that says it is one, else the last that say something.
 fn last(text: &str) -> String {
+    let is_error = |line: &&str| line.starts_with("error") || line.contains("panicked at");
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(4)..].join(" / ")
+    let from = lines.iter().position(is_error).unwrap_or(lines.len().saturating_sub(4));
+    lines[from..].iter().take(4).copied().collect::<Vec<_>>().join(" / ")
 }
