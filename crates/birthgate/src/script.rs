@@ -9,6 +9,8 @@ use serde::Serialize;
 use squawk_syntax::ast::{self, AstNode};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
+use crate::effects::{Effect, What, When, named_in};
+
 /// A place in a file. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Place {
@@ -245,45 +247,6 @@ fn trimmed(node: &SyntaxNode) -> Range<usize> {
     first.into()..last.into()
 }
 
-/// Functions of PostgreSQL whose effect ROLLBACK does not undo, or that reach another session.
-pub(crate) const ESCAPING_FUNCTIONS: &[&str] = &[
-    "lo_export",
-    "lo_import",
-    "pg_advisory_lock",
-    "pg_advisory_lock_shared",
-    "pg_backup_start",
-    "pg_backup_stop",
-    "pg_cancel_backend",
-    "pg_copy_logical_replication_slot",
-    "pg_copy_physical_replication_slot",
-    "pg_create_logical_replication_slot",
-    "pg_create_physical_replication_slot",
-    "pg_create_restore_point",
-    "pg_drop_replication_slot",
-    "pg_logical_emit_message",
-    "pg_logical_slot_get_binary_changes",
-    "pg_logical_slot_get_changes",
-    "pg_promote",
-    "pg_reload_conf",
-    "pg_replication_origin_advance",
-    "pg_replication_origin_create",
-    "pg_replication_origin_drop",
-    "pg_replication_slot_advance",
-    "pg_rotate_logfile",
-    "pg_start_backup",
-    "pg_stat_reset",
-    "pg_stat_reset_shared",
-    "pg_stat_reset_single_function_counters",
-    "pg_stat_reset_single_table_counters",
-    "pg_stop_backup",
-    "pg_switch_wal",
-    "pg_terminate_backend",
-    "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared",
-    "pg_wal_replay_pause",
-    "pg_wal_replay_resume",
-];
-
 fn conduct(statement: &ast::Stmt) -> Conduct {
     use ast::Stmt;
     let node = statement.syntax();
@@ -357,27 +320,18 @@ fn conduct(statement: &ast::Stmt) -> Conduct {
         }
         _ => {}
     }
-    let mut text = node.text().to_string();
-    text.make_ascii_lowercase();
-    if let Some(name) = ESCAPING_FUNCTIONS.iter().find(|name| calls(&text, name)) {
-        return Conduct::Escapes(format!("{name} is not undone by ROLLBACK"));
-    }
-    if let Some(name) = ["dblink", "dblink_exec", "dblink_send_query", "dblink_connect"]
-        .iter()
-        .find(|name| calls(&text, name))
-    {
-        return Conduct::Escapes(format!("{name} writes through another connection"));
-    }
-    Conduct::Inside
-}
-
-/// Whether the text names a function and opens a parenthesis after it.
-fn calls(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let boundary = |c: char| !(c.is_alphanumeric() || c == '_' || c == '$');
-        text[..at].chars().next_back().is_none_or(boundary)
-            && text[at + name.len()..].trim_start_matches('"').trim_start().starts_with('(')
-    })
+    let named = named_in(&node.text().to_string());
+    let escapes = named.iter().find_map(|named| match named.what {
+        What::Function(function) if named.when == When::Now => match function.effect {
+            Effect::MovesSequence => None,
+            Effect::OtherServer => {
+                Some(format!("{} writes through another connection", function.name))
+            }
+            _ => Some(format!("{} is not undone by ROLLBACK", function.name)),
+        },
+        _ => None,
+    });
+    escapes.map_or(Conduct::Inside, Conduct::Escapes)
 }
 
 /// The keywords and names of a statement, in small letters.

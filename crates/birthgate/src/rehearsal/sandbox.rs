@@ -1,7 +1,6 @@
 //! The sandbox: a private PostgreSQL of the same major version with a copy of the schema, where a COMMIT, a
 //! slot or a connection to elsewhere does no harm.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +11,11 @@ use tokio_postgres::Client;
 use super::libpq::Libpq;
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
+use crate::effects::{Wire, quiet_extensions, tripwires};
 use crate::error::{Doing, Error, Result};
 use crate::private_server::{
     Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
-use crate::script::ESCAPING_FUNCTIONS;
 use crate::unprepared::Unprepared;
 
 /// The superuser of a confined sandbox.
@@ -180,14 +179,8 @@ async fn copy(
         .doing("making the sandbox's database")?;
     }
     let there = as_root(&facts.name)?.connect().await?;
-    let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
-    let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
-    there
-        .batch_execute(
-            &include_str!("../../sql/rehearsal/sandbox_tripwires.sql").replace("{names}", &list),
-        )
-        .await
-        .doing("laying the sandbox's tripwires")?;
+    let sql = watching(include_str!("../../sql/rehearsal/sandbox_tripwires.sql"), "");
+    there.batch_execute(&sql).await.doing("laying the sandbox's tripwires")?;
 
     let snapshot_holder = live.connect().await?;
     snapshot_holder
@@ -210,7 +203,7 @@ async fn copy(
     there
         .batch_execute(&format!(
             "RESET ALL; {}",
-            include_str!("../../sql/rehearsal/sandbox_ways_out.sql")
+            watching(include_str!("../../sql/rehearsal/sandbox_ways_out.sql"), "/")
         ))
         .await
         .doing("shutting the sandbox's ways out")?;
@@ -221,6 +214,21 @@ async fn copy(
         there.batch_execute(sql).await.doing("confining the sandbox")?;
     }
     Ok(())
+}
+
+/// SQL with the lists of the functions to be watched: names of the server's own where nothing is to stand between a
+/// library and a name, else all of them with their libraries.
+fn watching(sql: &str, between: &str) -> String {
+    let list = |names: Vec<String>| format!("{{{}}}", names.join(","));
+    let of = |wire: Wire| {
+        let watched = tripwires().filter(|one| one.wire == wire);
+        let meant = watched.filter(|one| one.library.is_empty() || !between.is_empty());
+        list(meant.map(|one| format!("{}{between}{}", one.library, one.name)).collect())
+    };
+    sql.replace("{runs}", &of(Wire::Runs))
+        .replace("{answers}", &of(Wire::Answers))
+        .replace("{fails}", &of(Wire::Fails))
+        .replace("{quiet}", &list(quiet_extensions().map(str::to_owned).collect()))
 }
 
 async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
