@@ -2,12 +2,14 @@
 -- with an effect, $1, and the volatile ones that the table of functions does not know, $2 being all that it
 -- knows), relations, domains, operators and access methods. In a sandbox the server's own may be renamed.
 WITH server AS (
-  SELECT p.oid, regexp_replace(p.proname, '^birthgate_was_', '') AS name, p.prosrc
+  SELECT p.oid, regexp_replace(p.proname, '^birthgate_was_', '') AS name, p.prosrc, p.provolatile = 'v' AS is_volatile
     FROM pg_proc p WHERE p.oid < 16384 AND p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'internal')
 )
 SELECT 'function' AS kind, p.oid, n.nspname::text AS schema, coalesce(s.name, p.proname::text) AS name,
-       format('function %s', CASE WHEN s.oid IS NULL THEN p.oid::regprocedure::text ELSE s.name END) AS title,
-       l.lanname::text AS language, p.provolatile = 'v' AS is_volatile, p.probin AS library,
+       coalesce(s.name, format('function %s', p.oid::regprocedure)) AS title,
+       l.lanname::text AS language,
+       CASE l.lanname WHEN 'internal' THEN (SELECT bool_or(other.is_volatile) FROM server other WHERE other.prosrc = p.prosrc) ELSE p.provolatile = 'v' END AS is_volatile,
+       p.probin AS library,
        CASE WHEN l.lanname = 'c' THEN p.prosrc END AS symbol,
        -- The server's function that another name is given to.
        CASE WHEN l.lanname = 'internal' THEN (SELECT min(other.name) FROM server other WHERE other.prosrc = p.prosrc) END AS server_function,

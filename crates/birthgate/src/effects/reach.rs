@@ -20,7 +20,7 @@ pub struct Reached {
     pub effect: Effect,
     /// What has the effect: the name of a function, a sequence as `schema.name`, a foreign table.
     pub what: String,
-    /// By which objects it is reached, the first being the one that the statement names.
+    /// The objects on the way to it, the first being one that the statement names.
     pub path: Vec<String>,
     /// The sequence that moves, where it is known.
     pub sequence: Option<Sequence>,
@@ -144,6 +144,13 @@ impl Reach {
         walk.to_the_end()
     }
 
+    /// The functions of which nothing is known.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        let is_unknown = |object: &&Object| matches!(object.does, Does::Effect(Effect::Unknown));
+        let functions = self.objects.iter().filter(|object| object.is_function);
+        functions.filter(is_unknown).map(|object| object.title.as_str())
+    }
+
     fn of_all_functions(&self) -> Vec<Reached> {
         let mut walk = Walk::new(self);
         for (at, object) in self.objects.iter().enumerate() {
@@ -185,7 +192,7 @@ fn function_does(row: &Row) -> Does {
         return Does::Nothing;
     }
     let effect = |effect: Option<Effect>| effect.map_or(Does::Nothing, Does::Effect);
-    let is_volatile: bool = row.get("is_volatile");
+    let is_volatile = row.get::<_, Option<bool>>("is_volatile").unwrap_or(true);
     // In the sandbox the server's own stand behind others of the same name.
     let is_of_the_server = oid < 16384 || row.get::<_, &str>("schema") == "pg_catalog";
     if let (true, Some(known)) = (is_of_the_server, of_the_server(name)) {
@@ -261,8 +268,16 @@ impl<'a> Walk<'a> {
         let reach = self.reach;
         for (mention, changes) in &mentions.names {
             for to in reach.meant(mention) {
-                // A sequence moves where a function or a default moves it, and not where it is read.
-                if !matches!(reach.objects[to].does, Does::Moves) && Some(to) != from {
+                let is_found_already = match reach.objects[to].does {
+                    // A sequence moves where a function or a default moves it, and not where it is read.
+                    Does::Moves => true,
+                    // The text was looked through for those of the table.
+                    Does::Effect(effect) => {
+                        function(&mention.name).is_some_and(|known| known.effect == effect)
+                    }
+                    _ => false,
+                };
+                if !is_found_already {
                     self.go(to, *changes | mentions.elsewhere, from);
                 }
             }
@@ -294,14 +309,14 @@ impl<'a> Walk<'a> {
             let object = &self.reach.objects[at];
             match &object.does {
                 Does::Nothing => {}
-                Does::Effect(effect) => self.find(*effect, &object.title, at, None),
+                Does::Effect(effect) => self.find(*effect, &object.title, self.before(at), None),
                 Does::Moves => {
                     let sequence = Some(Sequence::Named(object.title.clone()));
-                    self.find(Effect::MovesSequence, &object.title, at, sequence);
+                    self.find(Effect::MovesSequence, &object.title, self.before(at), sequence);
                 }
                 Does::Runs(body) => {
                     for named in named_in_body(body) {
-                        self.find(named.effect(), named.name(), at, named.sequence);
+                        self.find(named.effect(), named.name(), Some(at), named.sequence);
                     }
                     self.follow(Some(at), &mentions(body, true));
                 }
@@ -311,13 +326,20 @@ impl<'a> Walk<'a> {
         self.found.into_iter().collect()
     }
 
-    fn find(&mut self, effect: Effect, what: &str, at: usize, sequence: Option<Sequence>) {
-        let mut path = Vec::new();
-        let mut from = Some(at);
-        while let Some(at) = from {
-            path.push(self.reach.objects[at].title.clone());
-            from = self.seen.get(&at).and_then(|(_, from)| *from);
-        }
+    /// Where an object was come to from.
+    fn before(&self, at: usize) -> Option<usize> {
+        self.seen.get(&at).and_then(|(_, from)| *from)
+    }
+
+    fn find(
+        &mut self,
+        effect: Effect,
+        what: &str,
+        last: Option<usize>,
+        sequence: Option<Sequence>,
+    ) {
+        let way = std::iter::successors(last, |at| self.before(*at));
+        let mut path: Vec<String> = way.map(|at| self.reach.objects[at].title.clone()).collect();
         path.reverse();
         self.found.insert(Reached { effect, what: what.to_owned(), path, sequence });
     }

@@ -14,6 +14,7 @@ mod ddl_guard;
 mod decision;
 mod dice;
 mod drift;
+mod effects;
 mod estate;
 mod evidence;
 mod fingerprint;
