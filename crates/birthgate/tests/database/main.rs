@@ -15,6 +15,7 @@ mod ddl_guard;
 mod decision;
 mod dice;
 mod drift;
+mod effects;
 mod estate;
 mod evidence;
 mod fingerprint;
