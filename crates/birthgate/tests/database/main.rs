@@ -7,6 +7,7 @@ mod adoption;
 mod apply;
 mod approval;
 mod bypass;
+mod catalogs;
 mod clones;
 mod columns;
 mod confined;
