@@ -1,8 +1,14 @@
 //! What is to be rehearsed: steps in order, from a packet or from the files of a migration tool as they
 //! are.
 
-pub mod migrations;
+mod folder;
+mod history;
+mod layouts;
+mod marks;
 pub mod packet;
+mod tools;
+mod unready;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +18,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::script::{Conduct, Problem, Script, Statement};
+
+use self::folder::Folder;
+pub use self::history::Applied;
+pub use self::tools::Tool;
+pub use self::unready::Unready;
+pub use self::verify::Verify;
 
 /// Steps in the order in which they are applied.
 #[derive(Clone, Debug)]
@@ -24,6 +36,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the proof names at entry and exit.
     pub watch: Vec<Watch>,
+    /// What whoever reads the result should know: what was left out, and what was taken for what.
+    pub notes: Vec<String>,
+    /// Where its files are.
+    pub(crate) folder: Folder,
+    /// Tools that name their files alike.
+    pub(crate) rivals: Vec<Tool>,
 }
 
 /// Something that the proof names at entry and exit.
@@ -52,16 +70,11 @@ pub enum Watchable {
 pub enum Source {
     /// A packet of ours.
     Packet,
-    /// Files of SQL that were named one by one.
-    Files,
-    /// A sqitch project.
-    Sqitch,
-    /// dbmate: both directions in one file.
-    Dbmate,
-    /// Flyway, or refinery, which names its files alike.
-    Flyway,
-    /// golang-migrate, or sqlx, which names its files alike.
-    GolangMigrate,
+    /// A text that was given.
+    Text,
+    /// Files of a migration tool, or of none.
+    #[serde(untagged)]
+    Tool(Tool),
 }
 
 /// One step.
@@ -73,9 +86,10 @@ pub struct Step {
     pub does: Script,
     /// What undoes it, where that is known.
     pub undo: Option<Script>,
-    /// A query that returns one true when the step is done.
-    pub verify: Option<Script>,
-    /// Whether it runs in a transaction.
+    /// What tells that the step is done.
+    pub verify: Option<Verify>,
+    /// Whether all of it runs in one transaction; otherwise statement by statement as `psql -f` does it, with the
+    /// transactions that it brings itself.
     pub transaction: bool,
     /// What a transaction may run instead of a step that runs outside of one.
     pub stand_in: Option<Script>,
@@ -120,18 +134,30 @@ pub fn read(paths: &[PathBuf]) -> Result<Plan> {
     if let Some(file) = packet_file(paths) {
         return Ok(packet::read(&file)?.plan);
     }
+    tools::read(listed(paths)?)
+}
+
+/// Reads what these paths name as a tool does, whatever their names and marks tell.
+pub fn read_as(paths: &[PathBuf], tool: Tool) -> Result<Plan> {
+    tools::read_as(listed(paths)?, tool, true)
+}
+
+fn listed(paths: &[PathBuf]) -> Result<Folder> {
     match paths {
-        [path] if path.is_dir() => migrations::read(path),
-        files => migrations::read_files(files),
+        [path] if path.is_dir() => Folder::walk(path),
+        files => Ok(Folder::of(files)),
     }
 }
 
-/// A piece of SQL as a plan of one step, and what undoes it.
+/// A piece of SQL as a plan of one step, and what undoes it. It runs in a transaction, unless it is a single statement
+/// that cannot.
 pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
     let read = |name: &str, text: &str| script(Path::new(name), text.as_bytes());
     let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
-    let step = Step::new("sql".to_owned(), read("sql", does)?, undo);
-    Ok(Plan { name: "sql".to_owned(), source: Source::Files, steps: vec![step], watch: Vec::new() })
+    let does = read("sql", does)?;
+    let outside = matches!(&does.statements[..], [Statement { conduct: Conduct::Outside(_), .. }]);
+    let step = Step::new("sql".to_owned(), does, undo, !outside);
+    Ok(Plan { steps: vec![step], ..Plan::empty("sql", Source::Text) })
 }
 
 /// Reads a file.
@@ -139,14 +165,30 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })
 }
 
+/// The statements of a file.
+pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Script> {
+    Script::parse(&path.display().to_string(), text).map_err(Error::Unreadable)
+}
+
 /// The statements of a file, without the transaction that it brings itself.
 pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
-    Script::parse(&path.display().to_string(), text)
-        .map(Script::unwrapped)
-        .map_err(Error::Unreadable)
+    parse(path, text).map(Script::unwrapped)
 }
 
 impl Plan {
+    /// A plan without steps.
+    pub(crate) fn empty(name: &str, source: Source) -> Plan {
+        Plan {
+            name: name.to_owned(),
+            source,
+            steps: Vec::new(),
+            watch: Vec::new(),
+            notes: Vec::new(),
+            folder: Folder::of(&[]),
+            rivals: Vec::new(),
+        }
+    }
+
     /// What of it no rehearsal can bear, with the places.
     pub fn problems(&self) -> Vec<Problem> {
         self.steps.iter().flat_map(Step::obstacles).collect()
@@ -154,16 +196,8 @@ impl Plan {
 }
 
 impl Step {
-    /// A step of a script and perhaps its undo. It runs in a transaction, unless it is a single statement
-    /// that cannot, or its file says so as sqlx and dbmate have it.
-    pub(crate) fn new(id: String, does: Script, undo: Option<Script>) -> Step {
-        let outside =
-            matches!(&does.statements[..], [Statement { conduct: Conduct::Outside(_), .. }]);
-        let said = does.text.trim_start().lines().next().is_some_and(|line| {
-            line.starts_with("-- no-transaction")
-                || line.starts_with("-- migrate:up") && line.contains("transaction:false")
-        });
-        let transaction = !outside && !said;
+    /// A step of a script and perhaps its undo.
+    pub(crate) fn new(id: String, does: Script, undo: Option<Script>, transaction: bool) -> Step {
         Step {
             id,
             does,
@@ -178,13 +212,19 @@ impl Step {
         }
     }
 
+    /// Its scripts.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let verify = self.verify.as_ref().map(Verify::script);
+        [Some(&self.does), self.undo.as_ref(), verify, self.stand_in.as_ref()].into_iter().flatten()
+    }
+
     /// What of it no rehearsal can bear, with the places.
     pub(crate) fn obstacles(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        let stand_in = self.stand_in.as_ref();
-        let scripts = [Some(&self.does), self.undo.as_ref(), self.verify.as_ref(), stand_in];
-        for script in scripts.into_iter().flatten() {
-            let alone = script.statements.len() == 1;
+        for script in self.scripts() {
+            let is_step = std::ptr::eq(script, &self.does);
+            // What brings a step back may be one statement that needs no transaction.
+            let alone = !is_step && script.statements.len() == 1;
             for statement in &script.statements {
                 let message = match &statement.conduct {
                     Conduct::Inside => continue,
@@ -194,7 +234,9 @@ impl Step {
                     Conduct::Escapes(what) => what.clone(),
                     Conduct::Outside(_) if !self.transaction || alone => continue,
                     Conduct::Outside(what) => {
-                        format!("{what} runs outside of a transaction: give it a step of its own")
+                        format!(
+                            "{what} runs outside of a transaction, and this file runs in one: give it a step of its own"
+                        )
                     }
                 };
                 found.push(Problem { place: statement.place.clone(), message });

@@ -248,12 +248,12 @@ impl Run {
         if step.transaction && failed.is_none() {
             failed = constraints(&self.session, &step.does).await?;
         }
-        if let (None, Some(script)) = (&failed, &step.verify) {
+        if let (None, Some(verifies)) = (&failed, &step.verify) {
             // What it says without the rows is no word against the step; where they are, it is asked again.
             let has_rows = self.rows == Rows::All;
-            failed = verify(&self.session.client, script)
+            failed = verify(&self.session.client, verifies, step.transaction)
                 .await
-                .filter(|no| has_rows || no.sqlstate.is_some());
+                .filter(|no| has_rows || steps::knows_without_rows(verifies, no));
         }
         if failed.is_some() {
             self.session.command("ROLLBACK").await?;
