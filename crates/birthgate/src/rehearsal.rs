@@ -13,6 +13,7 @@ mod proof;
 mod quiet;
 mod reach;
 mod redirect;
+mod rounds;
 mod rows;
 mod sandbox;
 pub(crate) mod session;
@@ -48,9 +49,6 @@ pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
 pub use watcher::Blocked;
-
-/// How often the plan is run in a sandbox at most: each time with the rows of more tables that it turned out to touch.
-const ROUNDS: usize = 4;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -470,7 +468,9 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
     if !refused && !clean {
-        clean = in_sandbox(database, &client, plan, &facts, options, &mut rehearsal).await?;
+        clean =
+            rounds::run(database, &client, plan, &facts, options, tracker.now(), &mut rehearsal)
+                .await?;
     }
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
@@ -501,80 +501,6 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     rehearsal.judge();
     Ok(rehearsal)
-}
-
-/// Runs the plan in the sandbox, with the rows that it needs; when it touched tables whose rows are not there, again
-/// with those. Answers whether the live database may be used now.
-async fn in_sandbox(
-    database: &Database,
-    client: &Client,
-    plan: &Plan,
-    facts: &Facts,
-    options: &Options,
-    rehearsal: &mut Rehearsal,
-) -> Result<bool> {
-    let blank = rehearsal.clone();
-    let mut need = match options.rows {
-        Rows::Auto(_) => reach::need(client, plan).await?,
-        _ => rows::Need::default(),
-    };
-    let mut of_all = false;
-    for round in 0..ROUNDS {
-        (options.observer.tell)(&Stage::Sandbox);
-        let made = sandbox::Sandbox::make(database, facts, plan, options).await;
-        let sandbox = match made {
-            Ok(sandbox) => sandbox,
-            Err(why) => {
-                let message =
-                    format!("there is no sandbox: {why}; --live-first rehearses without one");
-                rehearsal.because(Verdict::Incomplete, None, message);
-                return Ok(false);
-            }
-        };
-        let run = async {
-            let held = match options.rows {
-                Rows::None => held::Held::Nothing,
-                Rows::Some(count) => held::Held::Some(count),
-                Rows::All => held::Held::Copied { copied: sandbox.copied().clone(), of_all: true },
-                Rows::Auto(budget) => {
-                    (options.observer.tell)(&Stage::Rows);
-                    held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
-                }
-            };
-            let trial = trial::run(&sandbox, plan, &held, options, rehearsal).await?;
-            Ok::<_, Error>((trial, held))
-        };
-        let ran = tokio::select! {
-            ran = run => Ok(ran),
-            ended = sandbox.ended() => Err(ended),
-        };
-        sandbox.end().await;
-        let (trial, held) = match ran {
-            Ok(ran) => ran?,
-            Err(ended) => {
-                rehearsal.because(Verdict::Incomplete, None, ended.to_string());
-                return Ok(false);
-            }
-        };
-        let (Rows::Auto(_), held::Held::Copied { copied, .. }) = (options.rows, &held) else {
-            return Ok(trial.clean);
-        };
-        let missing: Vec<&String> =
-            trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
-        let more = if trial.wants_all && !of_all {
-            of_all = true;
-            need = reach::everything(client).await?;
-            true
-        } else {
-            missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
-            !missing.is_empty()
-        };
-        if !more || round + 1 == ROUNDS {
-            return Ok(trial.clean);
-        }
-        rehearsal.clone_from(&blank);
-    }
-    Ok(false)
 }
 
 /// Says of which steps not everything was seen.

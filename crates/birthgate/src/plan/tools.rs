@@ -258,17 +258,14 @@ impl Sent {
         let alone = does.statements.len() == 1;
         let is =
             |holds: fn(&Conduct) -> bool| does.statements.iter().any(|one| holds(&one.conduct));
-        let controls = is(
-            |conduct| matches!(conduct, Conduct::Controls(control) if !control.stays_inside()),
-        );
+        let controls =
+            is(|conduct| matches!(conduct, Conduct::Controls(control) if !control.stays_inside()));
         let outside = is(|conduct| matches!(conduct, Conduct::Outside(_)));
         let transaction = match self {
             // BEGIN within the tool's transaction is but a warning, and its COMMIT ends that one.
             Sent::InTransaction => !(controls && begins(&does)),
             Sent::AsOneMessage => !controls && !(alone && outside),
-            Sent::ByStatement => {
-                !outside && !controls && does.is_unwrapped
-            }
+            Sent::ByStatement => !outside && !controls && does.is_unwrapped,
         };
         Step::new(id, does.script, undo.map(|undo| unwrapped(undo).script), transaction)
     }
@@ -305,9 +302,9 @@ fn unwrapped(script: Script) -> Unwrapped {
     };
     let last = script.statements.len().saturating_sub(1);
     let inner = script.statements.get(1..last).unwrap_or_default();
-    let splits = inner.iter().any(
-        |one| matches!(one.conduct, Conduct::Controls(control) if !control.stays_inside()),
-    );
+    let splits = inner
+        .iter()
+        .any(|one| matches!(one.conduct, Conduct::Controls(control) if !control.stays_inside()));
     let outside = inner.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)));
     if inner.is_empty() || splits || outside || !plain(0) || !plain(last) {
         return Unwrapped { script, is_unwrapped: false };

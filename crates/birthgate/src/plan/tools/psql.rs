@@ -9,7 +9,6 @@ use crate::plan::history::History;
 use crate::plan::unready::Unready;
 use crate::script::Place;
 
-
 pub(super) struct Psql;
 
 /// Endings of names: of what does, and of what undoes it.
