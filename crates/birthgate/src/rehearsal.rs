@@ -319,9 +319,6 @@ struct Facts {
     name: String,
     login: String,
     major: u32,
-    encoding: String,
-    lc_collate: String,
-    lc_ctype: String,
     in_recovery: bool,
 }
 
@@ -432,6 +429,7 @@ impl Rehearsal {
 /// being looked for.
 pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Result<Rehearsal> {
     let mut rehearsal = Rehearsal::new(&plan.name, &plan.steps);
+    rehearsal.notes.extend(plan.notes.iter().cloned());
     for step in &plan.steps {
         for problem in step.obstacles() {
             rehearsal.reasons.push(Reason {
@@ -452,9 +450,6 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         name: row.get("name"),
         login: row.get("login"),
         major: row.get::<_, i32>("major").unsigned_abs(),
-        encoding: row.get("encoding"),
-        lc_collate: row.get("lc_collate"),
-        lc_ctype: row.get("lc_ctype"),
         in_recovery: row.get("in_recovery"),
     };
     rehearsal.database.clone_from(&facts.name);

@@ -3,10 +3,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use birthgate::evidence::{self, Evidence, Sources};
-use birthgate::plan;
+use birthgate::plan::{self, Tool};
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, RowBudget, Rows, StepReport, Verdict, Where,
 };
+use birthgate::script::Place;
 use birthgate::{Database, Error, approval, block, evidence_log, key_change, schema};
 
 use crate::connection::ConnectionArgs;
@@ -63,6 +64,15 @@ pub struct Args {
     /// Rehearse steps too that the tool's own table says are applied
     #[arg(long)]
     applied_too: bool,
+    /// Read the files as this tool does, whatever their names and marks tell
+    #[arg(long, value_name = "NAME")]
+    tool: Option<Tool>,
+    /// Take every file before this one as applied
+    #[arg(long, value_name = "FILE", conflicts_with = "applied_too")]
+    from: Option<String>,
+    /// Take this file as applied; may be given again
+    #[arg(long, value_name = "FILE")]
+    applied: Vec<String>,
     /// FAIL where an undo leaves a table's columns in another order, instead of a note
     #[arg(long)]
     strict: bool,
@@ -125,7 +135,11 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         output.result("rehearse", Rehearsal::of_unreadable(&name, &problems))?;
         Err(error.into())
     };
-    let mut plan = match plan::read(&args.paths) {
+    let read = match args.tool {
+        Some(tool) => plan::read_as(&args.paths, tool),
+        None => plan::read(&args.paths),
+    };
+    let mut plan = match read {
         Err(error) => return unread(error),
         Ok(plan) => plan,
     };
@@ -142,6 +156,12 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         }
     }
     let progress = Progress::begin(&plan);
+    if let Some(file) = &args.from {
+        plan.from(file)?;
+    }
+    for file in &args.applied {
+        plan.applied(file)?;
+    }
     let options = Options {
         rows: args.rows(),
         live: match (args.live_first, args.sandbox_only) {
@@ -279,6 +299,9 @@ pub(super) fn show(output: &Output, rehearsal: &Rehearsal) {
     }
     for reason in &rehearsal.reasons {
         output.say(format!("{}: {}", self::word(reason.verdict), told(reason)));
+        if let Some(line) = reason.place.as_ref().and_then(pointed) {
+            output.say(line);
+        }
     }
     for difference in rehearsal.concurrent.iter().take(5) {
         output.say(format!("somebody else meanwhile: {difference}"));
@@ -302,6 +325,23 @@ fn told(reason: &rehearsal::Reason) -> String {
         (None, Some(step)) => format!("{step}: {}{detail}", reason.message),
         (None, None) => format!("{}{detail}", reason.message),
     }
+}
+
+/// The line of a file with a caret below the place, as psql shows it.
+fn pointed(place: &Place) -> Option<String> {
+    const MOST: usize = 160;
+    let text = std::fs::read_to_string(&place.path).ok()?;
+    let line = text.lines().nth(place.line.checked_sub(1)?)?;
+    // A long line is shown around the place.
+    let skipped = place.column.saturating_sub(MOST / 2);
+    let shown: String = line.chars().skip(skipped).take(MOST).collect();
+    let before: String = line
+        .chars()
+        .skip(skipped)
+        .take((place.column - 1).saturating_sub(skipped))
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    Some(format!("  {shown}\n  {before}^"))
 }
 
 /// Who would wait for a step, at its worst: for which table, and for how many more. An index is waited for only

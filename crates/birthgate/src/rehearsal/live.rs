@@ -111,7 +111,8 @@ pub(super) async fn run(
             // What its own transactions can do, one alone may not: a label used where it was added.
             let is_one = plan.steps.iter().any(|one| one.id == step && one.transaction);
             let unsaid = watched.cancelled.is_some() || failed.is_circumstance();
-            let verdict = match unsaid || failed.how == How::NotRun || !is_one {
+            let may_be_split = !is_one && !failed.violates();
+            let verdict = match unsaid || failed.how == How::NotRun || may_be_split {
                 true => Verdict::Incomplete,
                 false => Verdict::Fail,
             };

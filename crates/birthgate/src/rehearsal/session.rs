@@ -243,6 +243,12 @@ impl Failed {
             })
     }
 
+    /// Whether what it would make is there already.
+    pub fn is_there_already(&self) -> bool {
+        let codes = ["42P07", "42710", "42701", "42P06", "42723"];
+        self.sqlstate.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+
     /// Whether the server refused a statement, or it did not do what it should.
     pub fn is_about_the_plan(&self) -> bool {
         self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))

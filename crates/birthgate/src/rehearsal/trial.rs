@@ -68,7 +68,7 @@ pub(super) async fn run(
         trial.lacking.extend(lacking);
         if let Some(failed) = forward {
             trial.wants_all |= failed.depends_on_rows() && held.any_gap().is_some();
-            rehearsal.reasons.push(run.why_failed(step, failed, held));
+            rehearsal.reasons.push(run.why_failed(at, step, failed, held));
             return Ok(trial);
         }
         run.try_undos(plan, at, rehearsal).await?;
@@ -382,15 +382,19 @@ impl Run {
         if report.reaches_all && held.any_gap().is_some() {
             return None;
         }
-        let gaps: Vec<(&String, String)> =
-            report.reached.iter().filter_map(|table| Some((table, held.gap(table)?))).collect();
+        let gaps: Vec<(&String, String)> = report
+            .reached
+            .iter()
+            .filter(|table| self.originals.contains(*table))
+            .filter_map(|table| Some((table, held.gap(table)?)))
+            .collect();
         let first =
             gaps.first().map(|(table, gap)| format!("rows of {table} are missing there: {gap}"));
         Some((first, gaps.into_iter().map(|(table, _)| table.clone()).collect()))
     }
 
     /// Why a step failed, as a reason for the verdict.
-    fn why_failed(&self, step: &Step, failed: Failed, held: &Held) -> super::Reason {
+    fn why_failed(&self, at: usize, step: &Step, failed: Failed, held: &Held) -> super::Reason {
         // Here, on this machine; there it may be fast enough.
         let out_of_time = failed.sqlstate.as_deref() == Some("57014");
         let out_of_reach = self.session.is_out_of_reach(&failed);
@@ -402,6 +406,9 @@ impl Run {
             (Verdict::Incomplete, format!(" (it may be for want of rows: {gap})"))
         } else if out_of_time || failed.how == How::NotRun {
             (Verdict::Incomplete, String::new())
+        } else if at == 0 && failed.is_there_already() {
+            let hint = "; if this file is applied already, say so: --applied FILE, or --from with the first that is not";
+            (Verdict::Fail, hint.to_owned())
         } else {
             (Verdict::Fail, String::new())
         };

@@ -122,7 +122,7 @@ impl Blueprint {
         };
         let pattern = |schema: &str, name: &str| format!("{}.{}", quote(schema), quote(name));
         let mut left_out: Vec<LeftOut> = Vec::new();
-        let mut not_needed = BTreeSet::new();
+        let not_needed = BTreeSet::new();
         let entries = match selection {
             None => {
                 let unreadable = original.unreadable.iter();

@@ -38,6 +38,8 @@ struct Case {
     leaks: Option<String>,
     burns: Vec<String>,
     rows_all: bool,
+    /// Whether it is run as psql runs a file, and not in one transaction.
+    plain: bool,
     live_first: bool,
     /// The oldest major version that knows what it does.
     since: u32,
@@ -77,6 +79,7 @@ fn cases(text: &str) -> Vec<Case> {
             "burns" => case.burns.push(rest.to_owned()),
             "since" => case.since = rest.parse().unwrap(),
             "rows" => case.rows_all = true,
+            "plain" => case.plain = true,
             "live-first" => case.live_first = true,
             "do" => {
                 rest.clone_into(&mut case.does);
@@ -99,17 +102,25 @@ async fn rehearse(
     undo: Option<&str>,
     options: &Options,
 ) -> birthgate::Result<Rehearsal> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| -> PathBuf {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let up = file("1.up.sql", does);
-    if let Some(undo) = undo {
-        file("1.down.sql", undo);
+    rehearse_so(db, does, undo, false, options).await
+}
+
+/// As a tool runs a file that runs it in one transaction, or as psql runs it.
+async fn rehearse_so(
+    db: &Db,
+    does: &str,
+    undo: Option<&str>,
+    transaction: bool,
+    options: &Options,
+) -> birthgate::Result<Rehearsal> {
+    let mut plan = plan::of_text(does, undo)?;
+    if transaction {
+        for step in &mut plan.steps {
+            step.transaction = true;
+            step.does = step.does.clone().unwrapped();
+            step.undo = step.undo.clone().map(birthgate::script::Script::unwrapped);
+        }
     }
-    let plan = plan::read(&[up])?;
     rehearsal::rehearse(&db.database("postgres"), &plan, options).await
 }
 
@@ -126,7 +137,7 @@ async fn try_case(case: Case) -> Option<String> {
         max_time: Duration::from_secs(if case.verdict == Some(Verdict::Pass) { 30 } else { 2 }),
         ..options()
     };
-    let outcome = rehearse(&db, &case.does, case.undo.as_deref(), &options).await;
+    let outcome = rehearse_so(&db, &case.does, case.undo.as_deref(), !case.plain, &options).await;
     let after = db.seen_from_outside().await;
     let (said, mutated) = match &outcome {
         Ok(rehearsal) => (format!("{rehearsal:#?}"), rehearsal.mutated),
