@@ -11,7 +11,6 @@ use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::{self, Difference, Fingerprint, Object, Scope};
 use crate::private_server::{Binaries, Folder, Options, PrivateServer};
-use crate::unprepared::Unprepared;
 
 const DOING: &str = "making objects and rolling them back";
 
