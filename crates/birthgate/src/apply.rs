@@ -182,9 +182,7 @@ struct Ready<'a> {
     standing: Standing,
     /// The objects of the gate's baseline; `None` where there is no baseline.
     gate: Option<BTreeSet<String>>,
-    /// See [`Options::strict_columns`].
     strict_columns: bool,
-    /// See [`Applied::notes`].
     notes: BTreeSet<String>,
 }
 
@@ -196,7 +194,8 @@ pub async fn apply(
     options: &Options,
     observe: Observer<'_>,
 ) -> Result<Applied> {
-    let mut ready = Ready::new(database, subject, owners, options).await?;
+    let mut ready = Ready::new(database, subject, owners).await?;
+    ready.strict_columns = options.strict_columns;
     known_step(subject, options)?;
     let finished = ready.run.take_if(|run| run.is_finished());
     if let Some(run) = finished.filter(|run| {
@@ -316,7 +315,8 @@ pub async fn undo(
     options: &Options,
     observe: Observer<'_>,
 ) -> Result<Applied> {
-    let mut ready = Ready::new(database, subject, owners, options).await?;
+    let mut ready = Ready::new(database, subject, owners).await?;
+    ready.strict_columns = options.strict_columns;
     known_step(subject, options)?;
     let steps = &subject.packet.plan.steps;
     let mut applied = Applied {
@@ -393,12 +393,7 @@ pub async fn undo(
 
 impl<'a> Ready<'a> {
     /// Connects, and finds out where the packet stands and who has signed what.
-    async fn new(
-        database: &Database,
-        subject: Subject<'a>,
-        owners: &Owners,
-        options: &Options,
-    ) -> Result<Ready<'a>> {
+    async fn new(database: &Database, subject: Subject<'a>, owners: &Owners) -> Result<Ready<'a>> {
         subject.holds()?;
         let session = Session::connect(database).await?;
         let identity = evidence_log::identity(&session.client).await?;
@@ -446,8 +441,8 @@ impl<'a> Ready<'a> {
             Some(_) => Some(drift::objects(&session.client).await?),
             None => None,
         };
-        let (strict_columns, notes) = (options.strict_columns, BTreeSet::new());
-        Ok(Ready { session, subject, run, standing, gate, strict_columns, notes })
+        let notes = BTreeSet::new();
+        Ok(Ready { session, subject, run, standing, gate, strict_columns: false, notes })
     }
 
     /// How many steps are done, after what was broken off is found out. A step that was announced and not noted as
@@ -486,22 +481,20 @@ impl<'a> Ready<'a> {
     async fn compare_all(&self, done: usize) -> Result<()> {
         let states = &self.subject.rehearsed.states;
         let look = states.look();
-        // Forwards to the column: a step may name no columns, and rely on their order.
-        let mut differs =
-            states.differs(done, &look, &look.at(&self.session.client, false).await?).exactly();
-        if !differs.is_empty() {
-            // What is read while others change it can be torn: only what is seen twice is said.
-            differs =
-                states.differs(done, &look, &look.at(&self.session.client, false).await?).exactly();
+        // Only what is seen twice is said: a read beside changes can be torn. The order of columns counts: a step may rely on it.
+        let mut differs = Vec::new();
+        for _ in 0..2 {
+            let actual = look.at(&self.session.client, false).await?;
+            differs = states.differs(done, &look, &actual).exactly();
+            if differs.is_empty() {
+                return Ok(());
+            }
         }
-        match differs.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Stale(format!(
-                "STALE: since the rehearsal {} this changed:\n  {}\nrehearse and sign again, or bring it back",
-                self.subject.rehearsed.id,
-                differs.iter().take(20).cloned().collect::<Vec<_>>().join("\n  ")
-            ))),
-        }
+        Err(Error::Stale(format!(
+            "STALE: since the rehearsal {} this changed:\n  {}\nrehearse and sign again, or bring it back",
+            self.subject.rehearsed.id,
+            differs.iter().take(20).cloned().collect::<Vec<_>>().join("\n  ")
+        )))
     }
 
     /// Whose approvals hold by now.

@@ -1,5 +1,7 @@
-//! What a database lacks for what Birthgate can do there, found by looking; each with what mends it. Reads only, and needs nothing
-//! installed.
+//! What a database lacks for what Birthgate can do there, found by looking; each with what mends it. Needs nothing installed, and
+//! leaves nothing.
+
+mod alike;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,6 +11,8 @@ use crate::error::{Doing, Result};
 use crate::private_server::SUPPORTED;
 use crate::unprepared::Unprepared;
 use crate::{block, collection, ddl_guard, drift, evidence_log, leader, schema};
+
+pub use alike::{Private, try_out};
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

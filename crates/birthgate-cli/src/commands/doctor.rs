@@ -11,7 +11,8 @@ use crate::programs;
 
 /// Say what this database and this machine lack, and what mends it
 ///
-/// Looks only, and needs nothing installed. Exit code 3: something is lacking for what is in use.
+/// Needs nothing installed, and leaves nothing: a few objects are made on a private server and here, compared, and rolled back.
+/// Exit code 3: something is lacking for what is in use.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  birthgate doctor --database-url postgresql://dba@db/app\n  birthgate doctor --format json"
@@ -28,7 +29,9 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let client = connection.database()?.connect().await?;
     let mut findings = Findings::default();
     let server = doctor::look(&client, &mut findings).await?;
-    sandbox(server.major, args.pg_bin, &mut findings);
+    if let Some(private) = sandbox(server.major, args.pg_bin, &mut findings) {
+        doctor::try_out(&client, private, &mut findings).await?;
+    }
     owners(&args.owners, connection, &mut findings)?;
     findings.0.sort_by_key(|one| one.purpose);
     show(output, &findings.0);
@@ -41,7 +44,11 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
 }
 
 /// The programs that a rehearsal's sandbox is made with.
-fn sandbox(major: u32, bin_dir: Option<PathBuf>, findings: &mut Findings) {
+fn sandbox(
+    major: u32,
+    bin_dir: Option<PathBuf>,
+    findings: &mut Findings,
+) -> Option<doctor::Private> {
     use Purpose::Rehearse;
     let search = programs::search(Some(major), bin_dir);
     let Some(binaries) = Binaries::here(&search) else {
@@ -51,7 +58,7 @@ fn sandbox(major: u32, bin_dir: Option<PathBuf>, findings: &mut Findings) {
             format!("no PostgreSQL {major} is installed here: a rehearsal fetches one through npm, if that is there"),
             format!("apt-get install postgresql-{major}, brew install postgresql@{major}, or --pg-bin DIR"),
         );
-        return;
+        return None;
     };
     let what =
         format!("PostgreSQL {} for the sandbox: {}", binaries.version, binaries.bin_dir.display());
@@ -65,6 +72,7 @@ fn sandbox(major: u32, bin_dir: Option<PathBuf>, findings: &mut Findings) {
             format!("apt-get install postgresql-client-{major}, or brew install libpq"),
         ),
     }
+    Some(doctor::Private { binaries, folder: std::env::temp_dir(), cache: search.cache })
 }
 
 /// Who may sign.

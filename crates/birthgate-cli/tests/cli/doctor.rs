@@ -24,6 +24,7 @@ fn what_is_lacking_is_said_and_how_it_is_mended() {
     let begun = look("postgres", 0);
     assert_eq!(found(&begun, "Birthgate is not installed here"), ["absent"]);
     assert_eq!(found(&begun, "for the sandbox"), ["good"]);
+    assert_eq!(found(&begun, "make the same objects of the same DDL"), ["good"], "{begun:#}");
     assert_eq!(found(&begun, "there are no owners"), ["absent"]);
     assert_eq!(found(&begun, "this login is a superuser"), ["limited"]);
     // Whoever may not install it is told so.

@@ -15,6 +15,7 @@ columns AS (
            CASE WHEN a.attnotnull THEN 'NOT NULL' END,
            CASE WHEN a.attgenerated <> '' THEN 'GENERATED ' || a.attgenerated::text END,
            CASE WHEN d.adbin IS NOT NULL THEN 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) END,
+           CASE WHEN d.adbin IS NOT NULL AND NOT a.atthasdef THEN 'passed over' END,
            CASE WHEN a.attidentity <> '' THEN 'IDENTITY ' || a.attidentity::text END,
            CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
                 THEN (SELECT format('COLLATE %I.%I', n.nspname, c.collname) FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END,
@@ -40,7 +41,7 @@ SELECT r.kind, format('%I.%I', r.nspname, r.relname) AS identity,
          'row security', CASE WHEN r.relrowsecurity THEN CASE WHEN r.relforcerowsecurity THEN 'forced' ELSE 'on' END
                               WHEN r.relforcerowsecurity THEN 'forced when on' END,
          'replica identity', CASE WHEN r.relreplident <> 'd' THEN r.relreplident END,
-         'options', nullif(ARRAY(SELECT o FROM unnest(r.reloptions) AS o WHERE o !~ '^pg_' ORDER BY o COLLATE "C")::text, '{}'),
+         'options', CASE WHEN r.reloptions IS NOT NULL THEN nullif(ARRAY(SELECT o FROM unnest(r.reloptions) AS o WHERE o !~ '^pg_' ORDER BY o COLLATE "C")::text, '{}') END,
          'toast options', (SELECT nullif(ARRAY(SELECT o FROM unnest(t.reloptions) AS o WHERE o !~ '^pg_' ORDER BY o COLLATE "C")::text, '{}')
                              FROM pg_class t WHERE t.oid = r.reltoastrelid AND t.reloptions IS NOT NULL),
          'partition key', pg_get_partkeydef(r.oid),
@@ -48,16 +49,14 @@ SELECT r.kind, format('%I.%I', r.nspname, r.relname) AS identity,
          'access method', CASE WHEN r.relkind IN ('r', 'm', 'p') THEN (SELECT amname FROM pg_am WHERE oid = r.relam) END,
          'tablespace', (SELECT spcname FROM pg_tablespace WHERE oid = r.reltablespace),
          'inherits', (SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = r.oid),
-         'detaching', CASE WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhdetachpending) THEN true END,
+         'detaching', CASE WHEN r.relispartition AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND i.inhdetachpending) THEN true END,
          -- Flags of the catalog by which the server passes over what is there: no command sets them so.
          'passes over', nullif(concat_ws(', ',
              CASE WHEN NOT r.relhastriggers AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = r.oid) THEN 'triggers' END,
              CASE WHEN NOT r.relhasindex AND EXISTS (SELECT FROM pg_index WHERE indrelid = r.oid) THEN 'indexes' END,
              CASE WHEN NOT r.relhasrules AND EXISTS (SELECT FROM pg_rewrite WHERE ev_class = r.oid) THEN 'rules' END,
              CASE WHEN NOT r.relhassubclass AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = r.oid) THEN 'children' END,
-             CASE WHEN r.relchecks <> (SELECT count(*) FROM pg_constraint WHERE conrelid = r.oid AND contype = 'c') THEN 'checks' END,
-             CASE WHEN EXISTS (SELECT FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-                                WHERE d.adrelid = r.oid AND NOT a.atthasdef) THEN 'defaults' END,
+             CASE WHEN r.relchecks = 0 AND EXISTS (SELECT FROM pg_constraint WHERE conrelid = r.oid AND contype = 'c') THEN 'checks' END,
              CASE WHEN r.relkind IN ('v', 'm') AND EXISTS (SELECT FROM pg_rewrite WHERE ev_class = r.oid AND rulename = '_RETURN' AND ev_enabled <> 'O')
                   THEN 'its query' END), ''),
          'definition', CASE WHEN r.relkind IN ('v', 'm') THEN pg_get_viewdef(r.oid) END,

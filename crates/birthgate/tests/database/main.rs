@@ -15,6 +15,7 @@ mod crash;
 mod ddl_guard;
 mod decision;
 mod dice;
+mod doctor;
 mod drift;
 mod effects;
 mod estate;
