@@ -40,6 +40,7 @@ impl Prepared {
             live: Live::AfterSandbox,
             max_block: Duration::from_millis(200),
             max_time: Duration::from_secs(300),
+            sandbox_time: Duration::from_secs(300),
             max_clone: 2_000_000_000,
             burns: Vec::new(),
             search: Search {
@@ -48,6 +49,8 @@ impl Prepared {
                 ..Search::default()
             },
             folder: std::env::temp_dir(),
+            observer: Default::default(),
+            strict_columns: false,
             confined: None,
         };
         let said = rehearsal::rehearse(database, &packet.plan, &options).await?;
@@ -90,6 +93,7 @@ impl Prepared {
             found: None,
             max_block: Duration::from_millis(200),
             attempts: 20,
+            strict_columns: false,
         };
         let applied = apply::apply(database, subject, &self.owners, &options, &mut |_| {}).await?;
         match applied.ended {

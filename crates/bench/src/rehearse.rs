@@ -217,10 +217,13 @@ fn options() -> Options {
         live: Live::First,
         max_block: Duration::from_millis(500),
         max_time: Duration::from_secs(60),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 2_000_000_000,
         burns: Vec::new(),
         search: Search::default(),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
+        strict_columns: false,
         confined: None,
     }
 }

@@ -1,5 +1,7 @@
 //! Progress on stderr: a bar on a terminal, a line for each step elsewhere.
 
+pub mod rehearsal;
+
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 

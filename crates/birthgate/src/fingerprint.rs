@@ -13,23 +13,32 @@ use tokio_postgres::Client;
 
 use crate::error::{Doing, Error, Result};
 use crate::schema;
-use crate::unprepared::Unprepared;
+use crate::unprepared::{Param, Unprepared};
 
-/// The queries over relations, and over what stands on them.
+mod tracker;
+mod versions;
+
+pub use tracker::{Look, Tracker};
+
+/// What the texts depend on.
+const PIN: &str = include_str!("../sql/fingerprint/pin.sql");
+
+/// The queries over relations, and over what stands on them; of temporary ones, only where these are asked for.
 const OF_RELATIONS: &[&str] = &[
     include_str!("../sql/fingerprint/relation.sql"),
     include_str!("../sql/fingerprint/constraint.sql"),
     include_str!("../sql/fingerprint/index.sql"),
     include_str!("../sql/fingerprint/trigger.sql"),
-    include_str!("../sql/fingerprint/rule.sql"),
 ];
+/// The query over what stands on any relation, also on a temporary one.
+const OF_RULES: &str = include_str!("../sql/fingerprint/rule.sql");
 const OF_FUNCTIONS: &str = include_str!("../sql/fingerprint/function.sql");
-/// The queries over everything else of a database, and of its server.
-const OF_THE_REST: &[&str] = &[
-    include_str!("../sql/fingerprint/type.sql"),
-    include_str!("../sql/fingerprint/schema.sql"),
-    include_str!("../sql/fingerprint/cluster.sql"),
-];
+/// The queries over everything else of a database.
+const OF_THE_REST: &[&str] =
+    &[include_str!("../sql/fingerprint/type.sql"), include_str!("../sql/fingerprint/schema.sql")];
+const SINCE_15: &str = include_str!("../sql/fingerprint/since_15.sql");
+/// What belongs to the whole server. The tracker reads it at each look: no versions tell of it.
+const OF_THE_SERVER: &str = include_str!("../sql/fingerprint/cluster.sql");
 
 /// The kinds of what stands on a relation.
 const STANDS_ON: &[&str] =
@@ -112,6 +121,25 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Difference {
+    /// Whether nothing but the order of a table's columns differs. Of a composite type the order is more: its values are
+    /// written by it.
+    pub fn is_of_order(&self) -> bool {
+        self.attribute
+            .as_deref()
+            .is_some_and(|attribute| is_order_of_columns(&self.object, attribute))
+    }
+}
+
+/// The attribute that holds the names of a relation's columns in their order.
+pub(crate) const COLUMN_ORDER: &str = "column order";
+
+/// Whether an attribute of this object is the order of a table's columns.
+pub(crate) fn is_order_of_columns(object: &str, attribute: &str) -> bool {
+    attribute == COLUMN_ORDER
+        && ["table ", "foreign table "].iter().any(|kind| object.starts_with(kind))
+}
+
 impl Object {
     pub(crate) fn new(name: &str, kind: String, attributes: Map<String, Value>) -> Object {
         let text = Value::Object(attributes.clone()).to_string();
@@ -122,22 +150,42 @@ impl Object {
 
 impl Fingerprint {
     pub(crate) fn of(objects: BTreeMap<String, Object>, absent: Vec<String>) -> Fingerprint {
-        let mut kinds: BTreeMap<&str, Sha256> = BTreeMap::new();
-        for object in objects.values() {
-            kinds.entry(&object.kind).or_default().update(object.hash.as_bytes());
+        let kinds = objects.values().map(|object| object.kind.clone()).collect();
+        let mut fingerprint = Fingerprint { objects, absent, ..Fingerprint::default() };
+        fingerprint.rehash(&kinds);
+        fingerprint
+    }
+
+    /// Computes the root anew after objects of these kinds changed.
+    fn rehash(&mut self, kinds: &BTreeSet<String>) {
+        for kind in kinds {
+            // ' ' and '!' follow each other: the names that begin with the kind, among them those of "operator class".
+            let of_kind = self.objects.range(format!("{kind} ")..format!("{kind}!"));
+            let mut hash = None::<Sha256>;
+            for (_, object) in of_kind.filter(|(_, object)| object.kind == *kind) {
+                hash.get_or_insert_default().update(object.hash.as_bytes());
+            }
+            match hash {
+                Some(hash) => _ = self.kinds.insert(kind.clone(), format!("{:x}", hash.finalize())),
+                None => _ = self.kinds.remove(kind),
+            }
         }
-        let kinds: BTreeMap<String, String> = kinds
-            .into_iter()
-            .map(|(kind, hash)| (kind.to_owned(), format!("{:x}", hash.finalize())))
-            .collect();
         let mut root = Sha256::new();
-        for (kind, hash) in &kinds {
+        for (kind, hash) in &self.kinds {
             root.update(format!("{kind}={hash}\n"));
         }
-        for name in &absent {
+        for name in &self.absent {
             root.update(format!("{name} ABSENT\n"));
         }
-        Fingerprint { root: format!("{:x}", root.finalize()), kinds, objects, absent }
+        self.root = format!("{:x}", root.finalize());
+    }
+
+    /// What differs from here to there for whoever uses the objects: everything but the order of a table's columns, which an
+    /// undo that adds a dropped column again cannot bring back.
+    pub fn diff_of_use(&self, after: &Fingerprint) -> Vec<Difference> {
+        let mut differences = self.diff(after);
+        differences.retain(|one| !one.is_of_order());
+        differences
     }
 
     /// What differs from here to there, object by object and attribute by attribute.
@@ -177,9 +225,10 @@ fn diff_attributes(
         })
     };
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let moved = is_another_order(text(old.get(COLUMN_ORDER)), text(new.get(COLUMN_ORDER)));
     names
         .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
+        .filter(|name| old.get(*name) != new.get(*name) && (*name != COLUMN_ORDER || moved))
         .map(|name| Difference {
             object: object.to_owned(),
             attribute: Some(name.clone()),
@@ -187,6 +236,16 @@ fn diff_attributes(
             after: text(new.get(name)),
         })
         .collect()
+}
+
+/// Whether columns stand in another order, and none merely came or went: that is a difference of the column alone.
+fn is_another_order(old: Option<String>, new: Option<String>) -> bool {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.split(", ").collect(), new.split(", ").collect());
+    let common = |list: &[&str], other: &[&str]| -> Vec<String> {
+        list.iter().filter(|name| other.contains(name)).map(|name| (*name).to_owned()).collect()
+    };
+    common(&old, &new) != common(&new, &old)
 }
 
 /// Takes the fingerprint, all of it in one snapshot. The client must not be in a transaction.
@@ -217,7 +276,7 @@ pub(crate) async fn take_inside(client: &Client, scope: &Scope) -> Result<Finger
 
 async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
     const DOING: &str = "taking the fingerprint";
-    client.batch_execute(include_str!("../sql/fingerprint/pin.sql")).await.doing(DOING)?;
+    client.batch_execute(PIN).await.doing(DOING)?;
     let mut absent = Vec::new();
     let (relations, functions) = match scope {
         Scope::All => (None, None),
@@ -232,7 +291,7 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
         }
     };
     let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
-    for sql in OF_RELATIONS {
+    for sql in OF_RELATIONS.iter().chain([&OF_RULES]) {
         reader.read(client, sql, &[&relations]).await?;
     }
     reader.read(client, OF_FUNCTIONS, &[&functions]).await?;
@@ -244,7 +303,7 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
             // A constraint of a domain, an index that was renamed: on no relation of the scope.
             let stands_on = |name: &String| STANDS_ON.iter().any(|kind| name.starts_with(kind));
             if others.iter().any(stands_on) {
-                for sql in OF_RELATIONS {
+                for sql in OF_RELATIONS.iter().chain([&OF_RULES]) {
                     rest.read(client, sql, &[&None::<Vec<u32>>]).await?;
                 }
             }
@@ -312,11 +371,11 @@ pub(crate) async fn take_secrets(client: &Client) -> Result<Fingerprint> {
 /// is in.
 pub(crate) async fn surrounded_gate(client: &Client) -> Result<Fingerprint> {
     const DOING: &str = "taking the fingerprint of the gate";
-    client.batch_execute(include_str!("../sql/fingerprint/pin.sql")).await.doing(DOING)?;
+    client.batch_execute(PIN).await.doing(DOING)?;
     let gate = gate(client).await?;
     let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
     let relations = Some(gate.relations.clone());
-    for sql in OF_RELATIONS {
+    for sql in OF_RELATIONS.iter().chain([&OF_RULES]) {
         reader.read(client, sql, &[&relations]).await?;
     }
     reader.read(client, OF_FUNCTIONS, &[&Some(gate.functions.clone())]).await?;
@@ -342,11 +401,11 @@ struct Reader {
 impl Reader {
     async fn read_the_rest(&mut self, client: &Client) -> Result<()> {
         const DOING: &str = "taking the fingerprint";
-        for sql in OF_THE_REST {
+        for sql in OF_THE_REST.iter().chain([&OF_THE_SERVER]) {
             self.read(client, sql, &[]).await?;
         }
         if is_since_15(client).await? {
-            self.read(client, include_str!("../sql/fingerprint/since_15.sql"), &[]).await?;
+            self.read(client, SINCE_15, &[]).await?;
         }
         let row = client.one_row("SELECT current_setting('is_superuser')::boolean", &[]).await;
         if row.doing(DOING)?.get(0) {
@@ -355,29 +414,50 @@ impl Reader {
         Ok(())
     }
 
-    async fn read(
-        &mut self,
-        client: &Client,
-        sql: &str,
-        params: &[&dyn crate::unprepared::Param],
-    ) -> Result<()> {
-        for row in client.rows(sql, params).await.doing("taking the fingerprint")? {
-            let (kind, identity): (String, String) = (row.get("kind"), row.get("identity"));
-            let Value::Object(mut attributes) = row.get("attributes") else {
-                return Err(Error::Unexpected(format!("{kind} {identity} has no attributes")));
-            };
-            if let Some(incarnation) = &self.incarnation {
-                for value in attributes.values_mut() {
-                    if let Value::String(text) = value
-                        && text.contains(incarnation)
-                    {
-                        *text = text.replace(incarnation, "<incarnation>");
-                    }
-                }
-            }
-            let name = format!("{kind} {identity}");
-            self.objects.insert(name.clone(), Object::new(&name, kind, attributes));
+    async fn read(&mut self, client: &Client, sql: &str, params: &[&dyn Param]) -> Result<()> {
+        for found in objects(client, sql, params, self.incarnation.as_deref()).await? {
+            self.objects.insert(found.name, found.object);
         }
         Ok(())
     }
+}
+
+/// One object that a query found.
+struct Read {
+    /// The relation on which it stands, or the function that it is; of other objects 0.
+    unit: u32,
+    name: String,
+    object: Object,
+}
+
+async fn objects(
+    client: &Client,
+    sql: &str,
+    params: &[&dyn Param],
+    incarnation: Option<&str>,
+) -> Result<Vec<Read>> {
+    let rows = client.rows(sql, params).await.doing("taking the fingerprint")?;
+    let unit_at = rows
+        .first()
+        .and_then(|row| row.columns().iter().position(|column| column.name() == "unit"));
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (kind, identity): (String, String) = (row.get("kind"), row.get("identity"));
+        let Value::Object(mut attributes) = row.get("attributes") else {
+            return Err(Error::Unexpected(format!("{kind} {identity} has no attributes")));
+        };
+        if let Some(incarnation) = incarnation {
+            for value in attributes.values_mut() {
+                if let Value::String(text) = value
+                    && text.contains(incarnation)
+                {
+                    *text = text.replace(incarnation, "<incarnation>");
+                }
+            }
+        }
+        let name = format!("{kind} {identity}");
+        let object = Object::new(&name, kind, attributes);
+        found.push(Read { unit: unit_at.map_or(0, |at| row.get(at)), name, object });
+    }
+    Ok(found)
 }

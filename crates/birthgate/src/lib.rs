@@ -39,6 +39,7 @@ pub mod remains;
 pub mod replication;
 pub mod schema;
 pub mod script;
+mod send;
 pub mod signature;
 pub mod states;
 pub mod tls;

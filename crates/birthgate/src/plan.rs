@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::script::{Conduct, Problem, Script, Statement};
+use crate::script::{Conduct, Problem, Script};
 
 /// Steps in the order in which they are applied.
 #[derive(Clone, Debug)]
@@ -75,7 +75,8 @@ pub struct Step {
     pub undo: Option<Script>,
     /// A query that returns one true when the step is done.
     pub verify: Option<Script>,
-    /// Whether it runs in a transaction.
+    /// Whether it runs in one transaction; else each statement by itself, with the transactions that the file
+    /// makes, as `psql -f` runs it.
     pub transaction: bool,
     /// What a transaction may run instead of a step that runs outside of one.
     pub stand_in: Option<Script>,
@@ -130,7 +131,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Plan> {
 pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
     let read = |name: &str, text: &str| script(Path::new(name), text.as_bytes());
     let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
-    let step = Step::new("sql".to_owned(), read("sql", does)?, undo);
+    let step = Step::plain("sql".to_owned(), read("sql", does)?, undo);
     Ok(Plan { name: "sql".to_owned(), source: Source::Files, steps: vec![step], watch: Vec::new() })
 }
 
@@ -139,11 +140,9 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| Error::File { path: path.display().to_string(), source })
 }
 
-/// The statements of a file, without the transaction that it brings itself.
+/// The statements of a file.
 pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
-    Script::parse(&path.display().to_string(), text)
-        .map(Script::unwrapped)
-        .map_err(Error::Unreadable)
+    Script::parse(&path.display().to_string(), text).map_err(Error::Unreadable)
 }
 
 impl Plan {
@@ -154,22 +153,14 @@ impl Plan {
 }
 
 impl Step {
-    /// A step of a script and perhaps its undo. It runs in a transaction, unless it is a single statement
-    /// that cannot, or its file says so as sqlx and dbmate have it.
-    pub(crate) fn new(id: String, does: Script, undo: Option<Script>) -> Step {
-        let outside =
-            matches!(&does.statements[..], [Statement { conduct: Conduct::Outside(_), .. }]);
-        let said = does.text.trim_start().lines().next().is_some_and(|line| {
-            line.starts_with("-- no-transaction")
-                || line.starts_with("-- migrate:up") && line.contains("transaction:false")
-        });
-        let transaction = !outside && !said;
+    /// A step of a script and perhaps its undo, each run as `psql -f` runs it.
+    pub(crate) fn plain(id: String, does: Script, undo: Option<Script>) -> Step {
         Step {
             id,
             does,
             undo,
             verify: None,
-            transaction,
+            transaction: false,
             stand_in: None,
             lock_timeout: None,
             statement_timeout: None,
@@ -178,24 +169,49 @@ impl Step {
         }
     }
 
+    /// A step that its tool runs in one transaction, whether its files bring one or not.
+    pub(crate) fn in_transaction(id: String, does: Script, undo: Option<Script>) -> Step {
+        let undo = undo.map(Script::unwrapped);
+        Step { transaction: true, ..Step::plain(id, does.unwrapped(), undo) }
+    }
+
+    /// Its scripts: what it does, what undoes it, what verifies it, and its stand-in.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let others = [self.undo.as_ref(), self.verify.as_ref(), self.stand_in.as_ref()];
+        std::iter::once(&self.does).chain(others.into_iter().flatten())
+    }
+
+    /// As one transaction can run it, where one can: without the transaction that its files bring.
+    pub(crate) fn in_one_transaction(&self) -> Step {
+        let mut step = self.clone();
+        step.does = step.does.unwrapped();
+        step.undo = step.undo.map(Script::unwrapped);
+        step.transaction |= !step.does.leaves_the_transaction();
+        step
+    }
+
     /// What of it no rehearsal can bear, with the places.
     pub(crate) fn obstacles(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        let stand_in = self.stand_in.as_ref();
-        let scripts = [Some(&self.does), self.undo.as_ref(), self.verify.as_ref(), stand_in];
-        for script in scripts.into_iter().flatten() {
+        let held = [
+            Some(&self.does).filter(|_| self.transaction),
+            self.undo.as_ref().filter(|_| self.transaction),
+            self.verify.as_ref(),
+            self.stand_in.as_ref(),
+        ];
+        let is_undo =
+            |script: &Script| self.undo.as_ref().is_some_and(|undo| std::ptr::eq(undo, script));
+        for script in held.into_iter().flatten() {
             let alone = script.statements.len() == 1;
             for statement in &script.statements {
                 let message = match &statement.conduct {
-                    Conduct::Inside => continue,
-                    Conduct::Controls(what) => {
-                        format!("{what} would end or split the rehearsal's transaction")
+                    Conduct::Controls(control) if !control.stays_inside() => {
+                        format!("{} would end or split the step's transaction", control.sql())
                     }
-                    Conduct::Escapes(what) => what.clone(),
-                    Conduct::Outside(_) if !self.transaction || alone => continue,
-                    Conduct::Outside(what) => {
+                    Conduct::Outside(what) if !(alone && is_undo(script)) => {
                         format!("{what} runs outside of a transaction: give it a step of its own")
                     }
+                    _ => continue,
                 };
                 found.push(Problem { place: statement.place.clone(), message });
             }

@@ -1,20 +1,28 @@
 //! The rehearsal: a plan run and undone, first in a sandbox and then in the live database within BEGIN …
 //! ROLLBACK, with a proof that nothing was mutated. What was not seen is not said.
 
+mod as_psql;
 mod clone;
 mod content;
+mod held;
 mod libpq;
 mod live;
 mod placement;
+mod progress;
 mod proof;
+mod quiet;
+mod reach;
 mod redirect;
+mod rows;
 mod sandbox;
 pub(crate) mod session;
 mod state;
 pub(crate) mod steps;
 mod trial;
+mod twin;
 mod watched;
 pub(crate) mod watcher;
+mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,10 +42,15 @@ use crate::script::{Place, Problem};
 use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
 
+pub use progress::{Observer, Stage};
+pub use rows::RowBudget;
 pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
 pub use watcher::Blocked;
+
+/// How often the plan is run in a sandbox at most: each time with the rows of more tables that it turned out to touch.
+const ROUNDS: usize = 4;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -50,6 +63,8 @@ pub struct Options {
     pub max_block: Duration,
     /// How long the rehearsal in the live database may take.
     pub max_time: Duration,
+    /// How long the sandbox may take, with making it.
+    pub sandbox_time: Duration,
     /// How many bytes of tables may be cloned in the live database, with their indexes.
     pub max_clone: u64,
     /// Sequences that may be moved for good.
@@ -58,6 +73,10 @@ pub struct Options {
     pub search: Search,
     /// Below which folder the sandbox lives.
     pub folder: PathBuf,
+    /// Is told how far it has come.
+    pub observer: Observer,
+    /// Whether an undo that leaves a table's columns in another order has not brought back what was.
+    pub strict_columns: bool,
     /// What keeps the plan's SQL in the sandbox when nobody vouches for it; `None`: who rehearses does.
     pub confined: Option<Confined>,
 }
@@ -79,6 +98,8 @@ pub enum Rows {
     Some(u64),
     /// All of them.
     All,
+    /// Those of the tables that the plan touches, with what they refer to, as far as the budget goes.
+    Auto(RowBudget),
 }
 
 /// When the live database is used.
@@ -148,7 +169,7 @@ pub enum Where {
 }
 
 /// What was seen of an undo.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct UndoReport {
     /// Whether it brought everything back that can be compared.
     pub restores: bool,
@@ -156,6 +177,8 @@ pub struct UndoReport {
     pub duration_ms: f64,
     /// What it did not bring back, or why it did not run.
     pub differences: Vec<String>,
+    /// What it left otherwise that nobody who uses the objects meets: the order of a table's columns.
+    pub notes: Vec<String>,
     /// Whether it did not run because of locks or the like: then nothing is known against it.
     #[serde(skip)]
     unseen: bool,
@@ -212,6 +235,18 @@ pub struct StepReport {
     pub blocked: Option<Vec<Blocked>>,
     #[serde(skip)]
     touched: Vec<String>,
+    /// The tables that it touched in any way, be it that it read them.
+    #[serde(skip)]
+    reached: BTreeSet<String>,
+    /// Whether it ran code whose reach was not seen.
+    #[serde(skip)]
+    reaches_all: bool,
+    /// Why the sandbox did not have all the rows that it touched; `None`: it had.
+    #[serde(skip)]
+    lacks: Option<String>,
+    /// Why it may not run in the live database: what it does there would stay.
+    #[serde(skip)]
+    kept: Option<String>,
     #[serde(skip)]
     hurting_ms: f64,
     /// How long hashing the rows of what it touched took.
@@ -264,9 +299,9 @@ pub struct Rehearsal {
     /// What the packet watches, in the sandbox at the end of the last step.
     #[serde(skip)]
     inside: Vec<Option<String>>,
-    /// How long a fingerprint of the live database takes.
+    /// How long a look at the live database takes that finds nothing changed.
     #[serde(skip)]
-    fingerprint_ms: f64,
+    look_ms: f64,
     #[serde(skip)]
     logs: content::Logs,
     /// The objects that the plan changes, as sandbox and live database have shown.
@@ -310,6 +345,10 @@ impl StepReport {
             undo: None,
             blocked: None,
             touched: Vec::new(),
+            reached: BTreeSet::new(),
+            reaches_all: false,
+            lacks: None,
+            kept: None,
             hurting_ms: 0.0,
             content_ms: 0.0,
         }
@@ -361,7 +400,7 @@ impl Rehearsal {
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
             inside: Vec::new(),
-            fingerprint_ms: 0.0,
+            look_ms: 0.0,
             logs: content::Logs::new(),
             changes: BTreeSet::new(),
             deltas: Vec::new(),
@@ -425,42 +464,19 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.superuser = row.get("superuser");
     rehearsal.server = row.get("server");
     rehearsal.began = row.get("now");
-    let entry = proof::entry(&client, plan).await?;
-    rehearsal.fingerprint_ms = entry.fingerprint_ms;
+    let (entry, mut tracker) = proof::entry(&client, plan).await?;
+    rehearsal.look_ms = entry.look_ms;
     rehearsal.entry = entry.root().to_owned();
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
-    if !refused && options.live != Live::First {
-        clean = match sandbox::Sandbox::make(database, &client, &facts, options).await {
-            Ok(sandbox) => {
-                let clean = tokio::select! {
-                    clean = trial::run(&sandbox, plan, options, &mut rehearsal) => Some(clean),
-                    () = sandbox.outgrown() => None,
-                };
-                sandbox.end().await;
-                match clean {
-                    Some(clean) => clean?,
-                    None => {
-                        let message = "the sandbox grew too large, and was ended: write less";
-                        rehearsal.because(Verdict::Incomplete, None, message);
-                        false
-                    }
-                }
-            }
-            Err(why) => {
-                rehearsal.because(
-                    Verdict::Incomplete,
-                    None,
-                    format!("there is no sandbox: {why}; --live-first rehearses without one"),
-                );
-                false
-            }
-        };
+    if !refused && !clean {
+        clean = in_sandbox(database, &client, plan, &facts, options, &mut rehearsal).await?;
     }
     if !refused && clean && options.live != Live::Never {
-        live::run(database, &client, plan, &facts, options, &mut rehearsal).await?;
+        live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
     }
-    proof::exit(&client, &entry, plan, options, &mut rehearsal).await?;
+    (options.observer.tell)(&Stage::Proof);
+    proof::exit(&client, &entry, &mut tracker, plan, options, &mut rehearsal).await?;
     rehearsal.states = match states(&client, &entry, plan, &mut rehearsal).await {
         Err(Error::Database { source, .. })
             if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
@@ -471,28 +487,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         }
         states => states?,
     };
-    let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
-    for at in 0..plan.steps.len() {
-        let report = &rehearsal.steps[at];
-        let (seen, id) = (report.seen, report.id.clone());
-        if seen == Where::Sandbox && options.rows != Rows::All && !failed {
-            let why = report.why.clone();
-            let more = match options.confined {
-                None => "; --rows all gives the sandbox yours",
-                Some(_) => "",
-            };
-            rehearsal.because(
-                Verdict::Incomplete,
-                Some(&id),
-                format!("it was seen in the sandbox only, not on your rows ({why}){more}"),
-            );
-        } else if seen == Where::Nowhere && rehearsal.reasons.is_empty() {
-            rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");
-        }
-        if plan.steps[at].undo.is_none() {
-            rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
-        }
-    }
+    what_was_not_seen(plan, options, &mut rehearsal);
     if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
         rehearsal.notes.push(format!(
             "{} may do everything in the live database; a role that owns the tables, and no more, is enough",
@@ -506,6 +501,112 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     rehearsal.judge();
     Ok(rehearsal)
+}
+
+/// Runs the plan in the sandbox, with the rows that it needs; when it touched tables whose rows are not there, again
+/// with those. Answers whether the live database may be used now.
+async fn in_sandbox(
+    database: &Database,
+    client: &Client,
+    plan: &Plan,
+    facts: &Facts,
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<bool> {
+    let blank = rehearsal.clone();
+    let mut need = match options.rows {
+        Rows::Auto(_) => reach::need(client, plan).await?,
+        _ => rows::Need::default(),
+    };
+    let mut of_all = false;
+    for round in 0..ROUNDS {
+        (options.observer.tell)(&Stage::Sandbox);
+        let made = sandbox::Sandbox::make(database, facts, plan, options).await;
+        let sandbox = match made {
+            Ok(sandbox) => sandbox,
+            Err(why) => {
+                let message =
+                    format!("there is no sandbox: {why}; --live-first rehearses without one");
+                rehearsal.because(Verdict::Incomplete, None, message);
+                return Ok(false);
+            }
+        };
+        let run = async {
+            let held = match options.rows {
+                Rows::None => held::Held::Nothing,
+                Rows::Some(count) => held::Held::Some(count),
+                Rows::All => held::Held::Copied { copied: sandbox.copied().clone(), of_all: true },
+                Rows::Auto(budget) => {
+                    (options.observer.tell)(&Stage::Rows);
+                    held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
+                }
+            };
+            let trial = trial::run(&sandbox, plan, &held, options, rehearsal).await?;
+            Ok::<_, Error>((trial, held))
+        };
+        let ran = tokio::select! {
+            ran = run => Ok(ran),
+            ended = sandbox.ended() => Err(ended),
+        };
+        sandbox.end().await;
+        let (trial, held) = match ran {
+            Ok(ran) => ran?,
+            Err(ended) => {
+                rehearsal.because(Verdict::Incomplete, None, ended.to_string());
+                return Ok(false);
+            }
+        };
+        let (Rows::Auto(_), held::Held::Copied { copied, .. }) = (options.rows, &held) else {
+            return Ok(trial.clean);
+        };
+        let missing: Vec<&String> =
+            trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
+        let more = if trial.wants_all && !of_all {
+            of_all = true;
+            need = reach::everything(client).await?;
+            true
+        } else {
+            missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
+            !missing.is_empty()
+        };
+        if !more || round + 1 == ROUNDS {
+            return Ok(trial.clean);
+        }
+        rehearsal.clone_from(&blank);
+    }
+    Ok(false)
+}
+
+/// Says of which steps not everything was seen.
+fn what_was_not_seen(plan: &Plan, options: &Options, rehearsal: &mut Rehearsal) {
+    let failed = rehearsal.reasons.iter().any(|reason| reason.verdict == Verdict::Fail);
+    for at in 0..plan.steps.len() {
+        let report = &rehearsal.steps[at];
+        let (seen, id, lacks) = (report.seen, report.id.clone(), report.lacks.clone());
+        match (seen, lacks) {
+            (Where::Sandbox, Some(lacks)) if !failed => {
+                let more = match options.confined {
+                    Some(_) => "; this sandbox never has rows",
+                    None => "",
+                };
+                let message = format!(
+                    "it was seen in the sandbox only, not on all rows: {lacks}{more} ({})",
+                    report.why
+                );
+                rehearsal.because(Verdict::Incomplete, Some(&id), message);
+            }
+            (Where::Nowhere, _) if rehearsal.reasons.is_empty() => {
+                rehearsal.because(Verdict::Incomplete, Some(&id), "it was not seen");
+            }
+            _ => {}
+        }
+        if plan.steps[at].does.statements.is_empty() {
+            rehearsal.because(Verdict::Incomplete, Some(&id), "it holds no statement");
+        }
+        if plan.steps[at].undo.is_none() {
+            rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
+        }
+    }
 }
 
 /// What the live database has to be like before and after each step, where the steps were seen in order.

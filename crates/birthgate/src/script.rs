@@ -1,13 +1,25 @@
 //! SQL as it stands in a file: its statements with their places, and what each of them would do to the
-//! transaction that it runs in. Read by a parser of PostgreSQL's grammar; what it cannot read is refused.
+//! transaction that it runs in. Statements end where psql ends them; whether they are right PostgreSQL says.
 
+mod command;
+mod conduct;
+mod split;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use squawk_syntax::ast::{self, AstNode};
-use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+
+use command::Command;
+pub(crate) use conduct::ESCAPING_FUNCTIONS;
+use conduct::Opening;
+use split::{Piece, Pieces};
+
+/// How deep files may read other files.
+const DEEPEST: usize = 20;
 
 /// A place in a file. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -70,14 +82,83 @@ impl fmt::Display for Problem {
 /// What a statement does to the transaction that it would run in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conduct {
-    /// Runs inside, and ROLLBACK undoes it, as far as the parser sees.
+    /// Runs inside a transaction block and outside of one.
     Inside,
+    /// PostgreSQL runs it only inside of a transaction block.
+    InBlock,
     /// PostgreSQL runs it only outside of a transaction block.
     Outside(&'static str),
     /// Begins, ends or splits the transaction.
-    Controls(&'static str),
-    /// Does something that ROLLBACK does not undo.
-    Escapes(String),
+    Controls(Control),
+}
+
+/// How a statement controls its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Begins a block.
+    Begin,
+    /// Ends the block.
+    Commit,
+    /// Ends the block, and begins another.
+    CommitAndChain,
+    /// Ends the block, and undoes it.
+    Rollback,
+    /// Undoes the block, and begins another.
+    RollbackAndChain,
+    /// Splits the transaction.
+    Savepoint,
+    /// Forgets a savepoint.
+    Release,
+    /// Goes back to a savepoint.
+    RollbackToSavepoint,
+    /// Ends the block, to be committed later.
+    PrepareTransaction,
+    /// Commits a transaction that was prepared.
+    CommitPrepared,
+    /// Undoes a transaction that was prepared.
+    RollbackPrepared,
+}
+
+impl Control {
+    /// As it stands in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Control::Begin => "BEGIN",
+            Control::Commit => "COMMIT",
+            Control::CommitAndChain => "COMMIT AND CHAIN",
+            Control::Rollback => "ROLLBACK",
+            Control::RollbackAndChain => "ROLLBACK AND CHAIN",
+            Control::Savepoint => "SAVEPOINT",
+            Control::Release => "RELEASE SAVEPOINT",
+            Control::RollbackToSavepoint => "ROLLBACK TO SAVEPOINT",
+            Control::PrepareTransaction => "PREPARE TRANSACTION",
+            Control::CommitPrepared => "COMMIT PREPARED",
+            Control::RollbackPrepared => "ROLLBACK PREPARED",
+        }
+    }
+
+    /// Whether the transaction that it runs in goes on after it.
+    pub fn stays_inside(self) -> bool {
+        matches!(self, Control::Savepoint | Control::Release | Control::RollbackToSavepoint)
+    }
+
+    /// Whether a transaction block is open after it; `None`: as before.
+    pub fn opens(self) -> Option<bool> {
+        match self {
+            Control::Begin | Control::CommitAndChain | Control::RollbackAndChain => Some(true),
+            Control::Commit | Control::Rollback | Control::PrepareTransaction => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// Where a statement may not run, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Not in the live database: ROLLBACK would not undo it.
+    FromLive(String),
+    /// Not in the sandbox either: it reaches out of it.
+    FromEverywhere(String),
 }
 
 /// One statement.
@@ -87,8 +168,27 @@ pub struct Statement {
     pub place: Place,
     /// What it does to its transaction.
     pub conduct: Conduct,
+    /// Where it may not run.
+    pub kept: Option<Kept>,
     /// Whether it makes, changes or drops objects, and writes no rows by itself.
     pub of_the_schema: bool,
+    /// Whether it only sets parameters of the session.
+    pub(crate) of_the_session: bool,
+    /// Whether it is an INSERT, of which files have many in a row.
+    pub(crate) is_an_insert: bool,
+    /// Whether the file goes on when it fails.
+    pub(crate) may_fail: bool,
+    /// Its text, where that is not what stands at its place: variables, another file.
+    sql: Option<Box<str>>,
+    /// The rows that follow a COPY from the client.
+    rows: Option<Rows>,
+}
+
+/// The rows after a COPY from the client.
+#[derive(Clone, Debug)]
+enum Rows {
+    Here(Range<usize>),
+    Elsewhere(Box<str>),
 }
 
 /// A file of SQL.
@@ -102,77 +202,68 @@ pub struct Script {
     pub statements: Vec<Statement>,
 }
 
+/// A script that is being read, with the files that it reads.
+struct Reading {
+    statements: Vec<Statement>,
+    problems: Vec<Problem>,
+    variables: BTreeMap<String, String>,
+    may_fail: bool,
+    standard_strings: bool,
+}
+
 impl Script {
-    /// Reads the text of a file. Answers what cannot be read otherwise, with its places.
+    /// Reads the text of a file. Answers what cannot be known of it otherwise, with its places.
     pub fn parse(path: &str, bytes: &[u8]) -> Result<Script, Vec<Problem>> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-                let at = good.len();
-                return Err(vec![Problem {
-                    place: Place::of(path, &good, at..at),
-                    message: "a byte that is not UTF-8".to_owned(),
-                }]);
-            }
+        let text = decode(path, bytes)?;
+        let mut reading = Reading {
+            statements: Vec::new(),
+            problems: Vec::new(),
+            variables: BTreeMap::new(),
+            may_fail: false,
+            standard_strings: true,
         };
-        // An editor's byte order mark is no SQL.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let lines = Lines::of(text);
-        let problem = |span: Range<usize>, message: String| Problem {
-            place: lines.place(path, text, span),
-            message,
-        };
-        if let Some(at) = too_deep(text) {
-            return Err(vec![problem(at..at, "parentheses nested deeper than 500".to_owned())]);
+        reading.read(path, text, 0);
+        if !reading.problems.is_empty() {
+            reading.problems.truncate(20);
+            return Err(reading.problems);
         }
-        let parsed = std::panic::catch_unwind(|| {
-            let parse = SourceFile::parse(text);
-            let errors: Vec<(Range<usize>, String)> = parse
-                .errors()
-                .iter()
-                .map(|error| (error.range().into(), error.message().to_owned()))
-                .collect();
-            let statements: Vec<(Range<usize>, Conduct, bool)> = parse
-                .tree()
-                .stmts()
-                .filter(|statement| !matches!(statement, ast::Stmt::EmptyStmt(_)))
-                .map(|one| (trimmed(one.syntax()), conduct(&one), is_of_the_schema(&one)))
-                .collect();
-            (errors, statements)
-        });
-        let Ok((errors, statements)) = parsed else {
-            return Err(vec![problem(0..0, "the parser gave up on this file".to_owned())]);
-        };
-        if !errors.is_empty() {
-            let told = errors.into_iter().take(20).map(|(span, message)| {
-                let message = match meta_command(text, span.start) {
-                    Some(command) => format!("{command} is a command of psql, which alone runs it"),
-                    None => message,
-                };
-                problem(span, message)
-            });
-            return Err(told.collect());
-        }
-        let statements = statements
-            .into_iter()
-            .map(|(span, conduct, of_the_schema)| Statement {
-                place: lines.place(path, text, span),
-                conduct,
-                of_the_schema,
-            })
-            .collect();
-        Ok(Script { path: path.to_owned(), text: text.to_owned(), statements })
+        Ok(Script { path: path.to_owned(), text: text.to_owned(), statements: reading.statements })
     }
 
     /// The text of a statement, as it is sent.
-    pub fn text_of(&self, statement: &Statement) -> &str {
-        &self.text[statement.place.span.clone()]
+    pub fn text_of<'a>(&'a self, statement: &'a Statement) -> &'a str {
+        match &statement.sql {
+            Some(sql) => sql,
+            None => &self.text[statement.place.span.clone()],
+        }
     }
 
-    /// Whether a statement of it runs only outside of a transaction.
+    /// The rows that follow a statement, when it is a COPY from the client.
+    pub(crate) fn rows_of<'a>(&'a self, statement: &'a Statement) -> Option<&'a str> {
+        Some(match statement.rows.as_ref()? {
+            Rows::Here(span) => &self.text[span.clone()],
+            Rows::Elsewhere(text) => text,
+        })
+    }
+
+    /// The place of a character, counted from 1, in the text that was sent of a statement.
+    pub(crate) fn place_in(&self, statement: &Statement, character: usize) -> Place {
+        if statement.sql.is_some() {
+            return statement.place.clone();
+        }
+        let sent = self.text_of(statement);
+        let at = sent.char_indices().nth(character.saturating_sub(1));
+        let at = statement.place.span.start + at.map_or(sent.len(), |(at, _)| at);
+        Place::of(&self.path, &self.text, at..at)
+    }
+
+    /// Whether a statement of it runs only outside of a transaction, or it has transactions of its own.
     pub fn leaves_the_transaction(&self) -> bool {
-        self.statements.iter().any(|one| matches!(one.conduct, Conduct::Outside(_)))
+        self.statements.iter().any(|one| match one.conduct {
+            Conduct::Outside(_) => true,
+            Conduct::Controls(control) => !control.stays_inside(),
+            Conduct::Inside | Conduct::InBlock => false,
+        })
     }
 
     /// Whether all of it is of the schema: what it has done shows in the objects.
@@ -180,14 +271,23 @@ impl Script {
         self.statements.iter().all(|one| one.of_the_schema)
     }
 
+    /// Why it may not run in the live database, if it may not.
+    pub fn kept_from_live(&self) -> Option<&str> {
+        self.statements.iter().find_map(|one| match one.kept.as_ref()? {
+            Kept::FromLive(why) | Kept::FromEverywhere(why) => Some(why.as_str()),
+        })
+    }
+
     /// Without a BEGIN at its beginning and the COMMIT at its end: many tools' files carry their own
     /// transaction, which is then the rehearsal's.
     pub fn unwrapped(mut self) -> Script {
-        let begins = |conduct: &Conduct| matches!(conduct, Conduct::Controls("BEGIN"));
-        let commits = |conduct: &Conduct| matches!(conduct, Conduct::Controls("COMMIT"));
-        if let [first, .., last] = &self.statements[..]
-            && begins(&first.conduct)
-            && commits(&last.conduct)
+        let is = |statement: &Statement, control| statement.conduct == Conduct::Controls(control);
+        if let [first, between @ .., last] = &self.statements[..]
+            && is(first, Control::Begin)
+            && is(last, Control::Commit)
+            && between.iter().all(
+                |one| !matches!(one.conduct, Conduct::Controls(control) if !control.stays_inside()),
+            )
         {
             self.statements.pop();
             self.statements.remove(0);
@@ -196,196 +296,146 @@ impl Script {
     }
 }
 
-/// Whether a statement makes, changes or drops objects, and writes no rows and moves no sequence.
-fn is_of_the_schema(statement: &ast::Stmt) -> bool {
-    let kind = format!("{:?}", statement.syntax().kind());
-    let starts = ["CREATE_", "ALTER_", "DROP_", "COMMENT_ON", "GRANT", "REVOKE", "SECURITY_LABEL"];
-    let writes =
-        ["CREATE_TABLE_AS", "CREATE_MATERIALIZED_VIEW", "ALTER_SEQUENCE", "ALTER_LARGE_OBJECT"];
-    starts.iter().any(|start| kind.starts_with(start)) && !writes.contains(&kind.as_str())
+/// Whether a statement gives rows to the client: COPY … TO STDOUT.
+pub(crate) fn copies_to_client(sql: &str) -> bool {
+    let words = crate::words::first(sql, 1);
+    words.first().is_some_and(|word| word.is("copy"))
+        && crate::words::words(sql).windows(2).any(|pair| pair[0].is("to") && pair[1].is("stdout"))
 }
 
-/// The place of a parenthesis that is nested deeper than any parser's stack would bear.
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth = 0_u32;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' => depth += 1,
-            b')' | b']' => depth = depth.saturating_sub(1),
-            b';' => depth = 0,
-            _ => {}
-        }
-        if depth > 500 {
-            return Some(at);
+/// The text of a file, without an editor's byte order mark.
+fn decode<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, Vec<Problem>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            let at = good.len();
+            Err(vec![Problem {
+                place: Place::of(path, &good, at..at),
+                message: "a byte that is not UTF-8".to_owned(),
+            }])
         }
     }
-    None
 }
 
-/// The command of psql on whose line the byte is.
-fn meta_command(text: &str, at: usize) -> Option<&str> {
-    let at = at.min(text.len());
-    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let line = text[line..].lines().next()?;
-    let command = &line[line.find('\\')?..];
-    command.split_whitespace().next()
-}
-
-/// The bytes of a node without the spaces and comments around it, and without its semicolon.
-fn trimmed(node: &SyntaxNode) -> Range<usize> {
-    let mut tokens =
-        node.descendants_with_tokens().filter_map(|element| element.into_token()).filter(|token| {
-            !matches!(
-                token.kind(),
-                SyntaxKind::WHITESPACE | SyntaxKind::COMMENT | SyntaxKind::SEMICOLON
-            )
-        });
-    let first = tokens.next().map_or(node.text_range().start(), |token| token.text_range().start());
-    let last = tokens.last().map_or(node.text_range().end(), |token| token.text_range().end());
-    first.into()..last.into()
-}
-
-/// Functions of PostgreSQL whose effect ROLLBACK does not undo, or that reach another session.
-pub(crate) const ESCAPING_FUNCTIONS: &[&str] = &[
-    "lo_export",
-    "lo_import",
-    "pg_advisory_lock",
-    "pg_advisory_lock_shared",
-    "pg_backup_start",
-    "pg_backup_stop",
-    "pg_cancel_backend",
-    "pg_copy_logical_replication_slot",
-    "pg_copy_physical_replication_slot",
-    "pg_create_logical_replication_slot",
-    "pg_create_physical_replication_slot",
-    "pg_create_restore_point",
-    "pg_drop_replication_slot",
-    "pg_logical_emit_message",
-    "pg_logical_slot_get_binary_changes",
-    "pg_logical_slot_get_changes",
-    "pg_promote",
-    "pg_reload_conf",
-    "pg_replication_origin_advance",
-    "pg_replication_origin_create",
-    "pg_replication_origin_drop",
-    "pg_replication_slot_advance",
-    "pg_rotate_logfile",
-    "pg_start_backup",
-    "pg_stat_reset",
-    "pg_stat_reset_shared",
-    "pg_stat_reset_single_function_counters",
-    "pg_stat_reset_single_table_counters",
-    "pg_stop_backup",
-    "pg_switch_wal",
-    "pg_terminate_backend",
-    "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared",
-    "pg_wal_replay_pause",
-    "pg_wal_replay_resume",
-];
-
-fn conduct(statement: &ast::Stmt) -> Conduct {
-    use ast::Stmt;
-    let node = statement.syntax();
-    let words = words(node);
-    let has = |word: &str| words.iter().any(|seen| seen == word);
-    let second = words.get(1).map(String::as_str);
-    // The first word is looked at as well as the parse: two readings that would both have to err.
-    match (statement, words.first().map_or("", String::as_str)) {
-        (Stmt::Begin(_), _) | (_, "begin" | "start") => return Conduct::Controls("BEGIN"),
-        (Stmt::PrepareTransaction(_), _) => return Conduct::Controls("PREPARE TRANSACTION"),
-        (_, "prepare") if second == Some("transaction") => {
-            return Conduct::Controls("PREPARE TRANSACTION");
-        }
-        (Stmt::Commit(_), _) | (_, "commit" | "end") => {
-            return Conduct::Controls(match second {
-                Some("prepared") => "COMMIT PREPARED",
-                _ => "COMMIT",
-            });
-        }
-        (Stmt::Rollback(_), _) | (_, "rollback" | "abort") => {
-            return Conduct::Controls(if has("to") { "ROLLBACK TO SAVEPOINT" } else { "ROLLBACK" });
-        }
-        (Stmt::SavepointCreate(_) | Stmt::ReleaseSavepoint(_), _)
-        | (_, "savepoint" | "release") => {
-            return Conduct::Controls("SAVEPOINT");
-        }
-        _ => {}
-    }
-    let concurrently = has("concurrently");
-    match statement {
-        Stmt::CreateDatabase(_) => return Conduct::Outside("CREATE DATABASE"),
-        Stmt::DropDatabase(_) => return Conduct::Outside("DROP DATABASE"),
-        Stmt::CreateTablespace(_) => return Conduct::Outside("CREATE TABLESPACE"),
-        Stmt::DropTablespace(_) => return Conduct::Outside("DROP TABLESPACE"),
-        Stmt::AlterDatabase(_) if has("tablespace") => {
-            return Conduct::Outside("ALTER DATABASE … SET TABLESPACE");
-        }
-        Stmt::AlterSystem(_) => return Conduct::Outside("ALTER SYSTEM"),
-        Stmt::Vacuum(_) => return Conduct::Outside("VACUUM"),
-        Stmt::Cluster(_) if words.len() <= 2 => return Conduct::Outside("CLUSTER"),
-        Stmt::Discard(_) if has("all") => return Conduct::Outside("DISCARD ALL"),
-        Stmt::CreateSubscription(_) => return Conduct::Outside("CREATE SUBSCRIPTION"),
-        Stmt::AlterSubscription(_) => return Conduct::Outside("ALTER SUBSCRIPTION"),
-        Stmt::DropSubscription(_) => return Conduct::Outside("DROP SUBSCRIPTION"),
-        Stmt::Reindex(_) if concurrently || has("database") || has("system") || has("schema") => {
-            return Conduct::Outside("REINDEX CONCURRENTLY, or of more than a table");
-        }
-        Stmt::CreateIndex(_) if concurrently => {
-            return Conduct::Outside("CREATE INDEX CONCURRENTLY");
-        }
-        Stmt::DropIndex(_) if concurrently => return Conduct::Outside("DROP INDEX CONCURRENTLY"),
-        Stmt::AlterTable(_) if concurrently && has("detach") => {
-            return Conduct::Outside("DETACH PARTITION CONCURRENTLY");
-        }
-        Stmt::Load(_) => return Conduct::Escapes("LOAD stays in the session".to_owned()),
-        Stmt::Checkpoint(_) => return Conduct::Escapes("CHECKPOINT is of the server".to_owned()),
-        Stmt::Copy(copy) => {
-            if has("program") {
-                return Conduct::Escapes("COPY runs a program of the server".to_owned());
+impl Reading {
+    /// Reads a file; answers whether it was read to its end.
+    fn read(&mut self, path: &str, text: &str, depth: usize) -> bool {
+        let lines = Lines::of(text);
+        let mut pieces = Pieces::of(text);
+        loop {
+            pieces.standard_strings = self.standard_strings;
+            let Some(piece) = pieces.next() else { return true };
+            match piece {
+                Piece::Statement { span, rows, variables } => {
+                    let place = lines.place(path, text, span);
+                    self.statement(text, place, rows, &variables, depth > 0);
+                }
+                Piece::Command(span) => {
+                    let place = lines.place(path, text, span.clone());
+                    match command::read(&text[span]) {
+                        Command::Ignored | Command::Sends => {}
+                        Command::Quits => return false,
+                        Command::StopOnError(stops) => self.may_fail = !stops,
+                        Command::Sets(name, Some(value)) => {
+                            drop(self.variables.insert(name, value))
+                        }
+                        Command::Sets(name, None) => drop(self.variables.remove(&name)),
+                        Command::Reads { file, beside_this } => {
+                            self.include(path, place, &file, beside_this, depth);
+                        }
+                        Command::Unknown(message) => self.problems.push(Problem { place, message }),
+                    }
+                }
             }
-            if has("stdin") || has("stdout") {
-                return Conduct::Escapes("COPY with the client needs psql".to_owned());
+        }
+    }
+
+    fn include(&mut self, path: &str, place: Place, file: &str, beside: bool, depth: usize) {
+        let named = PathBuf::from(file);
+        let folder = Path::new(path).parent().unwrap_or(Path::new(""));
+        let target = if beside { folder.join(&named) } else { named };
+        if depth >= DEEPEST {
+            let message = "files that read each other without an end".to_owned();
+            return self.problems.push(Problem { place, message });
+        }
+        let name = target.display().to_string();
+        match std::fs::read(&target) {
+            Err(error) => {
+                self.problems.push(Problem { place, message: format!("{name}: {error}") });
             }
-            let _ = copy;
-            return Conduct::Escapes("COPY reads or writes a file of the server".to_owned());
+            Ok(bytes) => match decode(&name, &bytes) {
+                Err(problems) => self.problems.extend(problems),
+                Ok(text) => drop(self.read(&name, text, depth + 1)),
+            },
         }
-        Stmt::Set(_) if has("standard_conforming_strings") => {
-            return Conduct::Escapes(
-                "standard_conforming_strings changes where strings end".to_owned(),
-            );
+    }
+
+    fn statement(
+        &mut self,
+        text: &str,
+        place: Place,
+        rows: Option<Range<usize>>,
+        variables: &[Range<usize>],
+        elsewhere: bool,
+    ) {
+        let own = &text[place.span.clone()];
+        let replaced = self.replaced(text, &place.span, variables);
+        let sql = replaced.as_deref().unwrap_or(own);
+        let words = crate::words::first(sql, conduct::LOOKED_AT);
+        let opening = Opening::of(&words);
+        let strings = |word: &str| word.eq_ignore_ascii_case("standard_conforming_strings");
+        if opening.is_of_the_session() && words.iter().any(|word| strings(word.text)) {
+            self.standard_strings = !words.last().is_some_and(|word| word.is("off"));
         }
-        _ => {}
+        let statement = Statement {
+            conduct: opening.conduct(),
+            kept: opening.kept(sql),
+            of_the_schema: opening.is_of_the_schema(),
+            of_the_session: opening.is_of_the_session(),
+            is_an_insert: opening.is_an_insert(),
+            may_fail: self.may_fail,
+            rows: rows.map(|span| match elsewhere {
+                true => Rows::Elsewhere(text[span].into()),
+                false => Rows::Here(span),
+            }),
+            sql: replaced.or_else(|| elsewhere.then(|| own.to_owned())).map(String::into_boxed_str),
+            place,
+        };
+        self.statements.push(statement);
     }
-    let mut text = node.text().to_string();
-    text.make_ascii_lowercase();
-    if let Some(name) = ESCAPING_FUNCTIONS.iter().find(|name| calls(&text, name)) {
-        return Conduct::Escapes(format!("{name} is not undone by ROLLBACK"));
-    }
-    if let Some(name) = ["dblink", "dblink_exec", "dblink_send_query", "dblink_connect"]
-        .iter()
-        .find(|name| calls(&text, name))
-    {
-        return Conduct::Escapes(format!("{name} writes through another connection"));
-    }
-    Conduct::Inside
-}
 
-/// Whether the text names a function and opens a parenthesis after it.
-fn calls(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let boundary = |c: char| !(c.is_alphanumeric() || c == '_' || c == '$');
-        text[..at].chars().next_back().is_none_or(boundary)
-            && text[at + name.len()..].trim_start_matches('"').trim_start().starts_with('(')
-    })
-}
-
-/// The keywords and names of a statement, in small letters.
-fn words(node: &SyntaxNode) -> Vec<String> {
-    node.descendants_with_tokens()
-        .filter_map(|element| element.into_token())
-        .filter(|token| !matches!(token.kind(), SyntaxKind::WHITESPACE | SyntaxKind::COMMENT))
-        .take(64)
-        .map(|token| token.text().chars().take(64).collect::<String>().to_ascii_lowercase())
-        .collect()
+    /// The text of a statement with the variables that are set, where it names any.
+    fn replaced(
+        &self,
+        text: &str,
+        span: &Range<usize>,
+        variables: &[Range<usize>],
+    ) -> Option<String> {
+        let mut sql = String::new();
+        let mut copied = span.start;
+        for variable in variables {
+            let named = &text[variable.start + 1..variable.end];
+            let (name, quote) = match named.as_bytes() {
+                [quote @ (b'\'' | b'"'), .., _] => {
+                    (&named[1..named.len() - 1], Some(char::from(*quote)))
+                }
+                _ => (named, None),
+            };
+            let Some(value) = self.variables.get(name) else { continue };
+            sql.push_str(&text[copied..variable.start]);
+            match quote {
+                Some(quote) => {
+                    let twice = format!("{quote}{quote}");
+                    sql.push_str(&format!("{quote}{}{quote}", value.replace(quote, &twice)));
+                }
+                None => sql.push_str(value),
+            }
+            copied = variable.end;
+        }
+        (copied > span.start).then(|| {
+            sql.push_str(&text[copied..span.end]);
+            sql
+        })
+    }
 }

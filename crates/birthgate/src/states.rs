@@ -101,7 +101,7 @@ fn hashes(object: &Object) -> Hashes {
             ("sha256", _) if object.kind == "password" => {
                 hashes.insert(name.clone(), "set".to_owned());
             }
-            ("acl" | "member of", Value::String(list)) => {
+            ("acl" | "type acl" | "member of" | "members", Value::String(list)) => {
                 hashes.extend(
                     list.split(", ").map(|one| (format!("{name} {one}"), "yes".to_owned())),
                 );
@@ -251,10 +251,27 @@ impl View {
     }
 }
 
-/// What a database is like that differs from what it has to be like, in words.
-fn differences(expected: &Objects, actual: &Objects) -> Vec<String> {
+/// What of a database is not what it has to be, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Differs {
+    /// What anybody meets who uses the objects.
+    pub of_use: Vec<String>,
+    /// The tables whose columns stand in another order, and are the same otherwise.
+    pub of_order: Vec<String>,
+}
+
+impl Differs {
+    /// All of it.
+    pub fn exactly(mut self) -> Vec<String> {
+        self.of_use.append(&mut self.of_order);
+        self.of_use
+    }
+}
+
+fn differences(expected: &Objects, actual: &Objects) -> Differs {
     let names: BTreeSet<&String> = expected.keys().chain(actual.keys()).collect();
-    let mut found = Vec::new();
+    let mut differs = Differs::default();
+    let found = &mut differs.of_use;
     for name in names {
         match (expected.get(name), actual.get(name)) {
             (Some(expected), Some(actual)) if expected != actual => {
@@ -264,14 +281,25 @@ fn differences(expected: &Objects, actual: &Objects) -> Vec<String> {
                     .filter(|name| expected.get(*name) != actual.get(*name))
                     .map(String::as_str)
                     .collect();
-                found.push(format!("{name}: {} changed", changed.join(", ")));
+                // Where a column came or went, that their list is another says nothing more.
+                let other = |attribute: &str| !fingerprint::is_order_of_columns(name, attribute);
+                match changed[..] {
+                    [only] if !other(only) => {
+                        differs.of_order.push(format!("{name}: its columns stand in another order"))
+                    }
+                    _ => {
+                        let changed: Vec<&str> =
+                            changed.into_iter().filter(|one| other(one)).collect();
+                        found.push(format!("{name}: {} changed", changed.join(", ")));
+                    }
+                }
             }
             (Some(_), None) => found.push(format!("{name} is not there")),
             (None, Some(_)) => found.push(format!("{name} should not be there")),
             _ => {}
         }
     }
-    found
+    differs
 }
 
 /// What a state is compared with.
@@ -450,8 +478,8 @@ impl States {
         Look { view: View::new(whole, &self.on).also(step.changes.keys().cloned()) }
     }
 
-    /// What a look showed that is not as it has to be after so many steps, in words.
-    pub(crate) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Vec<String> {
+    /// What a look showed that is not as it has to be after so many steps.
+    pub(crate) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Differs {
         let mut expected = self.after(steps);
         expected.retain(|name, _| look.view.has(name));
         differences(&expected, actual)

@@ -30,18 +30,29 @@ impl Word<'_> {
 
 /// The words, without what is between them.
 pub(crate) fn words(sql: &str) -> Vec<Word<'_>> {
+    first(sql, usize::MAX)
+}
+
+/// No more than so many of the first words.
+pub(crate) fn first(sql: &str, most: usize) -> Vec<Word<'_>> {
     let mut start = 0;
     let mut words = Vec::new();
     for token in tokenize(sql) {
-        let end = start + token.len as usize;
-        let skipped = matches!(
+        let from = start;
+        start += token.len as usize;
+        let between = matches!(
             token.kind,
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. }
+            TokenKind::Whitespace
+                | TokenKind::LineComment
+                | TokenKind::BlockComment { .. }
+                | TokenKind::Eof
         );
-        if !skipped && token.kind != TokenKind::Eof {
-            words.push(Word { kind: token.kind, text: &sql[start..end], start });
+        if !between {
+            words.push(Word { kind: token.kind, text: &sql[from..start], start: from });
         }
-        start = end;
+        if words.len() == most {
+            break;
+        }
     }
     words
 }

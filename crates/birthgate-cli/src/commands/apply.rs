@@ -61,6 +61,7 @@ impl HowArgs {
             found,
             max_block: Duration::from_millis(self.max_block),
             attempts: self.attempts,
+            strict_columns: false,
         }
     }
 }
@@ -110,6 +111,9 @@ pub fn show(output: &Output, applied: &Applied) {
             })
             .collect(),
     );
+    for note in &applied.notes {
+        output.say(format!("note: {note}"));
+    }
     let why = applied.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let next = applied.next.as_ref().map(|next| format!("; next: {next}")).unwrap_or_default();
     output.say(format!("ended: {}{why}{next}", applied.ended.word()));

@@ -213,10 +213,13 @@ async fn rehearse_packet(
         live: Live::AfterSandbox,
         max_block: Duration::from_millis(200),
         max_time: Duration::from_secs(300),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 2_000_000_000,
         burns: Vec::new(),
         search: programs::search(args.pg, args.pg_bin.clone()),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
+        strict_columns: false,
         confined: None,
     };
     let step = Step::begin("the change, rehearsed");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use birthgate::evidence::{self, Evidence, Sources};
 use birthgate::plan::{self, migrations};
 use birthgate::rehearsal::{
-    self, Door, Live, Mutated, Options, Rehearsal, Rows, StepReport, Verdict, Where,
+    self, Door, Live, Mutated, Options, Rehearsal, RowBudget, Rows, StepReport, Verdict, Where,
 };
 use birthgate::{Database, Error, approval, block, evidence_log, key_change, schema};
 
@@ -13,7 +13,8 @@ use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
 use crate::programs;
-use crate::progress::Step;
+use crate::progress::rehearsal::Progress;
+use crate::stop;
 
 /// Run a change and undo it, in a sandbox and in the live database, and prove that nothing happened
 ///
@@ -29,9 +30,15 @@ pub struct Args {
     /// A packet, a folder of migrations, or files in their order
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// The rows of the sandbox: none, at most N of each table, or all
-    #[arg(long, value_name = "none|N|all", default_value = "none", value_parser = rows)]
-    rows: Rows,
+    /// The rows of the sandbox: those that the plan needs, none, at most N of each table, or all
+    #[arg(long, value_name = "auto|none|N|all", default_value = "auto")]
+    rows: WhichRows,
+    /// How much `--rows auto` may copy, in MB
+    #[arg(long, value_name = "MB", default_value_t = 256)]
+    row_bytes: u64,
+    /// How long `--rows auto` may copy, in seconds
+    #[arg(long, value_name = "S", default_value_t = 10)]
+    row_time: u64,
     /// Use the live database at once, without a sandbox before it
     #[arg(long, conflicts_with = "sandbox_only")]
     live_first: bool,
@@ -44,6 +51,9 @@ pub struct Args {
     /// How long the rehearsal in the live database may take, in seconds
     #[arg(long, value_name = "S", default_value_t = 60)]
     max_time: u64,
+    /// How long the sandbox may take, in seconds
+    #[arg(long, value_name = "S", default_value_t = 300)]
+    sandbox_time: u64,
     /// How much of tables may be cloned in the live database, with their indexes, in MB
     #[arg(long, value_name = "MB", default_value_t = 2000)]
     max_clone: u64,
@@ -53,6 +63,9 @@ pub struct Args {
     /// Rehearse steps too that the tool's own table says are applied
     #[arg(long)]
     applied_too: bool,
+    /// FAIL where an undo leaves a table's columns in another order, instead of a note
+    #[arg(long)]
+    strict: bool,
     /// The folder with the programs of PostgreSQL for the sandbox
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
@@ -64,11 +77,39 @@ pub struct Args {
     markdown: bool,
 }
 
-fn rows(text: &str) -> std::result::Result<Rows, String> {
-    match text {
-        "none" => Ok(Rows::None),
-        "all" => Ok(Rows::All),
-        count => count.parse().map(Rows::Some).map_err(|_| "none, all or a number".to_owned()),
+/// Which rows the sandbox gets.
+#[derive(Clone, Copy, Debug)]
+enum WhichRows {
+    Auto,
+    None,
+    Some(u64),
+    All,
+}
+
+impl std::str::FromStr for WhichRows {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<WhichRows, &'static str> {
+        match text {
+            "auto" => Ok(WhichRows::Auto),
+            "none" => Ok(WhichRows::None),
+            "all" => Ok(WhichRows::All),
+            count => count.parse().map(WhichRows::Some).map_err(|_| "auto, none, all or a number"),
+        }
+    }
+}
+
+impl Args {
+    fn rows(&self) -> Rows {
+        match self.rows {
+            WhichRows::Auto => Rows::Auto(RowBudget {
+                bytes: self.row_bytes << 20,
+                time: Duration::from_secs(self.row_time),
+            }),
+            WhichRows::None => Rows::None,
+            WhichRows::Some(count) => Rows::Some(count),
+            WhichRows::All => Rows::All,
+        }
     }
 }
 
@@ -90,8 +131,9 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
             eprintln!("{} applied already, left out; {} pending", applied.len(), plan.steps.len());
         }
     }
+    let progress = Progress::begin(&plan);
     let options = Options {
-        rows: args.rows,
+        rows: args.rows(),
         live: match (args.live_first, args.sandbox_only) {
             (true, _) => Live::First,
             (_, true) => Live::Never,
@@ -99,15 +141,26 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         },
         max_block: Duration::from_millis(args.max_block),
         max_time: Duration::from_secs(args.max_time),
+        sandbox_time: Duration::from_secs(args.sandbox_time),
         max_clone: args.max_clone * 1_000_000,
         burns: args.burns,
         search: programs::search(None, args.pg_bin),
         folder: std::env::temp_dir(),
+        observer: progress.observer(),
+        strict_columns: args.strict,
         confined: None,
     };
-    let step = Step::begin(&format!("rehearsing {}", plan.name));
-    let rehearsal = rehearsal::rehearse(&database, &plan, &options).await;
-    step.end();
+    let rehearsal = tokio::select! {
+        rehearsal = rehearsal::rehearse(&database, &plan, &options) => rehearsal,
+        stopped = stop::stopped() => {
+            progress.end();
+            return Err(match stopped {
+                Ok(()) => progress.stopped(),
+                Err(error) => CommandError::from(Error::File { path: "the signals".to_owned(), source: error }),
+            });
+        }
+    };
+    progress.end();
     let rehearsal = rehearsal?;
     let evidence = match &args.evidence {
         Some(root) => Some(write_evidence(root, &args.paths, &database, &rehearsal).await?),

@@ -103,10 +103,13 @@ impl Mcp {
             live,
             max_block: Duration::from_millis(200),
             max_time: Duration::from_secs(60),
+            sandbox_time: Duration::from_secs(300),
             max_clone: 200_000_000,
             burns: Vec::new(),
             search: self.search.clone(),
             folder: self.scratch.clone(),
+            observer: Default::default(),
+            strict_columns: false,
             confined: Some(Confined { most_bytes: MOST_BYTES }),
         };
         let most = self.config.rehearse_time;

@@ -99,11 +99,14 @@ pub async fn estate() -> Estate {
     }
     let packet = packet::read(&work.path().join("packet.toml")).unwrap();
     let options = Options {
+        observer: Default::default(),
+        strict_columns: false,
         confined: None,
         rows: Rows::All,
         live: Live::AfterSandbox,
         max_block: Duration::from_secs(5),
         max_time: Duration::from_secs(60),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 1_000_000_000,
         burns: vec!["public.orders_id_seq".to_owned()],
         search: testkit::search(),

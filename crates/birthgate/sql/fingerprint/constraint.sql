@@ -7,7 +7,8 @@ SELECT 'constraint' AS kind,
          'deferrable', c.condeferrable, 'deferred', c.condeferred, 'validated', c.convalidated,
          'inherited', CASE WHEN NOT c.conislocal THEN true END, 'no inherit', CASE WHEN c.connoinherit AND c.contype = 'c' THEN true END,
          'comment', obj_description(c.oid, 'pg_constraint'))) AS attributes
+     , c.conrelid AS unit
   FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
- WHERE c.oid >= 16384 AND ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND c.contype <> 't'
+ WHERE c.oid >= 16384 AND ($1::oid[] IS NOT NULL AND c.conrelid <> 0 OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND c.contype <> 't'
    AND (c.contype <> 'n' OR NOT c.convalidated)
    AND ($1::oid[] IS NULL OR c.conrelid = ANY ($1))

@@ -1,5 +1,6 @@
--- What the text of an object depends on. SET LOCAL: the caller's transaction or savepoint ends it.
-SET LOCAL search_path = pg_catalog;
+-- What the text of an object depends on. SET LOCAL: the caller's transaction or savepoint ends it. Without pg_temp at the end of it
+-- somebody's temporary table pg_class would be looked up before the catalog.
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL quote_all_identifiers = off;
 SET LOCAL "TimeZone" = 'UTC';
 SET LOCAL "DateStyle" = 'ISO, YMD';

@@ -8,6 +8,7 @@ SELECT 'trigger' AS kind,
          'definition', CASE WHEN NOT t.tgisinternal OR k.contype IS NULL OR k.contype = 't' THEN pg_get_triggerdef(t.oid) END,
          'partition of', (SELECT tgrelid::regclass::text FROM pg_trigger WHERE oid = t.tgparentid),
          'comment', obj_description(t.oid, 'pg_trigger'))) AS attributes
+     , t.tgrelid AS unit
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_proc p ON p.oid = t.tgfoid LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint
  WHERE ($1::oid[] IS NOT NULL OR n.nspname !~ '^pg_(toast|temp|toast_temp)(_|$)') AND ($1::oid[] IS NULL OR t.tgrelid = ANY ($1))

@@ -14,7 +14,9 @@ statement (place, redirected, text) AS (
     FROM owned WHERE deptype = 'a'
    UNION ALL
   SELECT 20, false, format('CREATE TEMP TABLE %I (LIKE %s INCLUDING ALL EXCLUDING INDEXES)%s ON COMMIT DROP', relname, name,
-           CASE WHEN reloptions IS NULL THEN '' ELSE format(' WITH (%s)', array_to_string(reloptions, ', ')) END) FROM source
+           (SELECT format(' WITH (%s)', string_agg(o, ', '))
+              FROM (SELECT unnest(reloptions) AS o UNION ALL SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = source.reltoastrelid) AS options
+             WHERE o !~ '^(toast[.])?pg_' HAVING count(*) > 0)) FROM source
    UNION ALL
   SELECT 30, true, format('ALTER TABLE %s ALTER %I SET DEFAULT %s', s.name, a.attname, pg_get_expr(d.adbin, d.adrelid))
     FROM source s JOIN pg_attribute a ON a.attrelid = s.oid JOIN pg_attrdef d ON d.adrelid = s.oid AND d.adnum = a.attnum

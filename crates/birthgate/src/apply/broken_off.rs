@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::step::{Action, Direction, Stands};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Doing, Error, Result};
+use crate::rehearsal::session::How;
 use crate::rehearsal::steps;
 use crate::unprepared::Unprepared;
 
@@ -66,7 +67,7 @@ impl Ready<'_> {
                 (None, Some(script), Direction::Do) => {
                     match steps::verify(&self.session.client, script).await {
                         None => true,
-                        Some(no) if no.sqlstate.is_none() && !no.lost => false,
+                        Some(no) if no.sqlstate.is_none() && no.how != How::Lost => false,
                         Some(failed) => {
                             return Err(Error::Stale(format!(
                                 "{0} was broken off, and its verify cannot be asked ({failed}): look at it yourself, and say what you found with --done {0} or --not-done {0}",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::step::{Action, Attempt, Direction, Stands, Why, told};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Error, Result};
-use crate::rehearsal::session::Failed;
+use crate::rehearsal::session::{Failed, How};
 use crate::rehearsal::steps;
 use crate::script::{Conduct, Script};
 use crate::unprepared::Unprepared;
@@ -61,7 +61,7 @@ impl Ready<'_> {
         };
         see(Phase::Performed, observe);
         if let Some(failed) = done {
-            if failed.lost {
+            if failed.how == How::Lost {
                 return Err(Error::Interrupted(format!(
                     "{}: the connection was lost in {}; apply again, and it finds out whether that was done",
                     failed.place, step.id
@@ -92,12 +92,13 @@ impl Ready<'_> {
             });
         }
         self.session.reset().await?;
-        let differs =
-            self.differs(action.after(), &look, &look.at(&self.session.client, false).await?);
+        let actual = look.at(&self.session.client, false).await?;
+        let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
             let why = format!("after {} this is not as rehearsed: {}", step.id, told(&differs));
             return Ok(Attempt::failed(format!("{why}; it stays announced in the journal")));
         }
+        self.notes.extend(notes);
         see(Phase::Proven, observe);
         self.note_alone(run, action, "done").await?;
         see(Phase::Noted, observe);

@@ -1,11 +1,8 @@
 //! One step, done or undone.
 
-use std::pin::pin;
 use std::time::Instant;
 
-use futures_util::TryStreamExt;
 use serde_json::json;
-use tokio_postgres::types::Type;
 
 use super::{Event, Observer, Options, Phase, Ready, StepDone};
 use crate::drift;
@@ -13,9 +10,10 @@ use crate::error::{Doing, Error, Result};
 use crate::evidence;
 use crate::evidence_log;
 use crate::plan::Step;
-use crate::rehearsal::session::{Failed, failed, milliseconds};
+use crate::rehearsal::session::{Failed, How, failed, milliseconds};
 use crate::rehearsal::steps;
 use crate::script::Script;
+use crate::send::{Protocol, send};
 use crate::states::{Look, Objects};
 use crate::unprepared::Unprepared;
 
@@ -143,12 +141,12 @@ impl Ready<'_> {
     /// that it was done only where it does nothing but make such objects, or its verify holds: rows are not compared.
     pub(super) async fn stands(&self, action: Action, look: &Look, inside: bool) -> Result<Stands> {
         let actual = look.at(&self.session.client, inside).await?;
-        let differs = self.differs(action.before(), look, &actual);
+        let (differs, _) = self.differs(action, action.before(), look, &actual);
         if differs.is_empty() {
             return Ok(Stands::Before);
         }
         let step = self.step_of(action);
-        if self.shows(action) && self.differs(action.after(), look, &actual).is_empty() {
+        if self.shows(action) && self.differs(action, action.after(), look, &actual).0.is_empty() {
             let is_all = match (action.direction, &step.verify) {
                 (Direction::Do, Some(script)) => {
                     steps::verify(&self.session.client, script).await.is_none()
@@ -166,9 +164,20 @@ impl Ready<'_> {
         Ok(Stands::Elsewhere(format!("this is not as rehearsed: {}", told(&differs))))
     }
 
-    /// What is not as it has to be after so many steps, of what a look shows.
-    pub(super) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Vec<String> {
-        self.subject.rehearsed.states.differs(steps, look, actual)
+    /// What is not as it has to be after so many steps, of what a look shows; and, on a way back, what is to be noted: a
+    /// column that is added again stands last.
+    pub(super) fn differs(
+        &self,
+        action: Action,
+        steps: usize,
+        look: &Look,
+        actual: &Objects,
+    ) -> (Vec<String>, Vec<String>) {
+        let differs = self.subject.rehearsed.states.differs(steps, look, actual);
+        match action.direction {
+            Direction::Undo if !self.strict_columns => (differs.of_use, differs.of_order),
+            _ => (differs.exactly(), Vec::new()),
+        }
     }
 
     /// Whether the step changes anything that is compared: else nothing but its entry tells whether it was done.
@@ -309,15 +318,8 @@ impl Ready<'_> {
     /// Runs the statements of a script one after the other.
     pub(super) async fn perform(&self, script: &Script) -> std::result::Result<(), Failed> {
         for statement in &script.statements {
-            let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-            let run = async {
-                let mut stream = pin!(
-                    self.session.client.query_typed_raw(script.text_of(statement), none).await?
-                );
-                while stream.try_next().await?.is_some() {}
-                Ok::<_, tokio_postgres::Error>(())
-            };
-            run.await.map_err(|source| failed(script, statement, &source))?;
+            let sent = send(&self.session.client, script, statement, Protocol::Extended).await;
+            sent.map_err(|source| failed(script, statement, &source))?;
         }
         Ok(())
     }
@@ -343,7 +345,7 @@ impl Ready<'_> {
     /// Whether a failure may be tried again.
     pub(super) async fn judge(&self, failed: Failed, action: Action) -> Result<Attempt> {
         let step = self.step_of(action);
-        if failed.lost {
+        if failed.how == How::Lost {
             return Err(Error::Interrupted(format!(
                 "{}: the connection was lost in {}; the transaction ends with it: apply again, and it goes on from the journal",
                 failed.place, step.id

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::step::{Action, Attempt, Direction, Stands, Why, is_lost, told};
 use super::{Event, Observer, Options, Phase, Ready};
 use crate::error::{Doing, Error, Result};
-use crate::rehearsal::session::{failed, strength};
+use crate::rehearsal::session::{How, failed, strength};
 use crate::rehearsal::steps;
 use crate::rehearsal::watcher::Watcher;
 use crate::unprepared::Unprepared;
@@ -126,8 +126,8 @@ impl Ready<'_> {
             };
             return self.judge(failed(script, last, &source), action).await;
         }
-        let differs =
-            self.differs(action.after(), &look, &look.at(&self.session.client, true).await?);
+        let actual = look.at(&self.session.client, true).await?;
+        let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
             return Ok(Attempt::failed(format!(
                 "after {} this is not as rehearsed: {}",
@@ -135,6 +135,7 @@ impl Ready<'_> {
                 told(&differs)
             )));
         }
+        self.notes.extend(notes);
         see(Phase::Proven, observe);
         if let Err(error) = self.note_done(run, action, "done").await {
             return match &error {
@@ -151,7 +152,7 @@ impl Ready<'_> {
                 return Ok(Attempt::failed("it has no statement".to_owned()));
             };
             let failed = failed(script, last, &source);
-            if failed.lost {
+            if failed.how == How::Lost {
                 return Err(Error::Interrupted(format!(
                     "the connection was lost at the commit of {}; whether it was committed the journal knows: apply again, and it goes on from there",
                     step.id

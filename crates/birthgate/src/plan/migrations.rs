@@ -52,7 +52,7 @@ pub fn read_files(files: &[PathBuf]) -> Result<Plan> {
             source = Source::Dbmate;
             let does = script(path, &up)?;
             let undo = down.map(|down| script(path, &down)).transpose()?;
-            steps.push(Step::new(name, does, undo));
+            steps.push(Step::plain(name, does, undo));
             continue;
         }
         let does = script(path, &text)?;
@@ -65,7 +65,7 @@ pub fn read_files(files: &[PathBuf]) -> Result<Plan> {
         } else if flyway_version(&name).is_some() {
             source = Source::Flyway;
         }
-        steps.push(Step::new(name, does, undo));
+        steps.push(Step::plain(name, does, undo));
     }
     let name = files.iter().map(|path| file_name(path)).collect::<Vec<_>>().join(", ");
     Ok(Plan { name, source, steps, watch: Vec::new() })
@@ -158,7 +158,7 @@ fn sqitch(folder: &Path) -> Result<Vec<Step>> {
         };
         let deploy = file("deploy");
         let does = script(&deploy, &read_file(&deploy)?)?;
-        steps.push(Step::new(change.to_owned(), does, optional(file("revert"))?));
+        steps.push(Step::plain(change.to_owned(), does, optional(file("revert"))?));
     }
     Ok(steps)
 }

@@ -201,7 +201,7 @@ fn read_with(path: &Path, may_read: &dyn Fn(&Path) -> bool) -> Result<Packet> {
                     return Err(problem(file.span(), message));
                 }
             };
-            return script(Path::new(file.get_ref()), text.as_bytes());
+            return script(Path::new(file.get_ref()), text.as_bytes()).map(Script::unwrapped);
         }
         let target = folder.join(file.get_ref());
         if !may_read(&target) {
@@ -209,7 +209,7 @@ fn read_with(path: &Path, may_read: &dyn Fn(&Path) -> bool) -> Result<Packet> {
             return Err(problem(file.span(), message));
         }
         let bytes = read_file(&target).map_err(|error| problem(file.span(), error.to_string()))?;
-        script(&target, &bytes)
+        script(&target, &bytes).map(Script::unwrapped)
     };
     if file.step.is_empty() {
         return Err(problem(0..0, "a packet has at least one [[step]]".to_owned()));
@@ -324,7 +324,11 @@ pub fn import(plan: &Plan, folder: &Path, name: &str) -> Result<()> {
             files.push((named.clone(), text));
             Some(named)
         };
-        let (does, undo) = (file("do", Some(&step.does)), file("undo", step.undo.as_ref()));
+        // The packet's transaction takes the place of the file's.
+        let does = step.does.clone().unwrapped();
+        let undo = step.undo.clone().map(Script::unwrapped);
+        let transaction = !does.leaves_the_transaction();
+        let (does, undo) = (file("do", Some(&does)), file("undo", undo.as_ref()));
         let mut table = toml::Table::new();
         table.insert("id".to_owned(), slug(&step.id).into());
         for (key, value) in [("do", does), ("undo", undo)] {
@@ -332,7 +336,7 @@ pub fn import(plan: &Plan, folder: &Path, name: &str) -> Result<()> {
                 table.insert(key.to_owned(), value.into());
             }
         }
-        if !step.transaction {
+        if !transaction {
             table.insert("transaction".to_owned(), false.into());
         }
         steps.push(toml::Value::Table(table));

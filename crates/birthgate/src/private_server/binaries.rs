@@ -46,6 +46,16 @@ pub struct Binaries {
 }
 
 impl Binaries {
+    /// The file of a server's library, where this PostgreSQL has it.
+    pub fn library(&self, name: &str) -> Option<PathBuf> {
+        // Beside the programs, as PostgreSQL's own build, Debian's and the wheels lay them.
+        ["../lib", "../lib/postgresql"]
+            .map(|folder| self.bin_dir.join(folder))
+            .iter()
+            .flat_map(|folder| ["so", "dylib"].map(|kind| folder.join(format!("{name}.{kind}"))))
+            .find(|file| file.is_file())
+    }
+
     /// Finds programs; through npm it may take a minute the first time.
     pub fn find(search: &Search) -> Result<Binaries, Error> {
         if let Some(major) = search.major.filter(|major| !SUPPORTED.contains(major)) {
@@ -81,6 +91,11 @@ impl Binaries {
                 .filter(|found| search.accepts(found))
                 .max_by_key(|found| found.major)
         })
+    }
+
+    /// The pinned build of the version wanted, or of the newest; through npm where it is not in the cache yet.
+    pub fn pinned(search: &Search) -> Result<Binaries, Error> {
+        npm::install(search)
     }
 
     /// The full name of one of the programs.

@@ -20,8 +20,8 @@ use super::{Binaries, Error, cluster, environment, leftovers};
 /// Paths of unix sockets are short: 107 bytes on Linux, 103 on macOS, with `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 85;
 /// How often a server that comes up or goes down is looked at, and for how long.
-const LOOK: Duration = Duration::from_millis(25);
-const LOOKS: u32 = 2400;
+const LOOK: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 12_000;
 
 /// Ends the server when its owner is gone, however it went: the owner holds the other end of the
 /// watchdog's input. `$1` is the data folder, `$2` the folder to remove or nothing.

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use crate::error::{Doing, Result};
 use crate::unprepared::Unprepared;
 
-/// The rows of each table, as a value that does not depend on their order.
+/// The rows of each table, as a value that does not depend on their order, nor on that of its columns.
 pub(crate) type Content = BTreeMap<String, String>;
 
 /// Tables in which changes of the schema leave a row each, as an audit's event trigger does. No undo takes
@@ -33,19 +33,10 @@ pub(crate) async fn content(
     client.batch_execute(include_str!("../../sql/fingerprint/pin.sql")).await.doing(DOING)?;
     let mut content = Content::new();
     for table in tables {
-        let kind = include_str!("../../sql/rehearsal/relkind.sql");
-        if let Some(row) = client.optional_row(kind, &[table]).await.doing(DOING)? {
-            let is_sequence = row.get::<_, &str>(0) == "S";
-            let sql = match since.filter(|since| since.logs.contains(table)) {
-                _ if is_sequence => {
-                    include_str!("../../sql/rehearsal/content_of_sequence.sql").to_owned()
-                }
-                Some(since) => include_str!("../../sql/rehearsal/content_of_log.sql")
-                    .replace("{since}", since.xid),
-                None => include_str!("../../sql/rehearsal/content.sql").to_owned(),
-            };
-            let sql = sql.replace("{table}", table);
-            let row = client.one_row(&sql, &[]).await.doing(DOING)?;
+        let since = since.filter(|since| since.logs.contains(table)).map(|since| since.xid);
+        let query = include_str!("../../sql/rehearsal/content.sql");
+        if let Some(row) = client.optional_row(query, &[table, &since]).await.doing(DOING)? {
+            let row = client.one_row(row.get("query"), &[]).await.doing(DOING)?;
             content.insert(table.clone(), row.get(0));
         }
     }

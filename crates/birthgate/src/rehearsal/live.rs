@@ -7,15 +7,18 @@ use tokio_postgres::Client;
 
 use super::clone::{self, Clones, NotSeen};
 use super::content::{Since, content};
-use super::session::{Failed, Session, StatementReport};
+use super::session::{Failed, How, Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
-use super::{Facts, Mutated, Options, Rehearsal, UndoReport, Verdict, Where, placement};
+use super::{
+    Facts, Live, Mutated, Options, Reason, Rehearsal, StepReport, UndoReport, Verdict, Where,
+    placement, reach,
+};
 use crate::database::Database;
 use crate::error::{Doing, Result};
-use crate::fingerprint::{self, Scope};
-use crate::plan::{Plan, Step};
-use crate::script::Script;
+use crate::fingerprint::Tracker;
+use crate::plan::{Plan, Rehearse, Step};
+use crate::script::{ESCAPING_FUNCTIONS, Script};
 use crate::states::Delta;
 use crate::unprepared::Unprepared;
 
@@ -23,6 +26,7 @@ use crate::unprepared::Unprepared;
 pub(super) async fn run(
     database: &Database,
     client: &Client,
+    tracker: &mut Tracker,
     plan: &Plan,
     facts: &Facts,
     options: &Options,
@@ -35,7 +39,7 @@ pub(super) async fn run(
     if let Some(way) = way_out(client).await? {
         let why = format!("{way} reaches beyond the transaction");
         match options.live {
-            super::Live::First => {
+            Live::First => {
                 rehearsal.notes.push(format!("run in the live database although {why}"));
             }
             _ => {
@@ -46,12 +50,21 @@ pub(super) async fn run(
             }
         }
     }
-    let places = placement::places(plan, rehearsal, options);
+    let steps: Vec<Step> = plan.steps.iter().map(Step::in_one_transaction).collect();
+    keep_back(client, &steps, options, rehearsal).await?;
+    if let (Live::First, Some((at, why))) = (options.live, first_kept(&rehearsal.steps)) {
+        let id = steps[at].id.clone();
+        let message = format!("it was not run: without a sandbox before it, {why}");
+        rehearsal.because(Verdict::Incomplete, Some(&id), message);
+        return Ok(());
+    }
+    let places = placement::places(&steps, rehearsal, options);
     if places.iter().all(|place| *place == Where::Sandbox) {
         return Ok(());
     }
 
     let mut session = Session::connect(database).await?;
+    session.strict_columns = options.strict_columns;
     session
         .command(&format!(
             "SET idle_in_transaction_session_timeout = {}",
@@ -69,7 +82,8 @@ pub(super) async fn run(
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let outcome =
-        within(&mut session, &watcher, &plan.steps, places, &xid, options, rehearsal).await;
+        within(&mut session, &watcher, tracker, plan, &steps, places, &xid, options, rehearsal)
+            .await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     rehearsal.blocked = watched.blocked();
@@ -83,34 +97,47 @@ pub(super) async fn run(
     drop(watcher);
     rehearsal.own_sequences.append(&mut session.sequences);
     drop(session);
-    match outcome {
-        Ok(Ok(())) => {
-            // The cancel may have come too late to end anything; unwatched it was all the same.
-            if let Some(why) = watched.cancelled {
-                rehearsal.because(
-                    Verdict::Incomplete,
-                    None,
-                    format!("in the live database: {why}"),
-                );
-            }
-        }
+    let reason = match outcome {
+        // The cancel may have come too late to end anything; unwatched it was all the same.
+        Ok(Ok(())) => watched.cancelled.map(|why| Reason {
+            verdict: Verdict::Incomplete,
+            step: None,
+            place: None,
+            message: format!("in the live database: {why}"),
+            detail: None,
+        }),
         Ok(Err((step, failed))) => {
-            let verdict = match watched.cancelled.is_some() || failed.is_circumstance() {
+            // What its own transactions can do, one alone may not: a label used where it was added.
+            let is_one = plan.steps.iter().any(|one| one.id == step && one.transaction);
+            let unsaid = watched.cancelled.is_some() || failed.is_circumstance();
+            let verdict = match unsaid || failed.how == How::NotRun || !is_one {
                 true => Verdict::Incomplete,
                 false => Verdict::Fail,
             };
             let why = watched.cancelled.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-            let reason = failed.because(verdict, &step, "in the live database: ", &why);
-            rehearsal.reasons.push(reason);
+            Some(failed.because(verdict, &step, "in the live database: ", &why))
         }
-        Err(error) => {
-            let why = watched.cancelled.unwrap_or_else(|| error.to_string());
-            rehearsal.because(
-                Verdict::Incomplete,
-                None,
-                format!("the rehearsal in the live database was cut short: {why}"),
-            );
+        Err(error) => Some(Reason {
+            verdict: Verdict::Incomplete,
+            step: None,
+            place: None,
+            message: format!(
+                "the rehearsal in the live database was cut short: {}",
+                watched.cancelled.unwrap_or_else(|| error.to_string())
+            ),
+            detail: None,
+        }),
+    };
+    let seen_before =
+        options.live != Live::First && rehearsal.steps.iter().all(|step| step.lacks.is_none());
+    match reason {
+        // The sandbox had all the rows: what the live database could not show is not missing.
+        Some(reason) if seen_before && reason.verdict == Verdict::Incomplete => {
+            rehearsal
+                .notes
+                .push(format!("{}; the sandbox has seen it, on all rows", reason.message));
         }
+        reason => rehearsal.reasons.extend(reason),
     }
     if rolled_back.is_err() {
         rehearsal
@@ -118,6 +145,61 @@ pub(super) async fn run(
             .push("the connection ended before ROLLBACK; the server rolls back".to_owned());
     }
     aborted(client, &xid, rehearsal).await
+}
+
+/// Finds the steps whose text, or whose functions' text, says that they would do what no ROLLBACK undoes, and those
+/// that put rows into tables whose rows take numbers from a sequence.
+async fn keep_back(
+    client: &Client,
+    steps: &[Step],
+    options: &Options,
+    rehearsal: &mut Rehearsal,
+) -> Result<()> {
+    for (at, step) in steps.iter().enumerate() {
+        if rehearsal.steps[at].kept.is_some() || step.rehearse == Rehearse::Sandbox {
+            continue;
+        }
+        let scripts: Vec<&Script> = step.scripts().collect();
+        let closure = reach::Closure::of(client, &scripts).await?;
+        rehearsal.steps[at].kept = keeps(client, step, &scripts, &closure, options).await?;
+    }
+    Ok(())
+}
+
+/// Why a step may not run on the live tables, by what its text leads to.
+async fn keeps(
+    client: &Client,
+    step: &Step,
+    scripts: &[&Script],
+    closure: &reach::Closure,
+    options: &Options,
+) -> Result<Option<String>> {
+    let named = |name: &&&str| closure.names.contains(**name);
+    if let Some(name) = ESCAPING_FUNCTIONS.iter().find(named) {
+        return Ok(Some(format!("it may call {name}, which ROLLBACK does not undo")));
+    }
+    // What is moved of those is looked at in the sandbox, and afterwards.
+    if !step.burns.is_empty() || !options.burns.is_empty() {
+        return Ok(None);
+    }
+    if let Some(name) = ["nextval", "setval"].iter().find(named) {
+        return Ok(Some(format!("it may call {name}, and no ROLLBACK moves a sequence back")));
+    }
+    if scripts.iter().all(|script| script.is_of_the_schema_alone()) {
+        return Ok(None);
+    }
+    let tables: Vec<String> = closure.tables.iter().cloned().collect();
+    let sql = include_str!("../../sql/rehearsal/sequence_defaults.sql");
+    let row = client.rows(sql, &[&tables]).await.doing("looking for sequences")?;
+    Ok(row.first().map(|row| {
+        let (table, sequence): (String, String) = (row.get(0), row.get(1));
+        format!("new rows of {table} would move {sequence}, and no ROLLBACK moves it back")
+    }))
+}
+
+/// The first step that may not run in the live database, and why.
+fn first_kept(steps: &[StepReport]) -> Option<(usize, &str)> {
+    steps.iter().enumerate().find_map(|(at, step)| Some((at, step.kept.as_deref()?)))
 }
 
 /// The server's own word that the transaction was rolled back.
@@ -185,6 +267,8 @@ impl Seen {
 async fn within(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
+    plan: &Plan,
     steps: &[Step],
     mut places: Vec<Where>,
     xid: &str,
@@ -193,28 +277,31 @@ async fn within(
 ) -> Result<std::result::Result<(), Stopped>> {
     let longest = (options.max_block, options.max_time);
     session.limit(None, Some(longest)).await?;
-    if options.live == super::Live::First {
+    if options.live == Live::First {
         rehearsal.logs = steps::find_logs(session).await?;
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
-    let done = live_steps(session, watcher, steps, &mut places, since, options, rehearsal).await?;
+    let done =
+        live_steps(session, watcher, tracker, plan, steps, &mut places, since, options, rehearsal)
+            .await?;
     watcher.during(None);
     let done = match done {
         Ok(done) => done,
         Err(stopped) => return Ok(Err(stopped)),
     };
     // What the plan changes is not to be changed by others meanwhile.
-    let end = fingerprint::take_inside(&session.client, &Scope::All).await?;
-    let fingerprints = done.iter().map(|(_, before)| &before.fingerprint);
-    for (before, after) in fingerprints.clone().zip(fingerprints.skip(1).chain([&end])) {
-        rehearsal.changes.extend(before.diff(after).into_iter().map(|one| one.object));
-        if options.live == super::Live::First {
-            rehearsal.deltas.push(Delta::between(before, after));
+    let end = tracker.look_inside(&session.client).await?;
+    let looks = done.iter().map(|(_, before)| &before.look);
+    for (before, after) in looks.clone().zip(looks.skip(1).chain([&end])) {
+        let (before, after) = tracker.differing(before, after);
+        rehearsal.changes.extend(before.diff(&after).into_iter().map(|one| one.object));
+        if options.live == Live::First {
+            rehearsal.deltas.push(Delta::between(&before, &after));
         }
     }
     session.command("SAVEPOINT birthgate_way_back").await?;
-    way_back(session, watcher, steps, &done, since, rehearsal).await?;
+    way_back(session, watcher, tracker, steps, &done, since, rehearsal).await?;
     watcher.during(None);
     session
         .command("ROLLBACK TO SAVEPOINT birthgate_way_back; RELEASE SAVEPOINT birthgate_way_back")
@@ -228,6 +315,7 @@ async fn within(
             Where::Live => true,
             Where::Clone => {
                 watcher.during(Some(at));
+                options.observer.step(at, plan, Where::Clone);
                 match clone_step(session, step, at, &mut clones, missing, options, rehearsal)
                     .await?
                 {
@@ -250,6 +338,8 @@ async fn within(
 async fn live_steps(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
+    plan: &Plan,
     steps: &[Step],
     places: &mut [Where],
     since: Since<'_>,
@@ -265,12 +355,13 @@ async fn live_steps(
             continue;
         }
         watcher.during(Some(at));
-        let tables = match options.live == super::Live::First {
+        options.observer.step(at, plan, Where::Live);
+        let tables = match options.live == Live::First {
             true => learn(session, step).await?,
             false => rehearsal.steps[at].touched.clone(),
         };
         session.command("SAVEPOINT birthgate_step").await?;
-        let outcome = one(session, step, tables, longest, since).await?;
+        let outcome = one(session, tracker, step, tables, longest, since).await?;
         // What comes after a step that was left out may need it: then nothing is said against it.
         let in_the_way = match (&outcome, missing) {
             (Ok(seen), Some(_)) if !seen.is_clean() => {
@@ -322,6 +413,7 @@ async fn live_steps(
 async fn way_back(
     session: &mut Session,
     watcher: &Watcher,
+    tracker: &mut Tracker,
     steps: &[Step],
     done: &[(usize, Before)],
     since: Since<'_>,
@@ -335,9 +427,15 @@ async fn way_back(
         }
         watcher.during(Some(*at));
         let mut tables = rehearsal.steps[*at].touched.clone();
-        let undo =
-            steps::undo(session, script, |f, c| before.differs(f, c), Some(&mut tables), since)
-                .await?;
+        let undo = steps::undo(
+            session,
+            tracker,
+            script,
+            |tracker, look, content| before.differs(tracker, look, content),
+            Some(&mut tables),
+            since,
+        )
+        .await?;
         if !undo.restores {
             blame(rehearsal, *at, &undo, "on the way back from the end, its undo leaves");
             break;
@@ -432,13 +530,14 @@ async fn clone_step(
 /// A step, or its stand-in, with its verify; and its undo in a savepoint.
 async fn one(
     session: &mut Session,
+    tracker: &mut Tracker,
     step: &Step,
     tables: Vec<String>,
     longest: (Duration, Duration),
     since: Since<'_>,
 ) -> Result<std::result::Result<Seen, Failed>> {
     let before = Before {
-        fingerprint: fingerprint::take_inside(&session.client, &Scope::All).await?,
+        look: tracker.look_inside(&session.client).await?,
         content: content(&session.client, &tables, Some(since)).await?,
     };
     let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);
@@ -465,8 +564,9 @@ async fn one(
         let before = &seen.before;
         let undo = steps::undo(
             session,
+            tracker,
             script,
-            |f, c| before.differs(f, c),
+            |tracker, look, content| before.differs(tracker, look, content),
             Some(&mut seen.touched),
             since,
         )
@@ -500,10 +600,16 @@ async fn learn(session: &mut Session, step: &Step) -> Result<Vec<String>> {
 
 /// An undo that does not bring back what was, is a FAIL; one that could not run says nothing.
 pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, undo: &UndoReport, what: &str) {
+    let id = rehearsal.steps[at].id.clone();
+    for note in &undo.notes {
+        let note = format!("after the undo of {id}, {note}");
+        if !rehearsal.notes.contains(&note) {
+            rehearsal.notes.push(note);
+        }
+    }
     if undo.restores {
         return;
     }
-    let id = rehearsal.steps[at].id.clone();
     let told = undo.differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     let more = match undo.differences.len() {
         0..=3 => String::new(),

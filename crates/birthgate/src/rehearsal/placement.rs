@@ -2,24 +2,28 @@
 //! clones, else nowhere but in the sandbox.
 
 use super::{Options, Rehearsal, Rows, StepReport, Where};
-use crate::plan::{Plan, Rehearse, Step};
+use crate::plan::{Rehearse, Step};
 use crate::script::Script;
 
 /// The place of each step; where one is not the live database, its report says why.
-pub(super) fn places(plan: &Plan, rehearsal: &mut Rehearsal, options: &Options) -> Vec<Where> {
+pub(super) fn places(steps: &[Step], rehearsal: &mut Rehearsal, options: &Options) -> Vec<Where> {
     let budget = options.max_block.as_secs_f64() * 1e3;
     // Locks are held until the transaction's end: from the first one that hurts, all that follows is waited for.
     let mut exposed = 0.0;
-    let comparing = rehearsal.fingerprint_ms * 2.0;
+    let comparing = rehearsal.look_ms * 2.0;
     let mut is_whole = true;
     let mut places = Vec::new();
-    for (step, report) in plan.steps.iter().zip(&mut rehearsal.steps) {
+    for (step, report) in steps.iter().zip(&mut rehearsal.steps) {
         let takes = report.duration_ms + report.undo_ms() + comparing + report.content_ms;
         let hurts = report.locks.iter().any(|lock| lock.hurts() && !lock.is_index());
-        let (mut place, mut why) = place(step, report, budget);
+        let (mut place, mut why) = place(step, report, budget, options);
         // Where the sandbox has all rows, the live database would only say again what was seen: not at the
         // price of anybody's waiting.
-        if place == Where::Live && step.rehearse == Rehearse::Auto && options.rows == Rows::All {
+        if place == Where::Live
+            && step.rehearse == Rehearse::Auto
+            && matches!(options.rows, Rows::All | Rows::Auto(_))
+            && report.lacks.is_none()
+        {
             if hurts && !is_whole {
                 place = Where::Clone;
                 "its locks would hurt, and steps before it are not in the live database"
@@ -47,7 +51,7 @@ pub(super) fn places(plan: &Plan, rehearsal: &mut Rehearsal, options: &Options) 
         } else if *place == Where::Live
             && hurts
             && clones_follow
-            && plan.steps[at].rehearse == Rehearse::Auto
+            && steps[at].rehearse == Rehearse::Auto
         {
             *place = Where::Clone;
             "its locks would hurt while later steps are run on clones".clone_into(&mut report.why);
@@ -61,24 +65,42 @@ fn waits(milliseconds: f64, budget: f64) -> String {
 }
 
 /// The place of a step by itself, and why it is not the live database.
-fn place(step: &Step, report: &StepReport, budget: f64) -> (Where, String) {
+fn place(step: &Step, report: &StepReport, budget: f64, options: &Options) -> (Where, String) {
     let live = (Where::Live, String::new());
+    let sandbox = |why: &str| (Where::Sandbox, why.to_owned());
     let outside = || "it runs outside of a transaction".to_owned();
+    if let Some(why) = step.scripts().find_map(Script::kept_from_live) {
+        return sandbox(why);
+    }
     if !step.transaction && step.stand_in.is_none() {
-        (Where::Sandbox, outside())
-    } else if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
-        (Where::Sandbox, "its undo runs outside of a transaction".to_owned())
-    } else {
-        match step.rehearse {
-            Rehearse::Sandbox => (Where::Sandbox, "the packet says so".to_owned()),
-            Rehearse::Clone => (Where::Clone, "the packet says so".to_owned()),
-            Rehearse::Live => live,
-            // Nobody waits for the step; its stand-in, which is no proof of it, is not to be waited for either.
-            Rehearse::Auto if !step.transaction => (Where::Clone, outside()),
-            Rehearse::Auto if report.hurting_ms > budget => {
-                (Where::Clone, waits(report.hurting_ms, budget))
-            }
-            Rehearse::Auto => live,
+        return (Where::Sandbox, outside());
+    }
+    if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
+        return sandbox("its undo runs outside of a transaction");
+    }
+    // A clone has sequences of its own.
+    if let Some(why) = &report.kept {
+        let may_be_cloned = !matches!(step.rehearse, Rehearse::Sandbox);
+        let place = if may_be_cloned { Where::Clone } else { Where::Sandbox };
+        return (place, why.clone());
+    }
+    match step.rehearse {
+        Rehearse::Sandbox => sandbox("the packet says so"),
+        Rehearse::Clone => (Where::Clone, "the packet says so".to_owned()),
+        Rehearse::Live => live,
+        // It was seen already, on everything that it touches.
+        Rehearse::Auto
+            if matches!(options.rows, Rows::Auto(_))
+                && report.lacks.is_none()
+                && !step.does.is_of_the_schema_alone() =>
+        {
+            sandbox("it was seen there on all the rows that it touches")
         }
+        // Nobody waits for the step; its stand-in, which is no proof of it, is not to be waited for either.
+        Rehearse::Auto if !step.transaction => (Where::Clone, outside()),
+        Rehearse::Auto if report.hurting_ms > budget => {
+            (Where::Clone, waits(report.hurting_ms, budget))
+        }
+        Rehearse::Auto => live,
     }
 }

@@ -10,15 +10,17 @@ use super::state::State;
 use super::watched::{self, Watched};
 use super::{Live, Mutated, Options, Rehearsal, Verdict, Where};
 use crate::error::Result;
-use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Look, Tracker};
 use crate::plan::Plan;
 
 /// The live database before the rehearsal.
 pub(super) struct Entry {
     fingerprint: Fingerprint,
+    look: Look,
     state: State,
-    /// How long the fingerprint took.
-    pub fingerprint_ms: f64,
+    /// How long a look takes that finds nothing changed.
+    pub look_ms: f64,
     watch: Vec<std::result::Result<String, String>>,
 }
 
@@ -32,37 +34,36 @@ impl Entry {
     }
 }
 
-pub(super) async fn entry(client: &Client, plan: &Plan) -> Result<Entry> {
+pub(super) async fn entry(client: &Client, plan: &Plan) -> Result<(Entry, Tracker)> {
     let watch = watched::values(client, &plan.watch).await?;
+    let (mut tracker, _) = Tracker::start(client).await?;
     let begun = Instant::now();
-    let fingerprint = fingerprint::take(client, &Scope::All).await?;
-    Ok(Entry {
-        fingerprint_ms: milliseconds(begun.elapsed()),
-        fingerprint,
-        watch,
-        state: State::take(client).await?,
-    })
+    let look = tracker.look(client).await?;
+    let look_ms = milliseconds(begun.elapsed());
+    let state = State::take(client).await?;
+    Ok((Entry { fingerprint: tracker.now().clone(), look, look_ms, watch, state }, tracker))
 }
 
 /// Compares the live database with what it was, and tells apart who changed what.
 pub(super) async fn exit(
     client: &Client,
     entry: &Entry,
+    tracker: &mut Tracker,
     plan: &Plan,
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<()> {
     let may_burn: BTreeSet<&String> =
         options.burns.iter().chain(plan.steps.iter().flat_map(|step| &step.burns)).collect();
-    let fingerprint = fingerprint::take(client, &Scope::All).await?;
-    rehearsal.exit = fingerprint.root.clone();
+    let look = tracker.look(client).await?;
+    rehearsal.exit.clone_from(&look.root);
     let touched: BTreeSet<String> = rehearsal
         .steps
         .iter()
         .filter(|step| step.seen != Where::Nowhere)
         .flat_map(|step| step.locks.iter().map(|lock| lock.object.clone()))
         .collect();
-    let changed = entry.fingerprint.diff(&fingerprint);
+    let changed = tracker.diff(&entry.look, &look);
     // Our transaction is known to be aborted, and there is no other way from us into the catalogs: what
     // differs was committed by somebody else.
     for difference in &changed {

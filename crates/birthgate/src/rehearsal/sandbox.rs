@@ -2,24 +2,27 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
-use futures_util::{SinkExt, StreamExt, pin_mut};
 use tokio_postgres::Client;
 
 use super::libpq::Libpq;
+use super::quiet::Quiet;
+use super::rows::{self, Copied, Need, RowBudget};
+use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection};
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Result};
+use crate::plan::Plan;
 use crate::private_server::{
     self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
 use crate::script::ESCAPING_FUNCTIONS;
-use crate::unprepared::Unprepared;
+use crate::words::{Word, words};
 
-/// The superuser of a confined sandbox.
+/// The superuser of a sandbox; in the original no role has this name.
 const OWN_ROOT: &str = "birthgate_sandbox";
 /// How often the size of a confined sandbox is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -27,78 +30,232 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
     server: PrivateServer,
-    /// How large it may become.
-    most_bytes: Option<u64>,
+    recipe: Recipe,
+    limits: Limits,
+    /// A connection to the live database, in a transaction of the snapshot of which the schema is.
+    snapshot_holder: Client,
+    left_out: Vec<LeftOut>,
+    copied: Copied,
     /// Reached as the role that rehearses.
     pub database: Database,
     /// Reached as its superuser.
     pub root: Database,
 }
 
+/// What a sandbox is made of, however often.
+struct Recipe {
+    blueprint: Blueprint,
+    binaries: Binaries,
+    options: Options,
+    login: String,
+    major: u32,
+    /// What a session of the live database is asked for, such as `-c search_path=app`.
+    session_options: Option<String>,
+}
+
+struct Limits {
+    /// How large it may become.
+    most_bytes: Option<u64>,
+    time: Duration,
+    until: Instant,
+}
+
+/// The limit at which a sandbox ended before the plan did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It grew larger than it may.
+    TooLarge,
+    /// [`Options::sandbox_time`].
+    OutOfTime { limit: Duration },
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::TooLarge => f.write_str("the sandbox grew too large and was ended: write less"),
+            Ended::OutOfTime { limit } => write!(
+                f,
+                "the sandbox's time limit of {} s was reached; --sandbox-time raises it",
+                limit.as_secs_f64()
+            ),
+        }
+    }
+}
+
 impl Sandbox {
-    /// Makes one. The error says what is missing.
+    /// Makes one, with the rows that [`Rows::Some`] and [`Rows::All`] ask for; [`Rows::Auto`] leaves it empty until
+    /// [`Sandbox::fill`].
     pub async fn make(
         live: &Database,
-        client: &Client,
         facts: &Facts,
+        plan: &Plan,
         options: &Options,
-    ) -> std::result::Result<Sandbox, String> {
+    ) -> std::result::Result<Sandbox, NoSandbox> {
         if options.confined.is_some() && options.rows != Rows::None {
             // Their constraints would be checked as its superuser.
-            return Err("a confined sandbox has no rows".to_owned());
+            return Err(NoSandbox::RowsOfConfined);
         }
-        let search = Search { major: Some(facts.major), ..options.search.clone() };
-        let find = tokio::task::spawn_blocking(move || {
-            let binaries = Binaries::find(&search).map_err(|error| error.to_string())?;
-            let pg_dump = find_pg_dump(&binaries, &search).map_err(|error| error.to_string())?;
-            Ok::<_, String>((binaries, pg_dump))
-        });
-        let (binaries, pg_dump) = find.await.map_err(|error| error.to_string())??;
-        let server = PrivateServer::start(ServerOptions {
-            binaries,
-            folder: Folder::Temporary(options.folder.clone()),
-            disposable: true,
-            cache: Some(options.search.cache.clone()).filter(|cache| cache.is_absolute()),
-            settings: [
-                ("wal_level", "logical"),
-                ("max_prepared_transactions", "10"),
-                ("track_functions", "all"),
-                ("autovacuum", "off"),
-                ("log_temp_files", "0"),
-                ("temp_file_limit", if options.confined.is_some() { "1GB" } else { "-1" }),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
-        })
-        .await
-        .map_err(|error| error.to_string())?;
-        let root = match options.confined {
-            None => "postgres",
-            Some(_) => OWN_ROOT,
+        let until = Instant::now() + options.sandbox_time;
+        let make = async {
+            let search = Search { major: Some(facts.major), ..options.search.clone() };
+            let find = tokio::task::spawn_blocking(move || {
+                let binaries = Binaries::find(&search)?;
+                let pg_dump = find_pg_dump(&binaries, &search)?;
+                Ok::<_, private_server::Error>((binaries, pg_dump))
+            });
+            let look = async {
+                let holder = live.connect().await?;
+                let original = Original::look(&holder, &facts.name).await?;
+                let selection = match options.rows {
+                    Rows::Some(_) | Rows::All => None,
+                    Rows::None | Rows::Auto(_) => Selection::of(&holder, &original, plan).await?,
+                };
+                Ok::<_, crate::error::Error>((holder, original, selection))
+            };
+            let (found, looked) = tokio::join!(find, look);
+            let (snapshot_holder, original, selection) = looked?;
+            let (binaries, pg_dump) = match found {
+                Ok(found) => found?,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+            let libpq = Libpq::reach(live, &options.folder)?;
+            let (server, blueprint) = tokio::join!(
+                start(&binaries, &original, options),
+                Blueprint::draw(original.clone(), selection, &libpq, &pg_dump)
+            );
+            let recipe = Recipe {
+                blueprint: blueprint?,
+                binaries,
+                options: options.clone(),
+                login: facts.login.clone(),
+                major: facts.major,
+                session_options: live.config().get_options().map(str::to_owned),
+            };
+            Sandbox::build(recipe, server?, snapshot_holder, until).await
         };
-        let root = |database: &str| {
-            let mut config = server.config(database);
-            config.user(root);
-            Database::new(config)
-        };
-        if options.confined.is_some() {
-            own_root(&server).await.map_err(|error| error.to_string())?;
+        match tokio::time::timeout_at(until.into(), make).await {
+            Ok(made) => made,
+            Err(_) => Err(NoSandbox::OutOfTime(options.sandbox_time)),
         }
-        copy(live, client, facts, options, root, &pg_dump)
+    }
+
+    /// Brings it back to what it was before anything ran in it, without rows if it began so.
+    pub async fn start_over(self) -> std::result::Result<Sandbox, NoSandbox> {
+        let Sandbox { server, recipe, limits, snapshot_holder, .. } = self;
+        let (time, until) = (limits.time, limits.until);
+        tokio::spawn(server.stop());
+        let make = async {
+            let server =
+                start(&recipe.binaries, &recipe.blueprint.original, &recipe.options).await?;
+            Sandbox::build(recipe, server, snapshot_holder, until).await
+        };
+        match tokio::time::timeout_at(until.into(), make).await {
+            Ok(made) => made,
+            Err(_) => Err(NoSandbox::OutOfTime(time)),
+        }
+    }
+
+    async fn build(
+        recipe: Recipe,
+        server: PrivateServer,
+        snapshot_holder: Client,
+        until: Instant,
+    ) -> std::result::Result<Sandbox, NoSandbox> {
+        let Recipe { blueprint, options, .. } = &recipe;
+        let original = &blueprint.original;
+        let confined = options.confined.is_some();
+        own_root(&server, (!confined).then_some(&original.bootstrap)).await?;
+        let mut left_out =
+            blueprint.found(&as_root(&server, "template1")?.connect().await?).await?;
+        let root = as_root(&server, &original.name)?;
+        let there = root.connect().await?;
+        let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
+        let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
+        let tripwires = include_str!("../../sql/rehearsal/sandbox_tripwires.sql");
+        there
+            .batch_execute(&tripwires.replace("{names}", &list))
             .await
-            .map_err(|error| format!("the schema could not be copied: {error}"))?;
-        let mut config = server.config(&facts.name);
-        config.user(&facts.login);
-        let database = Database::new(config).map_err(|error| error.to_string())?;
-        let root = root(&facts.name).map_err(|error| error.to_string())?;
+            .doing("laying the sandbox's tripwires")?;
+        let restorer = if confined { OWN_ROOT } else { &original.bootstrap };
+        left_out.extend(blueprint.build(&there, recipe.major, restorer).await?);
+        there.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
+        let most = match options.rows {
+            Rows::None | Rows::Auto(_) => None,
+            Rows::Some(count) => Some(Some(count)),
+            Rows::All => Some(None),
+        };
+        let mut copied = Copied::default();
+        if let Some(most) = most {
+            let quiet = Quiet::begin(&there).await?;
+            copied = rows::copy_all(&snapshot_holder, &there, most).await?;
+            blueprint.fill_materialized_views(&there, |_| true).await?;
+            quiet.end().await?;
+        }
+        if confined {
+            let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
+            there.batch_execute(sql).await.doing("confining the sandbox")?;
+        }
+        let mut config = server.config(&original.name);
+        config.user(&recipe.login);
+        if let Some(asked) = &recipe.session_options {
+            config.options(asked);
+        }
+        let database = Database::new(config)?;
         let begins_with = size(server.data_folder());
         let most_bytes = options.confined.map(|Confined { most_bytes }| begins_with + most_bytes);
-        Ok(Sandbox { server, most_bytes, database, root })
+        let limits = Limits { most_bytes, time: options.sandbox_time, until };
+        Ok(Sandbox { server, recipe, limits, snapshot_holder, left_out, copied, database, root })
+    }
+
+    /// What of the live database it does not have, although it might have.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// What was left out and bears a name that stands in one of these texts.
+    pub fn left_out_of<'a>(&'a self, texts: &[&str]) -> Vec<&'a LeftOut> {
+        let named: BTreeSet<String> = texts
+            .iter()
+            .flat_map(|text| words(text).iter().filter_map(Word::name).collect::<Vec<_>>())
+            .collect();
+        self.left_out.iter().filter(|one| named.contains(&one.name)).collect()
+    }
+
+    /// The rows with which it began.
+    pub fn copied(&self) -> &Copied {
+        &self.copied
+    }
+
+    /// Copies the rows that the plan needs, of the snapshot of which the schema is, and fills materialized views.
+    pub async fn fill(&self, need: &Need, budget: RowBudget) -> Result<Copied> {
+        let root = self.root.connect().await?;
+        let blueprint = &self.recipe.blueprint;
+        root.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
+        let quiet = Quiet::begin(&root).await?;
+        let mut copied = rows::copy(&self.snapshot_holder, &root, need, budget).await?;
+        // Who asks for everything asks for what the plan can reach.
+        copied.tables.retain(|table, _| !blueprint.not_needed.contains(table));
+        let has_rows = |tables: &[String]| {
+            tables.iter().any(|table| copied.tables.get(table).is_some_and(|one| one.rows() > 0))
+        };
+        blueprint.fill_materialized_views(&root, has_rows).await?;
+        quiet.end().await?;
+        Ok(copied)
+    }
+
+    /// Waits until it has reached a limit.
+    pub async fn ended(&self) -> Ended {
+        tokio::select! {
+            () = self.outgrown() => Ended::TooLarge,
+            () = tokio::time::sleep_until(self.limits.until.into()) => {
+                Ended::OutOfTime { limit: self.limits.time }
+            }
+        }
     }
 
     /// Waits until it is larger than it may be.
-    pub async fn outgrown(&self) {
-        let Some(most) = self.most_bytes else { return std::future::pending().await };
+    async fn outgrown(&self) {
+        let Some(most) = self.limits.most_bytes else { return std::future::pending().await };
         // Its folder, and what the server logs beside its data.
         let folder = self.server.data_folder();
         let folder = folder.parent().unwrap_or(folder).to_owned();
@@ -112,11 +269,72 @@ impl Sandbox {
         }
     }
 
-    /// Ends it without keeping a thread waiting.
+    /// Ends it. The live database's snapshot is let go before this returns, the server goes on its own.
     pub async fn end(self) {
+        // Where the connection is lost, the snapshot is as well.
+        let _ = self.snapshot_holder.batch_execute("ROLLBACK").await;
         // What is left of it the next start clears away.
-        let _ = self.server.stop().await;
+        tokio::spawn(self.server.stop());
     }
+}
+
+/// Starts the server.
+async fn start(
+    binaries: &Binaries,
+    original: &Original,
+    options: &Options,
+) -> std::result::Result<PrivateServer, private_server::Error> {
+    let own = [
+        ("wal_level", "logical"),
+        ("max_prepared_transactions", "10"),
+        ("track_functions", "all"),
+        ("autovacuum", "off"),
+        ("log_temp_files", "0"),
+        ("temp_file_limit", if options.confined.is_some() { "1GB" } else { "-1" }),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut settings: Vec<_> = own.into_iter().chain(original.server_settings()).collect();
+    let library = |name: &str| binaries.library(name);
+    let preloaded = original.preloaded(|name| library(name).is_some());
+    if !preloaded.is_empty() {
+        settings.push(("shared_preload_libraries".to_owned(), preloaded.join(",")));
+    }
+    PrivateServer::start(ServerOptions {
+        binaries: binaries.clone(),
+        folder: Folder::Temporary(options.folder.clone()),
+        disposable: true,
+        cache: Some(options.search.cache.clone()).filter(|cache| cache.is_absolute()),
+        settings,
+    })
+    .await
+}
+
+/// Gives the server a superuser whose name is nobody's in the original. The superuser of initdb gets the name that it
+/// has in the original; without one, it gets out of the way.
+async fn own_root(server: &PrivateServer, bootstrap: Option<&String>) -> Result<()> {
+    const DOING: &str = "making the sandbox's superuser";
+    let first = Database::new(server.config("postgres"))?.connect().await?;
+    first.batch_execute(&format!("CREATE ROLE {OWN_ROOT} SUPERUSER LOGIN")).await.doing(DOING)?;
+    drop(first);
+    let sql = match bootstrap.map(String::as_str) {
+        None => include_str!("../../sql/rehearsal/sandbox_own_root.sql").to_owned(),
+        Some("postgres") => return Ok(()),
+        Some(name) => format!("ALTER ROLE postgres RENAME TO {}", twin::quote(name)),
+    };
+    as_root(server, "postgres")?.connect().await?.batch_execute(&sql).await.doing(DOING)
+}
+
+/// Reaches a database of the sandbox as its superuser. No setting of the server or of a database changes these
+/// sessions.
+fn as_root(server: &PrivateServer, database: &str) -> Result<Database> {
+    const PINNED: &str = "-c search_path=pg_catalog,pg_temp -c session_replication_role=origin \
+         -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed \
+         -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 \
+         -c standard_conforming_strings=on -c check_function_bodies=on -c row_security=on \
+         -c client_min_messages=warning";
+    let mut config = server.config(database);
+    config.user(OWN_ROOT).options(PINNED);
+    Database::new(config)
 }
 
 /// The bytes of the files below a folder; of those that are there while it looks.
@@ -127,157 +345,4 @@ fn size(folder: &Path) -> u64 {
         .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
         .map(|(found, path)| if found.is_dir() { size(&path) } else { found.len() })
         .sum()
-}
-
-/// Gives the server a superuser whose name is nobody's in the original.
-async fn own_root(server: &PrivateServer) -> Result<()> {
-    const DOING: &str = "confining the sandbox";
-    let first = Database::new(server.config("postgres"))?.connect().await?;
-    first.batch_execute(&format!("CREATE ROLE {OWN_ROOT} SUPERUSER LOGIN")).await.doing(DOING)?;
-    drop(first);
-    let mut config = server.config("postgres");
-    config.user(OWN_ROOT);
-    let root = Database::new(config)?.connect().await?;
-    root.batch_execute(include_str!("../../sql/rehearsal/sandbox_own_root.sql")).await.doing(DOING)
-}
-
-/// Copies roles, schema and rows, all of one snapshot.
-async fn copy(
-    live: &Database,
-    client: &Client,
-    facts: &Facts,
-    options: &Options,
-    as_root: impl Fn(&str) -> Result<Database>,
-    pg_dump: &Path,
-) -> Result<()> {
-    const DOING: &str = "copying into the sandbox";
-    let root = as_root("postgres")?.connect().await?;
-    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    // A statement that is refused makes something that is there already, or another's superuser.
-    for row in client.rows(include_str!("../../sql/rehearsal/roles.sql"), &[]).await.doing(DOING)? {
-        let _ = root.batch_execute(row.get(0)).await;
-    }
-    // A role that another database depends on is not dropped here either.
-    let elsewhere = include_str!("../../sql/rehearsal/roles_elsewhere.sql");
-    let held = client.rows(elsewhere, &[]).await.doing(DOING)?;
-    if !held.is_empty() {
-        let held: Vec<&str> = held.iter().map(|row| row.get(0)).collect();
-        root.batch_execute("CREATE DATABASE birthgate_elsewhere").await.doing(DOING)?;
-        let there = as_root("birthgate_elsewhere")?.connect().await?;
-        let grant = format!("GRANT USAGE ON SCHEMA public TO {}", held.join(", "));
-        there.batch_execute(&grant).await.doing(DOING)?;
-    }
-    if facts.name != "postgres" {
-        root.batch_execute(&format!(
-            "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}",
-            quote(&facts.name),
-            literal(&facts.encoding),
-            literal(&facts.lc_collate),
-            literal(&facts.lc_ctype)
-        ))
-        .await
-        .doing("making the sandbox's database")?;
-    }
-    let there = as_root(&facts.name)?.connect().await?;
-    let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
-    let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
-    there
-        .batch_execute(
-            &include_str!("../../sql/rehearsal/sandbox_tripwires.sql").replace("{names}", &list),
-        )
-        .await
-        .doing("laying the sandbox's tripwires")?;
-
-    let snapshot_holder = live.connect().await?;
-    snapshot_holder
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await
-        .doing(DOING)?;
-    let row = snapshot_holder.one_row("SELECT pg_export_snapshot()", &[]).await.doing(DOING)?;
-    let libpq = Libpq::reach(live, &options.folder)?;
-    let dump = dump(&libpq, facts, pg_dump, row.get(0)).await?;
-    // Dumps are scripts for psql, which alone knows two of these lines; and a newer pg_dump sets what an
-    // older server does not know.
-    let foreign = |line: &str| {
-        line.starts_with("\\restrict ")
-            || line.starts_with("\\unrestrict ")
-            || line == "SET transaction_timeout = 0;" && facts.major < 17
-    };
-    let schema: String =
-        dump.lines().filter(|line| !foreign(line)).flat_map(|line| [line, "\n"]).collect();
-    there.batch_execute(&schema).await.doing("restoring the schema in the sandbox")?;
-    there
-        .batch_execute(&format!(
-            "RESET ALL; {}",
-            include_str!("../../sql/rehearsal/sandbox_ways_out.sql")
-        ))
-        .await
-        .doing("shutting the sandbox's ways out")?;
-    copy_rows(&snapshot_holder, &there, options.rows).await?;
-    there.batch_execute("ANALYZE").await.doing(DOING)?;
-    if options.confined.is_some() {
-        let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
-        there.batch_execute(sql).await.doing("confining the sandbox")?;
-    }
-    Ok(())
-}
-
-async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
-    let mut command = tokio::process::Command::from(private_server::command(pg_dump));
-    command.args([
-        "--schema-only",
-        "--no-subscriptions",
-        "--no-security-labels",
-        "--no-tablespaces",
-    ]);
-    command.arg(format!("--snapshot={snapshot}")).arg(&facts.name);
-    command.envs(&libpq.variables);
-    let failed = |source| Error::File { path: pg_dump.display().to_string(), source };
-    let output = command.kill_on_drop(true).output().await.map_err(failed)?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(Error::BadInput(format!("pg_dump: {}", text.trim())));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// Copies the rows as they are, without firing triggers or checking foreign keys.
-async fn copy_rows(from: &Client, to: &Client, rows: Rows) -> Result<()> {
-    const DOING: &str = "copying rows into the sandbox";
-    let limit = match rows {
-        Rows::None | Rows::All => String::new(),
-        Rows::Some(count) => format!(" LIMIT {count}"),
-    };
-    let tables =
-        from.rows(include_str!("../../sql/rehearsal/row_tables.sql"), &[]).await.doing(DOING)?;
-    to.batch_execute(include_str!("../../sql/rehearsal/sandbox_triggers_off.sql"))
-        .await
-        .doing(DOING)?;
-    for table in tables.iter().filter(|_| rows != Rows::None) {
-        let (name, columns): (&str, &str) = (table.get("name"), table.get("columns"));
-        let rows = from
-            .copy_out(&format!(
-                "COPY (SELECT {columns} FROM ONLY {name}{limit}) TO STDOUT (FORMAT binary)"
-            ))
-            .await
-            .doing(DOING)?;
-        let sink = to
-            .copy_in(&format!("COPY {name} ({columns}) FROM STDIN (FORMAT binary)"))
-            .await
-            .doing(DOING)?;
-        pin_mut!(rows, sink);
-        while let Some(chunk) = rows.next().await {
-            sink.send(chunk.doing(DOING)?).await.doing(DOING)?;
-        }
-        sink.finish().await.doing(DOING)?;
-    }
-    for sequence in from
-        .rows(include_str!("../../sql/rehearsal/sequence_values.sql"), &[])
-        .await
-        .doing(DOING)?
-    {
-        to.batch_execute(sequence.get(0)).await.doing(DOING)?;
-    }
-    to.batch_execute(include_str!("../../sql/rehearsal/sandbox_triggers_on.sql")).await.doing(DOING)
 }

@@ -5,12 +5,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, Severity};
-use tokio_postgres::types::Type;
 
 use super::redirect::Redirect;
 use super::{Reason, Verdict};
@@ -18,11 +16,15 @@ use crate::database::Database;
 use crate::ddl_guard;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
-use crate::script::{Place, Script, Statement};
+use crate::script::{Kept, Place, Script, Statement};
+use crate::send::{Protocol, send, send_simply};
 use crate::unprepared::Unprepared;
 
 /// Notices that are kept of a statement; the others are counted.
 const NOTICES: usize = 20;
+/// How often a second connection looks at the locks of a statement: what a subtransaction took that was rolled
+/// back is gone when the statement ends.
+const SAMPLE: Duration = Duration::from_millis(5);
 
 /// What a statement did.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -30,6 +32,8 @@ pub struct StatementReport {
     /// Where it stands.
     #[serde(flatten)]
     pub place: Place,
+    /// How many statements of the file it stands for: INSERTs that follow each other are run together.
+    pub statements: u64,
     /// How long it took.
     pub duration_ms: f64,
     /// Rows that it returned or changed.
@@ -165,6 +169,12 @@ pub(crate) struct Session {
     is_superuser: bool,
     /// Whether what a role is refused here it may be allowed elsewhere.
     pub is_confined: bool,
+    /// Whether an undo has to bring back the order of columns as well.
+    pub strict_columns: bool,
+    /// Whether it is in the sandbox: there statements go as psql sends them.
+    is_private: bool,
+    /// Looks at the locks while a statement runs.
+    sampler: Option<Client>,
     notices: Arc<Mutex<Notices>>,
     relations: BTreeMap<u32, Relation>,
     held: BTreeSet<(u32, String)>,
@@ -182,8 +192,19 @@ pub(crate) struct Failed {
     pub message: String,
     /// What the server says besides; it may hold values of rows.
     pub detail: Option<String>,
-    /// Whether it was the connection that failed.
-    pub lost: bool,
+    /// What kind of failure it is.
+    pub how: How,
+}
+
+/// How a statement failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// The server refused it, or it did not do what it should.
+    Refused,
+    /// The connection was lost.
+    Lost,
+    /// It was not run: it would reach out.
+    NotRun,
 }
 
 impl std::fmt::Display for Failed {
@@ -212,20 +233,44 @@ impl Failed {
             .is_some_and(|code| code.starts_with("23") || code.starts_with("22"))
     }
 
+    /// Whether other rows could have made it: they break a constraint or cannot be computed with, a query finds none,
+    /// or code of the plan raises an error of its own.
+    pub fn depends_on_rows(&self) -> bool {
+        self.violates()
+            || self.how == How::Refused && self.sqlstate.is_none()
+            || self.sqlstate.as_deref().is_some_and(|code| {
+                ["P0", "21", "38", "39", "44"].iter().any(|class| code.starts_with(class))
+            })
+    }
+
     /// Whether the server refused a statement, or it did not do what it should.
     pub fn is_about_the_plan(&self) -> bool {
-        !self.lost && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
+        self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
     }
 
     /// Whether locks, time, the connection, or what one transaction alone cannot do were in the way: nothing
     /// that is wrong with the plan.
     pub fn is_circumstance(&self) -> bool {
         let circumstances = ["55P03", "57014", "57P01", "55P04", "40001", "40P01"];
-        self.lost || self.sqlstate.as_deref().is_some_and(|code| circumstances.contains(&code))
+        self.how == How::Lost
+            || self.sqlstate.as_deref().is_some_and(|code| circumstances.contains(&code))
     }
 }
 
 impl Session {
+    /// A connection to the sandbox.
+    pub async fn connect_privately(database: &Database) -> Result<Session> {
+        let mut session = Session::connect(database).await?;
+        session.is_private = true;
+        Ok(session)
+    }
+
+    /// Looks at the locks of its statements from a second connection as well.
+    pub async fn sample(&mut self, database: &Database) -> Result<()> {
+        self.sampler = Some(database.connect().await?);
+        Ok(())
+    }
+
     /// A connection of its own, to be discarded afterwards.
     pub async fn connect(database: &Database) -> Result<Session> {
         let notices = Arc::new(Mutex::new(Notices::default()));
@@ -244,6 +289,9 @@ impl Session {
             pid,
             is_superuser,
             is_confined: false,
+            strict_columns: false,
+            is_private: false,
+            sampler: None,
             notices,
             relations: BTreeMap::new(),
             held: BTreeSet::new(),
@@ -310,6 +358,17 @@ impl Session {
     pub async fn watch_single_statements(&mut self) -> Result<()> {
         self.xid = None;
         self.look_at_relations().await
+    }
+
+    /// Nothing is held any more: a transaction has ended or begins.
+    pub fn forget(&mut self) {
+        self.held.clear();
+    }
+
+    /// Runs a command whose failure is the script's.
+    pub async fn turn(&mut self, sql: &str) -> std::result::Result<(), tokio_postgres::Error> {
+        self.forget();
+        self.client.batch_execute(sql).await
     }
 
     async fn look_at_relations(&mut self) -> Result<()> {
@@ -392,6 +451,16 @@ impl Session {
         self.relations.values().any(|relation| relation.kind == "r" && relation.name == name)
     }
 
+    /// The tables that were there when it began to watch, and that bear one of these names or have an index that does.
+    pub fn tables_of_names(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let tables = self.relations.values().filter(|relation| {
+            let kinds = ["r", "p", "m"];
+            kinds.contains(&relation.kind.as_str())
+                && names.contains(&super::clone::parts(&relation.name).1)
+        });
+        tables.map(|relation| relation.name.clone()).collect()
+    }
+
     /// The tables that were there when the transaction began, and that these scripts name.
     pub fn tables_named(&self, scripts: &[&Script]) -> Vec<String> {
         let tables = self.relations.values().filter(|relation| relation.kind == "r");
@@ -404,20 +473,105 @@ impl Session {
             .collect()
     }
 
-    /// Runs one statement of a script; answers what it did.
+    /// Runs one statement of a script; answers what it did. With `looks`, the locks that are held after it are
+    /// looked at: a statement of the session takes none, and SET TRANSACTION wants to be the first.
     pub async fn run(
         &mut self,
         script: &Script,
         statement: &Statement,
+        looks: bool,
     ) -> Result<std::result::Result<StatementReport, Failed>> {
+        if let Some(why) = self.keeps(statement) {
+            return Ok(Err(Failed {
+                place: statement.place.clone(),
+                sqlstate: None,
+                message: format!("it was not run: {why}"),
+                detail: None,
+                how: How::NotRun,
+            }));
+        }
         *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = Notices::default();
+        let protocol = if self.is_private { Protocol::Simple } else { Protocol::Extended };
         let begun = Instant::now();
-        let rows = match self.execute(script.text_of(statement)).await {
+        let (done, passing) = match &self.sampler {
+            Some(sampler) if looks && !statement.is_an_insert && !statement.of_the_session => {
+                sampled(sampler, self.pid, send(&self.client, script, statement, protocol)).await
+            }
+            _ => (send(&self.client, script, statement, protocol).await, BTreeSet::new()),
+        };
+        let rows = match done {
             Ok(rows) => rows,
             Err(source) => return Ok(Err(failed(script, statement, &source))),
         };
         let duration = begun.elapsed();
-        let seen = match self.observe().await {
+        let mut report = self.report(statement, milliseconds(duration), rows);
+        if looks {
+            match self.seen(script, statement, passing, &mut report).await? {
+                Ok(()) => {}
+                Err(failed) => return Ok(Err(failed)),
+            }
+        }
+        Ok(Ok(report))
+    }
+
+    /// Runs INSERTs that follow each other, in one message. Where one of them fails nothing is said of any.
+    pub async fn run_inserts(
+        &mut self,
+        script: &Script,
+        statements: &[Statement],
+    ) -> Result<std::result::Result<StatementReport, Failed>> {
+        *self.notices.lock().unwrap_or_else(PoisonError::into_inner) = Notices::default();
+        let begun = Instant::now();
+        let mut sql = String::new();
+        for statement in statements {
+            sql.push_str(script.text_of(statement));
+            sql.push_str("\n;");
+        }
+        let rows = match send_simply(&self.client, &sql).await {
+            Ok(rows) => rows,
+            Err(source) => return Ok(Err(failed(script, &statements[0], &source))),
+        };
+        let duration = milliseconds(begun.elapsed());
+        let mut report = self.report(&statements[0], duration, rows);
+        report.statements = statements.len() as u64;
+        let seen = self.seen(script, &statements[0], BTreeSet::new(), &mut report).await?;
+        Ok(seen.map(|()| report))
+    }
+
+    /// Why a statement is not run here.
+    fn keeps<'a>(&self, statement: &'a Statement) -> Option<&'a str> {
+        match statement.kept.as_ref()? {
+            Kept::FromEverywhere(why) => Some(why),
+            Kept::FromLive(why) => (!self.is_private).then_some(why),
+        }
+    }
+
+    fn report(&self, statement: &Statement, duration_ms: f64, rows: u64) -> StatementReport {
+        let notices =
+            std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
+        StatementReport {
+            place: statement.place.clone(),
+            statements: 1,
+            duration_ms,
+            rows,
+            wal_bytes: 0,
+            temp_bytes: Some(notices.temp_bytes),
+            locks: Vec::new(),
+            rewrites: Vec::new(),
+            notice_count: notices.count,
+            notices: notices.kept,
+        }
+    }
+
+    /// Adds what is seen after a statement, or says what is wrong there.
+    async fn seen(
+        &mut self,
+        script: &Script,
+        statement: &Statement,
+        passing: BTreeSet<(u32, String)>,
+        report: &mut StatementReport,
+    ) -> Result<std::result::Result<(), Failed>> {
+        let mut seen = match self.observe().await {
             Ok(seen) => seen,
             Err(Error::Database { source, .. }) => {
                 return Ok(Err(failed(script, statement, &source)));
@@ -430,33 +584,23 @@ impl Session {
                 sqlstate: None,
                 message: "after it, its transaction was over".to_owned(),
                 detail: None,
-                lost: false,
+                how: How::Refused,
             }));
         }
-        let notices =
-            std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Ok(StatementReport {
-            place: statement.place.clone(),
-            duration_ms: milliseconds(duration),
-            rows,
-            wal_bytes: seen.wal_bytes,
-            temp_bytes: seen.hears_temporary_files.then_some(notices.temp_bytes),
-            locks: seen.locks,
-            rewrites: seen.rewrites,
-            notice_count: notices.count,
-            notices: notices.kept,
-        }))
-    }
-
-    /// Its rows are counted and dropped as they come.
-    async fn execute(&self, sql: &str) -> std::result::Result<u64, tokio_postgres::Error> {
-        let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-        let mut stream = pin!(self.client.query_typed_raw(sql, none).await?);
-        let mut rows = 0;
-        while stream.try_next().await?.is_some() {
-            rows += 1;
+        for (oid, mode) in passing {
+            let Some(relation) = self.relations.get(&oid) else { continue };
+            if !self.held.contains(&(oid, mode.clone())) {
+                let (object, kind) = (relation.name.clone(), relation.kind.clone());
+                seen.locks.push(Lock { object, blocks: blocks(&mode), mode, kind });
+            }
         }
-        Ok(stream.rows_affected().unwrap_or(rows))
+        seen.locks.sort();
+        seen.locks.dedup();
+        report.wal_bytes = seen.wal_bytes;
+        report.temp_bytes = report.temp_bytes.filter(|_| seen.hears_temporary_files);
+        report.locks = seen.locks;
+        report.rewrites = seen.rewrites;
+        Ok(Ok(()))
     }
 
     /// Runs the deferred constraints now, and defers again those that a transaction begins with deferred.
@@ -472,6 +616,29 @@ impl Session {
             Some(row) => self.client.batch_execute(row.get(0)).await.doing(DOING),
             None => Ok(()),
         }
+    }
+}
+
+/// Runs a statement, and collects the locks that its backend was seen to hold meanwhile.
+async fn sampled<T>(
+    sampler: &Client,
+    pid: i32,
+    statement: impl Future<Output = T>,
+) -> (T, BTreeSet<(u32, String)>) {
+    let mut statement = pin!(statement);
+    let mut seen = BTreeSet::new();
+    loop {
+        tokio::select! {
+            done = &mut statement => return (done, seen),
+            () = tokio::time::sleep(SAMPLE) => {}
+        }
+        // That it cannot be asked is no reason to end what goes on.
+        let sql = include_str!("../../sql/rehearsal/locks_of.sql");
+        let rows = tokio::select! {
+            done = &mut statement => return (done, seen),
+            rows = async { sampler.rows(sql, &[&pid]).await } => rows.unwrap_or_default(),
+        };
+        seen.extend(rows.iter().map(|row| (row.get::<_, u32>(0), row.get::<_, String>(1))));
     }
 }
 
@@ -491,16 +658,12 @@ pub(crate) fn failed(
             sqlstate: None,
             message: format!("the connection was lost: {source}"),
             detail: None,
-            lost: true,
+            how: How::Lost,
         };
     };
     let place = match db.position() {
         Some(tokio_postgres::error::ErrorPosition::Original(character)) => {
-            // It counts characters from 1 in the string that was sent.
-            let sent = script.text_of(statement);
-            let at = sent.char_indices().nth((*character as usize).saturating_sub(1));
-            let at = statement.place.span.start + at.map_or(0, |(at, _)| at);
-            Place::of(&script.path, &script.text, at..at)
+            script.place_in(statement, *character as usize)
         }
         _ => statement.place.clone(),
     };
@@ -509,6 +672,6 @@ pub(crate) fn failed(
         sqlstate: Some(db.code().code().to_owned()),
         message: db.message().to_owned(),
         detail: db.detail().map(str::to_owned),
-        lost: false,
+        how: How::Refused,
     }
 }

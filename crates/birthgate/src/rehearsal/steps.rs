@@ -6,21 +6,21 @@ use std::time::Instant;
 use tokio_postgres::Client;
 
 use super::content::{Content, Logs, Since, content, differing};
-use super::session::{Failed, Session, StatementReport, failed, milliseconds};
+use super::session::{Failed, How, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::fingerprint::{Difference, Look, Tracker};
 use crate::script::Script;
 use crate::unprepared::Unprepared;
 
-/// Runs the statements of a script one after the other, until one fails.
+/// Runs the statements of a script one after the other within the transaction that is open, until one fails.
 pub(super) async fn perform(
     session: &mut Session,
     script: &Script,
 ) -> Result<std::result::Result<Vec<StatementReport>, Failed>> {
     let mut reports = Vec::new();
     for statement in &script.statements {
-        match session.run(script, statement).await? {
+        match session.run(script, statement, !statement.of_the_session).await? {
             Ok(report) => reports.push(report),
             Err(failed) => return Ok(Err(failed)),
         }
@@ -43,7 +43,7 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
             detail: None,
             sqlstate: Some(refusal.code.sqlstate().to_owned()),
             message: format!("a deferred constraint does not hold: {refusal}"),
-            lost: false,
+            how: How::Refused,
         })),
         Err(error) => Err(error),
     }
@@ -57,7 +57,7 @@ pub(crate) async fn verify(client: &Client, script: &Script) -> Option<Failed> {
             sqlstate: None,
             message,
             detail: None,
-            lost: false,
+            how: How::Refused,
         };
         match client.rows(script.text_of(statement), &[]).await {
             Err(source) => return Some(failed(script, statement, &source)),
@@ -141,7 +141,7 @@ fn tables_touched(statement: &StatementReport) -> impl Iterator<Item = String> {
 
 /// What a database was like, to be compared with.
 pub(super) struct Before {
-    pub fingerprint: Fingerprint,
+    pub look: Look,
     pub content: Content,
 }
 
@@ -150,14 +150,14 @@ pub(super) struct Before {
 /// tables, of no rows. What the transaction is afterwards is for the caller to end.
 pub(super) async fn undo(
     session: &mut Session,
+    tracker: &mut Tracker,
     script: &Script,
-    differs: impl Fn(&Fingerprint, &Content) -> Vec<String>,
+    differs: impl Fn(&Tracker, &Look, &Content) -> Left,
     mut tables: Option<&mut Vec<String>>,
     since: Since<'_>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
-    let mut report =
-        UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
+    let mut report = UndoReport::default();
     let told = |failed: Failed| vec![format!("{}: {failed}", failed.place)];
     match perform(session, script).await? {
         Ok(statements) => {
@@ -177,14 +177,12 @@ pub(super) async fn undo(
         report.differences = told(failed);
         return Ok(report);
     }
-    let fingerprint = fingerprint::take_inside(&session.client, &Scope::All).await?;
+    let look = tracker.look_inside(&session.client).await?;
     let content = match tables {
         Some(tables) => content(&session.client, tables, Some(since)).await?,
         None => Content::new(),
     };
-    report.differences = differs(&fingerprint, &content);
-    report.restores = report.differences.is_empty();
-    Ok(report)
+    Ok(report.judged(differs(tracker, &look, &content), session.strict_columns))
 }
 
 /// Finds the logs of schema changes, within the transaction that is open. A role that may not make a schema
@@ -213,8 +211,49 @@ pub(super) fn touch(tables: &mut Vec<String>, statements: &[StatementReport]) {
 
 impl Before {
     /// What an undo did not bring back, in words.
-    pub fn differs(&self, fingerprint: &Fingerprint, content: &Content) -> Vec<String> {
-        let objects = self.fingerprint.diff(fingerprint).into_iter().map(|one| one.to_string());
-        objects.chain(differing(&self.content, content)).take(20).collect()
+    pub fn differs(&self, tracker: &Tracker, look: &Look, content: &Content) -> Left {
+        Left::of(tracker.diff(&self.look, look)).and(differing(&self.content, content))
+    }
+}
+
+/// What an undo left other than it was, in words.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub differences: Vec<String>,
+    /// Tables whose columns stand in another order, and are the same otherwise: whoever uses them by name meets nothing.
+    pub order: Vec<String>,
+}
+
+impl Left {
+    /// At most so many differences are told.
+    const MOST: usize = 20;
+
+    pub fn of(differences: impl IntoIterator<Item = Difference>) -> Left {
+        let mut left = Left::default();
+        for one in differences {
+            let list = if one.is_of_order() { &mut left.order } else { &mut left.differences };
+            if list.len() < Left::MOST {
+                list.push(one.to_string());
+            }
+        }
+        left
+    }
+
+    pub fn and(mut self, more: Vec<String>) -> Left {
+        self.differences.extend(more);
+        self.differences.truncate(Left::MOST);
+        self
+    }
+}
+
+impl UndoReport {
+    /// Takes over what was left, and whether that is what was.
+    pub(super) fn judged(mut self, left: Left, strict_columns: bool) -> UndoReport {
+        (self.differences, self.notes) = (left.differences, left.order);
+        if strict_columns {
+            self.differences.append(&mut self.notes);
+        }
+        self.restores = self.differences.is_empty();
+        self
     }
 }

@@ -53,7 +53,7 @@ async fn a_difference_is_named_by_object_and_attribute() {
         ),
         (
             "ALTER TABLE holes ADD COLUMN c int",
-            "table public.holes: column c was nothing, is 3 integer",
+            "table public.holes: column c was nothing, is integer",
         ),
         (
             "ALTER TABLE child ALTER CONSTRAINT child_parent_id_fkey NOT DEFERRABLE",

@@ -8,6 +8,7 @@ mod apply;
 mod approval;
 mod bypass;
 mod clones;
+mod columns;
 mod confined;
 mod crash;
 mod ddl_guard;
@@ -24,6 +25,7 @@ mod hostile;
 mod key_change;
 mod leader;
 mod life;
+mod minors;
 mod owners;
 mod ownership;
 mod partition;
@@ -42,6 +44,8 @@ mod shapes;
 mod signed;
 mod storm;
 mod tampers;
+mod tracker;
+mod twin;
 
 #[test]
 fn every_file_is_a_module() {

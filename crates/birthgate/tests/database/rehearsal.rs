@@ -15,10 +15,13 @@ pub fn options() -> Options {
         max_block: Duration::from_millis(500),
         // Generous: the machine that runs these is busy with all the others.
         max_time: Duration::from_secs(30),
+        sandbox_time: Duration::from_secs(300),
         max_clone: 1_000_000_000,
         burns: Vec::new(),
         search: testkit::search(),
         folder: std::env::temp_dir(),
+        observer: Default::default(),
+        strict_columns: false,
         confined: None,
     }
 }

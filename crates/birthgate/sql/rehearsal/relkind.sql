@@ -1,1 +1,0 @@
-SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)

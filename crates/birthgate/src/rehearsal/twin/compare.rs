@@ -1,0 +1,55 @@
+//! What a copy does not have like its original, and what that means.
+
+use super::{Judgement, LeftOut, Unlike};
+use crate::fingerprint::{Difference, Fingerprint};
+
+/// Settings of the server that a private one has its own way, and that change nothing of what a statement does.
+const OWN_SETTINGS: &[&str] = &["wal_level", "fsync", "full_page_writes"];
+
+/// Compares the live database with its sandbox, before the plan runs.
+pub(in super::super) fn compare(
+    live: &Fingerprint,
+    sandbox: &Fingerprint,
+    left_out: &[LeftOut],
+) -> Vec<Unlike> {
+    live.diff(sandbox)
+        .into_iter()
+        .map(|difference| Unlike { judgement: judge(&difference, left_out), difference })
+        .collect()
+}
+
+fn judge(difference: &Difference, left_out: &[LeftOut]) -> Judgement {
+    let object = difference.object.as_str();
+    let (kind, name) = object.split_once(' ').unwrap_or((object, ""));
+    let is_new = difference.attribute.is_none() && difference.before.is_none();
+    let is_gone = difference.attribute.is_none() && difference.after.is_none();
+    match kind {
+        // Of the server, and none of the plan's business.
+        "password" | "system" => return Judgement::Harmless,
+        "setting" if OWN_SETTINGS.contains(&name) => return Judgement::Harmless,
+        // Ours: the superuser, the tripwires, and what keeps roles from being dropped.
+        "role" | "database" | "schema" if is_new && name.starts_with("birthgate_") => {
+            return Judgement::Harmless;
+        }
+        _ if name.starts_with("birthgate_tripwire.") || name.starts_with("pg_catalog.") => {
+            return Judgement::Harmless;
+        }
+        _ => {}
+    }
+    let because = left_out.iter().find(|one| one.object.eq_ignore_ascii_case(object));
+    let why = match (kind, because) {
+        (_, Some(one)) => one.why.to_string(),
+        ("subscription", _) => "subscriptions are not copied into the sandbox".to_owned(),
+        ("security", _) => "security labels are not copied into the sandbox".to_owned(),
+        ("database", _) if is_gone => {
+            "the server's other databases are not copied into the sandbox".to_owned()
+        }
+        ("foreign", _) if difference.attribute.as_deref() == Some("handler") => {
+            "the sandbox reaches no other server".to_owned()
+        }
+        _ if is_gone => "the sandbox does not have it".to_owned(),
+        _ if is_new => "the sandbox has it, the live database does not".to_owned(),
+        _ => format!("the sandbox's copy differs: {difference}"),
+    };
+    Judgement::IfTouched { why }
+}

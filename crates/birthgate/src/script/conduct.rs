@@ -1,0 +1,220 @@
+//! What a statement would do to the transaction that it runs in, and where it may run, told by its words: the first
+//! ones decide, as they do in PostgreSQL's grammar.
+
+use super::{Conduct, Control, Kept};
+use crate::words::Word;
+
+/// Functions of PostgreSQL whose effect ROLLBACK does not undo, or that reach another session.
+pub(crate) const ESCAPING_FUNCTIONS: &[&str] = &[
+    "lo_export",
+    "lo_import",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_backup_start",
+    "pg_backup_stop",
+    "pg_cancel_backend",
+    "pg_copy_logical_replication_slot",
+    "pg_copy_physical_replication_slot",
+    "pg_create_logical_replication_slot",
+    "pg_create_physical_replication_slot",
+    "pg_create_restore_point",
+    "pg_drop_replication_slot",
+    "pg_logical_emit_message",
+    "pg_logical_slot_get_binary_changes",
+    "pg_logical_slot_get_changes",
+    "pg_promote",
+    "pg_reload_conf",
+    "pg_replication_origin_advance",
+    "pg_replication_origin_create",
+    "pg_replication_origin_drop",
+    "pg_replication_slot_advance",
+    "pg_rotate_logfile",
+    "pg_start_backup",
+    "pg_stat_reset",
+    "pg_stat_reset_shared",
+    "pg_stat_reset_single_function_counters",
+    "pg_stat_reset_single_table_counters",
+    "pg_stop_backup",
+    "pg_switch_wal",
+    "pg_terminate_backend",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "pg_wal_replay_pause",
+    "pg_wal_replay_resume",
+];
+
+/// How many words of a statement are looked at.
+pub(super) const LOOKED_AT: usize = 64;
+
+/// A statement's first words, as keywords.
+pub(super) struct Opening<'a>(Vec<&'a str>);
+
+impl<'a> Opening<'a> {
+    pub fn of(words: &[Word<'a>]) -> Opening<'a> {
+        Opening(words.iter().take(LOOKED_AT).map(|word| word.text).collect())
+    }
+
+    fn is(&self, at: usize, keyword: &str) -> bool {
+        self.0.get(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Whether it begins with these keywords.
+    fn begins(&self, keywords: &[&str]) -> bool {
+        keywords.iter().enumerate().all(|(at, keyword)| self.is(at, keyword))
+    }
+
+    fn has(&self, keyword: &str) -> bool {
+        self.0.iter().any(|word| word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Whether it makes, changes or drops objects, and writes no rows and moves no sequence.
+    pub fn is_of_the_schema(&self) -> bool {
+        let of_rows = [
+            &["create", "materialized"][..],
+            &["alter", "sequence"],
+            &["alter", "large"],
+            &["create", "schema"],
+        ];
+        let makes_from_query = self.is(0, "create")
+            && ["table", "unlogged", "temp", "temporary", "local", "global"]
+                .iter()
+                .any(|kind| self.is(1, kind))
+            && (self.has("as") || self.0.len() == LOOKED_AT);
+        let starts = ["create", "alter", "drop", "comment", "grant", "revoke", "security"];
+        starts.iter().any(|start| self.is(0, start))
+            && !makes_from_query
+            && !of_rows.iter().any(|start| self.begins(start))
+    }
+
+    /// Whether it only sets or shows parameters of the session.
+    pub fn is_of_the_session(&self) -> bool {
+        ["set", "reset", "show"].iter().any(|start| self.is(0, start))
+            && !self.begins(&["set", "constraints"])
+    }
+
+    /// Whether it puts rows in, one statement like the next.
+    pub fn is_an_insert(&self) -> bool {
+        self.is(0, "insert")
+    }
+
+    /// Whether outside of a transaction block PostgreSQL refuses it.
+    fn wants_a_block(&self) -> bool {
+        self.is(0, "lock") || self.is(0, "declare") && !(self.has("with") && self.has("hold"))
+    }
+
+    pub fn conduct(&self) -> Conduct {
+        if let Some(control) = self.control() {
+            return Conduct::Controls(control);
+        }
+        if self.wants_a_block() {
+            return Conduct::InBlock;
+        }
+        match self.outside() {
+            Some(what) => Conduct::Outside(what),
+            None => Conduct::Inside,
+        }
+    }
+
+    fn control(&self) -> Option<Control> {
+        let chains = self.has("chain") && !(self.has("no") && self.has("chain"));
+        Some(match self.0.first()?.to_ascii_lowercase().as_str() {
+            "begin" => Control::Begin,
+            "start" if self.is(1, "transaction") => Control::Begin,
+            "prepare" if self.is(1, "transaction") => Control::PrepareTransaction,
+            "commit" if self.is(1, "prepared") => Control::CommitPrepared,
+            "rollback" if self.is(1, "prepared") => Control::RollbackPrepared,
+            "commit" | "end" if chains => Control::CommitAndChain,
+            "commit" | "end" => Control::Commit,
+            "rollback" | "abort" if self.has("to") => Control::RollbackToSavepoint,
+            "rollback" | "abort" if chains => Control::RollbackAndChain,
+            "rollback" | "abort" => Control::Rollback,
+            "savepoint" => Control::Savepoint,
+            "release" => Control::Release,
+            _ => return None,
+        })
+    }
+
+    fn outside(&self) -> Option<&'static str> {
+        let concurrently = self.has("concurrently");
+        let first = self.0.first()?.to_ascii_lowercase();
+        let second = self.0.get(1).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        Some(match (first.as_str(), second.as_str()) {
+            ("create", "database") => "CREATE DATABASE",
+            ("drop", "database") => "DROP DATABASE",
+            ("create", "tablespace") => "CREATE TABLESPACE",
+            ("drop", "tablespace") => "DROP TABLESPACE",
+            ("alter", "database") if self.has("tablespace") => "ALTER DATABASE … SET TABLESPACE",
+            ("alter", "system") => "ALTER SYSTEM",
+            ("vacuum", _) => "VACUUM",
+            ("cluster", _) if self.0.len() <= 2 => "CLUSTER",
+            ("discard", "all") => "DISCARD ALL",
+            ("create", "subscription") => "CREATE SUBSCRIPTION",
+            ("alter", "subscription") => "ALTER SUBSCRIPTION",
+            ("drop", "subscription") => "DROP SUBSCRIPTION",
+            ("reindex", _)
+                if concurrently
+                    || self.has("database")
+                    || self.has("system")
+                    || self.has("schema") =>
+            {
+                "REINDEX CONCURRENTLY, or of more than a table"
+            }
+            ("create", _) if concurrently && self.has("index") => "CREATE INDEX CONCURRENTLY",
+            ("drop", "index") if concurrently => "DROP INDEX CONCURRENTLY",
+            ("alter", "table") if concurrently && self.has("detach") => {
+                "DETACH PARTITION CONCURRENTLY"
+            }
+            _ => return None,
+        })
+    }
+
+    /// Where it may not run, and why.
+    pub fn kept(&self, text: &str) -> Option<Kept> {
+        let nowhere = |what: &str| Some(Kept::FromEverywhere(what.to_owned()));
+        if self.is(0, "copy") {
+            if self.has("program") {
+                return nowhere("COPY runs a program of the server");
+            }
+            if !self.has("stdin") && !self.has("stdout") {
+                return nowhere("COPY reads or writes a file of the server");
+            }
+        }
+        if self.begins(&["create", "subscription"]) || self.begins(&["alter", "subscription"]) {
+            return nowhere("a subscription reaches another server");
+        }
+        for (keyword, what) in [
+            ("load", "LOAD stays in the session"),
+            ("checkpoint", "CHECKPOINT is of the whole server"),
+            ("listen", "LISTEN stays in the session"),
+            ("prepare", "PREPARE stays in the session"),
+            ("vacuum", "VACUUM is not undone by ROLLBACK"),
+        ] {
+            if self.is(0, keyword) && !self.is(1, "transaction") {
+                return Some(Kept::FromLive(what.to_owned()));
+            }
+        }
+        if self.is(0, "set") && self.has("standard_conforming_strings") {
+            let what = "standard_conforming_strings changes where strings end";
+            return Some(Kept::FromLive(what.to_owned()));
+        }
+        if self.is(0, "set") && self.has("transaction") {
+            return Some(Kept::FromLive("it sets how its transaction runs".to_owned()));
+        }
+        let text = text.to_ascii_lowercase();
+        let other = ["dblink", "dblink_exec", "dblink_send_query", "dblink_connect"];
+        if let Some(name) = other.iter().find(|name| calls(&text, name)) {
+            return nowhere(&format!("{name} reaches another server"));
+        }
+        let name = ESCAPING_FUNCTIONS.iter().find(|name| calls(&text, name))?;
+        Some(Kept::FromLive(format!("{name} is not undone by ROLLBACK")))
+    }
+}
+
+/// Whether the text names a function and opens a parenthesis after it.
+fn calls(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let boundary = |c: char| !(c.is_alphanumeric() || c == '_' || c == '$');
+        text[..at].chars().next_back().is_none_or(boundary)
+            && text[at + name.len()..].trim_start_matches('"').trim_start().starts_with('(')
+    })
+}
