@@ -2,6 +2,8 @@
 //! for each object. Equal objects have equal hashes on PostgreSQL 14 to 18. What a ROLLBACK does not
 //! bring back is not in it: a rehearsal compares that apart.
 
+pub(crate) mod earlier;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -261,7 +263,7 @@ pub async fn take(client: &Client, scope: &Scope) -> Result<Fingerprint> {
 }
 
 /// Takes the fingerprint as the transaction sees it that the client is in, and leaves no trace in it.
-pub(crate) async fn take_inside(client: &Client, scope: &Scope) -> Result<Fingerprint> {
+pub async fn take_inside(client: &Client, scope: &Scope) -> Result<Fingerprint> {
     const DOING: &str = "taking the fingerprint within the transaction";
     client.batch_execute("SAVEPOINT birthgate_fingerprint").await.doing(DOING)?;
     let taken = taken(client, scope).await;

@@ -16,6 +16,7 @@ pub mod decision;
 pub mod declaration;
 pub mod doctor;
 pub mod drift;
+pub mod effects;
 pub mod entity;
 pub mod error;
 pub mod evidence;

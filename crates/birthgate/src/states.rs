@@ -24,6 +24,9 @@ pub type Change = Option<BTreeMap<String, Option<String>>>;
 /// The way of a database through a packet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct States {
+    /// How objects are looked at: evidence of earlier releases does not say it.
+    #[serde(default)]
+    pub form: Form,
     /// The relations and functions that are compared with everything that stands on them, as `table public.t`.
     pub whole: Vec<String>,
     /// The tables of the indexes among the objects, by the index.
@@ -32,6 +35,17 @@ pub struct States {
     pub entry: Objects,
     /// The steps in order.
     pub steps: Vec<StepStates>,
+}
+
+/// The form of the attributes that hashes are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A column is hashed with its place.
+    #[default]
+    Placed,
+    /// The order of the columns is an attribute by itself.
+    Ordered,
 }
 
 /// What one step makes of it.
@@ -306,6 +320,7 @@ fn differences(expected: &Objects, actual: &Objects) -> Differs {
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     view: View,
+    form: Form,
 }
 
 impl Look {
@@ -319,7 +334,14 @@ impl Look {
         let mut objects = Objects::new();
         for (name, object) in &found.objects {
             if !is_ours(name) && !is_temporary(name) {
-                objects.insert(name.clone(), hashes(object));
+                let hashes = match self.form {
+                    Form::Ordered => hashes(object),
+                    Form::Placed => hashes(&Object {
+                        attributes: fingerprint::earlier::write(&object.attributes),
+                        ..object.clone()
+                    }),
+                };
+                objects.insert(name.clone(), hashes);
             }
         }
         Ok(objects)
@@ -389,6 +411,7 @@ impl States {
             .map(|(name, object)| (name.clone(), hashes(object)))
             .collect();
         Ok(States {
+            form: Form::Ordered,
             whole: whole.into_iter().collect(),
             on,
             entry,
@@ -456,7 +479,8 @@ impl States {
     /// A look at everything.
     pub(crate) fn look(&self) -> Look {
         let changed = self.steps.iter().flat_map(|step| step.changes.keys().cloned());
-        Look { view: View::new(self.whole.iter().cloned(), &self.on).also(changed) }
+        let view = View::new(self.whole.iter().cloned(), &self.on).also(changed);
+        Look { view, form: self.form }
     }
 
     /// A look at what a step changes and locks, short enough to be taken under its locks.
@@ -475,7 +499,8 @@ impl States {
             .collect();
         let known = |table: &&String| self.whole.contains(&format!("table {table}"));
         whole.extend(tables.iter().filter(known).map(|table| format!("table {table}")));
-        Look { view: View::new(whole, &self.on).also(step.changes.keys().cloned()) }
+        let view = View::new(whole, &self.on).also(step.changes.keys().cloned());
+        Look { view, form: self.form }
     }
 
     /// What a look showed that is not as it has to be after so many steps.
