@@ -75,7 +75,7 @@ impl Progress {
     /// A line for what ends now, where no terminal shows it anyway.
     fn tell(&self, now: &Now) {
         if let (true, Some(line)) = (self.bar.is_hidden(), now.ended()) {
-            anstream::eprintln!("{line}");
+            eprintln!("{line}");
         }
     }
 
@@ -86,7 +86,7 @@ impl Progress {
         now.since = None;
         self.bar.finish_and_clear();
         let took = self.begun.elapsed().as_secs_f64();
-        anstream::eprintln!("\x1b[2m{took:>8.2} s  rehearsed {}\x1b[0m", self.name);
+        eprintln!("\x1b[2m{took:>8.2} s  rehearsed {}\x1b[0m", self.name);
     }
 
     /// What is said when somebody ended it.

@@ -1,5 +1,5 @@
 //! The commands, run as a user runs them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_macros)]
 
 mod commands;
 mod demo;

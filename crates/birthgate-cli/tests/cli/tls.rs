@@ -140,7 +140,7 @@ fn certificates_are_believed_as_libpq_believes_them() {
                 "certificates in /nowhere",
             ),
             (url("localhost", "?sslmode=certainly"), "sslmode=certainly is not known"),
-            (url("localhost", "?schema=public"), "schema"),
+            (url("localhost", "?sslkey=/nowhere"), "sslkey"),
         ];
         for (url, said) in bad {
             let ended = look(&url, home.path());
