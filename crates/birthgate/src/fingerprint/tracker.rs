@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures_util::future::try_join_all;
 use tokio_postgres::Client;
 
 use super::versions::{Address, Moved, Versions};
@@ -14,7 +15,7 @@ use super::{
     Difference, Fingerprint, OF_FUNCTIONS, OF_RELATIONS, OF_RULES, OF_SUPERUSERS, OF_THE_REST,
     OF_THE_SERVER, Object, PIN, SINCE_15, incarnation, objects,
 };
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::unprepared::{Param, Unprepared};
 
 const DOING: &str = "taking the fingerprint";
@@ -55,7 +56,7 @@ pub struct Look {
 }
 
 /// The fingerprint of one database as of the last look, and what earlier looks saw.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tracker {
     /// What the last look saw.
     now: Fingerprint,
@@ -66,6 +67,24 @@ pub struct Tracker {
     known: Option<Known>,
     /// How often everything was read.
     whole: usize,
+    /// With fewer objects everything is read at each look.
+    few: usize,
+}
+
+/// So many objects are read faster than the versions behind them.
+const FEW: usize = 200;
+
+impl Default for Tracker {
+    fn default() -> Tracker {
+        Tracker {
+            now: Fingerprint::default(),
+            units: HashMap::new(),
+            replaced: Vec::new(),
+            known: None,
+            whole: 0,
+            few: FEW,
+        }
+    }
 }
 
 /// What tells whether anything moved.
@@ -125,6 +144,11 @@ impl Tracker {
         let mut tracker = Tracker::default();
         let look = tracker.look(client).await?;
         Ok((tracker, look))
+    }
+
+    /// One that goes by the versions of catalog rows however few objects there are.
+    pub fn by_versions() -> Tracker {
+        Tracker { few: 0, ..Tracker::default() }
     }
 
     /// Looks what the database is like, all of it in one snapshot. The client must not be in a transaction; it may be
@@ -211,8 +235,11 @@ impl Tracker {
         let incarnation = incarnation(client).await?;
         let asks =
             Asks { client, surroundings: &surroundings, incarnation: incarnation.as_deref() };
+        let is_small = self.is_small();
         let holds = |known: &Known| {
-            known.incarnation == incarnation && known.surroundings.still_hold(&surroundings)
+            !is_small
+                && known.incarnation == incarnation
+                && known.surroundings.still_hold(&surroundings)
         };
         let (versions, moved) = match known.filter(holds) {
             Some(Known { mut versions, .. }) => {
@@ -233,33 +260,48 @@ impl Tracker {
         Ok(Look { number: self.replaced.len(), root: self.now.root.clone() })
     }
 
-    /// Answers what to compare the next look with; nothing, where two objects bear one name.
+    fn is_small(&self) -> bool {
+        self.now.objects.len() < self.few
+    }
+
+    /// Answers what to compare the next look with; nothing, where that would take longer, or where two objects bear one
+    /// name.
     async fn read_everything(&mut self, asks: &Asks<'_>) -> Result<Option<Versions>> {
-        let versions = Versions::read(asks.client, asks.surroundings.is_since_15).await?;
-        let found = asks.everything().await?;
+        let versions = match self.whole > 0 && self.is_small() {
+            true => None,
+            false => Some(Versions::read(asks.client, asks.surroundings.is_since_15).await?),
+        };
+        let found = asks.read(&asks.of_everything()).await?;
         let old = std::mem::take(&mut self.now.objects);
         self.units.clear();
         self.whole += 1;
-        Ok(self.replace(old, found).then_some(versions))
+        let are_distinct = self.replace(old, found);
+        Ok(versions.filter(|_| are_distinct))
     }
 
     /// Reads what moved; false where that cannot be told apart from what did not.
     async fn patch(&mut self, asks: &Asks<'_>, moved: &Moved) -> Result<bool> {
         let mut again = vec![Unit::Server];
-        let mut found = asks.server().await?;
+        let mut queries = asks.of_the_server();
         if moved.rest || !moved.objects.is_empty() {
             again.push(Unit::Rest);
-            found.extend(asks.rest().await?);
+            queries.extend(asks.of_the_rest());
         }
-        if !moved.objects.is_empty() {
-            let touched = asks.touched(moved).await?;
-            found.extend(asks.touched_objects(&touched).await?);
-            let relations = touched.relations.into_iter().chain(touched.temporary);
-            again.extend(relations.map(Unit::Relation));
-            again.extend(touched.functions.into_iter().map(Unit::Function));
-            // What is gone is not among what is touched.
-            again.extend(moved.objects.iter().filter_map(Unit::of));
+        let touched = match moved.objects.is_empty() {
+            true => Touched::default(),
+            false => asks.touched(moved).await?,
+        };
+        if !touched.all.is_empty() {
+            queries.extend(of_relations(Some(&touched.relations), Some(&touched.all)));
+            again.extend(touched.all.iter().map(|id| Unit::Relation(*id)));
         }
+        if !touched.functions.is_empty() {
+            queries.push(of_functions(Some(&touched.functions)));
+            again.extend(touched.functions.iter().map(|id| Unit::Function(*id)));
+        }
+        // What is gone is not among what is touched.
+        again.extend(moved.objects.iter().filter_map(Unit::of));
+        let found = asks.read(&queries).await?;
         let mut old = BTreeMap::new();
         for unit in again {
             for name in self.units.remove(&unit).into_iter().flatten() {
@@ -306,66 +348,66 @@ struct Asks<'a> {
 }
 
 /// What is to be read again.
+#[derive(Default)]
 struct Touched {
     relations: Vec<u32>,
-    /// Relations that are none of the fingerprint, but for what stands on them.
-    temporary: Vec<u32>,
+    /// With the temporary ones, which are not in a fingerprint, but what stands on them is.
+    all: Vec<u32>,
     functions: Vec<u32>,
 }
 
+/// One query, and what its objects belong to.
+struct Query<'a> {
+    sql: &'a str,
+    /// What it is restricted to, if it can be: these, or `None` for all.
+    only: Option<Option<&'a Vec<u32>>>,
+    unit: fn(u32) -> Unit,
+}
+
+/// The queries over relations, all or these; over what stands on them, all or these.
+fn of_relations<'a>(these: Option<&'a Vec<u32>>, all: Option<&'a Vec<u32>>) -> Vec<Query<'a>> {
+    let query = |sql, only| Query { sql, only: Some(only), unit: Unit::Relation };
+    let mut queries: Vec<Query> = OF_RELATIONS.iter().map(|sql| query(sql, these)).collect();
+    queries.push(query(OF_RULES, all));
+    queries
+}
+
+fn of_functions(these: Option<&Vec<u32>>) -> Query<'_> {
+    Query { sql: OF_FUNCTIONS, only: Some(these), unit: Unit::Function }
+}
+
 impl Asks<'_> {
-    async fn objects(
-        &self,
-        sql: &str,
-        params: &[&dyn Param],
-        unit: impl Fn(u32) -> Unit,
-    ) -> Result<Found> {
-        let found = objects(self.client, sql, params, self.incarnation).await?;
-        Ok(found.into_iter().map(|one| (unit(one.unit), one.name, one.object)).collect())
+    fn of_the_rest(&self) -> Vec<Query<'static>> {
+        let since_15 = Some(&SINCE_15).filter(|_| self.surroundings.is_since_15);
+        let queries = OF_THE_REST.iter().chain(since_15);
+        queries.map(|sql| Query { sql, only: None, unit: |_| Unit::Rest }).collect()
     }
 
-    async fn everything(&self) -> Result<Found> {
-        let mut found = self.relations(None, None).await?;
-        found.extend(self.functions(None).await?);
-        found.extend(self.rest().await?);
-        found.extend(self.server().await?);
-        Ok(found)
+    fn of_the_server(&self) -> Vec<Query<'static>> {
+        let superuser = Some(OF_SUPERUSERS).filter(|_| self.surroundings.is_superuser);
+        let queries = [OF_THE_SERVER].into_iter().chain(superuser);
+        queries.map(|sql| Query { sql, only: None, unit: |_| Unit::Server }).collect()
     }
 
-    async fn relations(
-        &self,
-        relations: Option<&Vec<u32>>,
-        all: Option<&Vec<u32>>,
-    ) -> Result<Found> {
-        let mut found = Vec::new();
-        for sql in OF_RELATIONS {
-            found.extend(self.objects(sql, &[&relations], Unit::Relation).await?);
-        }
-        found.extend(self.objects(OF_RULES, &[&all], Unit::Relation).await?);
-        Ok(found)
+    fn of_everything(&self) -> Vec<Query<'static>> {
+        let mut queries = of_relations(None, None);
+        queries.push(of_functions(None));
+        queries.extend(self.of_the_rest());
+        queries.extend(self.of_the_server());
+        queries
     }
 
-    async fn functions(&self, functions: Option<&Vec<u32>>) -> Result<Found> {
-        self.objects(OF_FUNCTIONS, &[&functions], Unit::Function).await
-    }
-
-    async fn rest(&self) -> Result<Found> {
-        let mut found = Vec::new();
-        for sql in OF_THE_REST {
-            found.extend(self.objects(sql, &[], |_| Unit::Rest).await?);
-        }
-        if self.surroundings.is_since_15 {
-            found.extend(self.objects(SINCE_15, &[], |_| Unit::Rest).await?);
-        }
-        Ok(found)
-    }
-
-    async fn server(&self) -> Result<Found> {
-        let mut found = self.objects(OF_THE_SERVER, &[], |_| Unit::Server).await?;
-        if self.surroundings.is_superuser {
-            found.extend(self.objects(OF_SUPERUSERS, &[], |_| Unit::Server).await?);
-        }
-        Ok(found)
+    /// Runs queries, sent all at once: most of a small one's time is the way there and back.
+    async fn read(&self, queries: &[Query<'_>]) -> Result<Found> {
+        let answers = queries.iter().map(async |query| {
+            let only = query.only.as_ref().map(|only| only as &dyn Param);
+            let params: Vec<&dyn Param> = only.into_iter().collect();
+            let found = objects(self.client, query.sql, &params, self.incarnation).await?;
+            let belong =
+                found.into_iter().map(|one| ((query.unit)(one.unit), one.name, one.object));
+            Ok::<Found, Error>(belong.collect())
+        });
+        Ok(try_join_all(answers).await?.into_iter().flatten().collect())
     }
 
     async fn touched(&self, moved: &Moved) -> Result<Touched> {
@@ -375,27 +417,16 @@ impl Asks<'_> {
         let (classes, ids) = columns(&moved.objects);
         let (named_classes, named_ids) = columns(&moved.named);
         let sql = include_str!("../../sql/tracker/touched.sql");
-        let row = self
-            .client
-            .one_row(sql, &[&classes, &ids, &named_classes, &named_ids])
-            .await
-            .doing(DOING)?;
+        let params: [&dyn Param; 4] = [&classes, &ids, &named_classes, &named_ids];
+        let row = self.client.one_row(sql, &params).await.doing(DOING)?;
         let mut touched = Touched {
             relations: row.get("relations"),
-            temporary: row.get("temporary"),
+            all: row.get("temporary"),
             functions: row.get("functions"),
         };
         // Constraints of domains stand on none.
         touched.relations.push(0);
+        touched.all.extend(&touched.relations);
         Ok(touched)
-    }
-
-    async fn touched_objects(&self, touched: &Touched) -> Result<Found> {
-        let all = touched.relations.iter().chain(&touched.temporary).copied().collect();
-        let mut found = self.relations(Some(&touched.relations), Some(&all)).await?;
-        if !touched.functions.is_empty() {
-            found.extend(self.functions(Some(&touched.functions)).await?);
-        }
-        Ok(found)
     }
 }

@@ -25,20 +25,20 @@ enum Reach {
 }
 
 impl Reach {
-    fn read(text: &str) -> Result<Reach> {
-        Ok(match text {
-            "own" => Reach::Own,
-            "name" => Reach::Name,
-            "rest" => Reach::Rest,
-            "always" => Reach::Always,
-            "everything" => Reach::Everything,
-            other => return Err(Error::Unexpected(format!("a catalog reaches {other:?}"))),
+    fn read(letter: i8) -> Result<Reach> {
+        Ok(match letter.unsigned_abs() {
+            b'o' => Reach::Own,
+            b'n' => Reach::Name,
+            b'r' => Reach::Rest,
+            b'a' => Reach::Always,
+            b'e' => Reach::Everything,
+            other => return Err(Error::Unexpected(format!("a catalog reaches {other}"))),
         })
     }
 }
 
-/// A part of a catalog.
-type Part = (String, i32);
+/// A part of a catalog: its oid, and a number below 64.
+type Part = (u32, i32);
 
 /// One number for each part of each catalog.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Stamps {
         };
         let now = self.0.iter().filter(move |one| differ(one, other));
         let gone = other.0.iter().filter(move |one| differ(one, self));
-        now.chain(gone).map(|(key, stamp)| (key.clone(), *stamp))
+        now.chain(gone).map(|(key, stamp)| (*key, *stamp))
     }
 }
 
@@ -142,9 +142,9 @@ async fn listed(
     parts: Option<&HashMap<Part, bool>>,
 ) -> Result<HashMap<Part, HashMap<Address, i64>>> {
     let sql = with_versions(include_str!("../../sql/tracker/listed.sql"), is_since_15);
-    let catalogs: Option<Vec<String>> = parts.map(|parts| {
-        let catalogs: BTreeSet<&String> = parts.keys().map(|(catalog, _)| catalog).collect();
-        catalogs.into_iter().cloned().collect()
+    let catalogs: Option<Vec<u32>> = parts.map(|parts| {
+        let catalogs: BTreeSet<u32> = parts.keys().map(|(catalog, _)| *catalog).collect();
+        catalogs.into_iter().collect()
     });
     let numbers: Option<Vec<u32>> = parts.map(|parts| {
         let numbers: BTreeSet<u32> =

@@ -12,7 +12,13 @@ use crate::dice::Dice;
 /// A server whose roles and databases no other test changes, so that what it looks like stands still.
 async fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    let start = || SERVER.get_or_init(|| std::thread::spawn(|| Server::own(&[])).join().unwrap());
+    let start = || {
+        SERVER.get_or_init(|| {
+            std::thread::spawn(|| Server::own(&[("max_locks_per_transaction", "1000")]))
+                .join()
+                .unwrap()
+        })
+    };
     tokio::task::spawn_blocking(start).await.unwrap()
 }
 
@@ -72,7 +78,8 @@ async fn walk(seed: u64, steps: usize) {
     let statements: Vec<&str> =
         STATEMENTS.split("\n").filter(|line| !line.is_empty() && !line.starts_with("--")).collect();
     let mut dice = Dice(seed);
-    let (mut tracker, first) = Tracker::start(&client).await.unwrap();
+    let mut tracker = Tracker::by_versions();
+    let first = tracker.look(&client).await.unwrap();
     let entry = tracker.now().clone();
     let mut log: Vec<String> = Vec::new();
     let mut succeeded = 0;
@@ -151,7 +158,8 @@ async fn each_statement_alone_is_seen() {
     let client = db.dba().await;
     client.batch_execute(include_str!("tracker/begin.sql")).await.unwrap();
     client.batch_execute(include_str!("tracker/full.sql")).await.unwrap();
-    let (mut tracker, _) = Tracker::start(&client).await.unwrap();
+    let mut tracker = Tracker::by_versions();
+    tracker.look(&client).await.unwrap();
     for sql in include_str!("tracker/alone.sql").lines() {
         if sql.is_empty() || sql.starts_with("--") {
             continue;
@@ -182,7 +190,8 @@ async fn a_look_that_finds_nothing_reads_nothing_and_leaves_nothing() {
     let db = Db::empty_on(server().await).await;
     let client = db.dba().await;
     client.batch_execute(include_str!("tracker/begin.sql")).await.unwrap();
-    let (mut tracker, first) = Tracker::start(&client).await.unwrap();
+    let mut tracker = Tracker::by_versions();
+    let first = tracker.look(&client).await.unwrap();
     // Rows, statistics and the like are no change.
     client.batch_execute("INSERT INTO t0 VALUES (1, 2); ANALYZE; REINDEX TABLE t0").await.unwrap();
     client.batch_execute("BEGIN; SET LOCAL \"TimeZone\" = 'Asia/Tokyo'").await.unwrap();
@@ -196,4 +205,50 @@ async fn a_look_that_finds_nothing_reads_nothing_and_leaves_nothing() {
     client.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(inside, first);
     assert_eq!(tracker.whole_reads(), 1);
+}
+
+/// The time of a look beside whole fingerprints, in a database of this many tables.
+async fn beside(tables: usize) {
+    let db = Db::empty_on(server().await).await;
+    let client = db.dba().await;
+    let sql = include_str!("tracker/many.sql").replace("{tables}", &tables.to_string());
+    client.batch_execute(&sql).await.unwrap();
+    let begun = Instant::now();
+    let (mut tracker, before) = Tracker::start(&client).await.unwrap();
+    let started = begun.elapsed();
+    let begun = Instant::now();
+    fingerprint::take(&client, &Scope::All).await.unwrap();
+    let whole = begun.elapsed();
+    let mut times = Vec::new();
+    for at in 0..5 {
+        client.batch_execute(&format!("ALTER TABLE t7 ADD COLUMN more_{at} int")).await.unwrap();
+        let begun = Instant::now();
+        let after = tracker.look(&client).await.unwrap();
+        let moved = begun.elapsed();
+        assert_ne!(tracker.diff(&before, &after), []);
+        let begun = Instant::now();
+        tracker.look(&client).await.unwrap();
+        times.push((moved, begun.elapsed()));
+    }
+    println!(
+        "{tables} tables: start {started:?}, whole {whole:?}, looks after ADD COLUMN and after nothing {times:?}"
+    );
+    assert!(tables < 100 || tracker.whole_reads() == 1);
+    let moved = times.iter().map(|(moved, _)| *moved).min().unwrap();
+    assert!(tables < 1000 || moved * 3 < whole, "{moved:?} is not much less than {whole:?}");
+}
+
+#[tokio::test]
+async fn a_look_costs_what_moved() {
+    let _alone = ALONE.lock().await;
+    for tables in [1, 30, 100, 1000] {
+        beside(tables).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "makes 5,000 tables"]
+async fn a_look_costs_what_moved_beside_5000_tables() {
+    let _alone = ALONE.lock().await;
+    beside(5000).await;
 }
