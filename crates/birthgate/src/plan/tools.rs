@@ -268,7 +268,7 @@ impl Sent {
         let transaction = match self {
             // BEGIN within the tool's transaction is but a warning, and its COMMIT ends that one.
             Sent::InTransaction => !(controls && begins(&does)),
-            Sent::AsOneMessage => !controls && !(alone && outside),
+            Sent::AsOneMessage => !(controls || alone && outside),
             Sent::ByStatement => {
                 !outside && !controls && (alone || does.is_unwrapped || !psql::BY_STATEMENT)
             }
