@@ -269,9 +269,7 @@ impl Sent {
             // BEGIN within the tool's transaction is but a warning, and its COMMIT ends that one.
             Sent::InTransaction => !(controls && begins(&does)),
             Sent::AsOneMessage => !(controls || alone && outside),
-            Sent::ByStatement => {
-                !outside && !controls && (alone || does.is_unwrapped || !psql::BY_STATEMENT)
-            }
+            Sent::ByStatement => !outside && !controls && (alone || does.is_unwrapped),
         };
         Step::new(id, does.script, undo.map(|undo| unwrapped(undo).script), transaction)
     }

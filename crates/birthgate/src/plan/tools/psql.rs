@@ -9,9 +9,6 @@ use crate::plan::history::History;
 use crate::plan::unready::Unready;
 use crate::script::Place;
 
-/// Whether a file of several statements is a step outside of a transaction.
-pub(super) const BY_STATEMENT: bool = false;
-
 pub(super) struct Psql;
 
 /// Endings of names: of what does, and of what undoes it.
