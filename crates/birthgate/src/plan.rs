@@ -139,7 +139,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Plan> {
 
 /// Reads what these paths name as a tool does, whatever their names and marks tell.
 pub fn read_as(paths: &[PathBuf], tool: Tool) -> Result<Plan> {
-    tools::read_as(listed(paths)?, tool, true)
+    tools::read_as(listed(paths)?, tool)
 }
 
 fn listed(paths: &[PathBuf]) -> Result<Folder> {
@@ -167,9 +167,9 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Script> {
     Script::parse(&path.display().to_string(), text).map_err(Error::Unreadable)
 }
 
-/// The statements of a file, without the transaction that it brings itself.
+/// The statements of a file that is a step as it is, without the transaction that it brings itself.
 pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
-    parse(path, text).map(Script::unwrapped)
+    tools::script_of(path, text, true).map(Script::unwrapped)
 }
 
 impl Plan {

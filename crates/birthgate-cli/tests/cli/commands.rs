@@ -276,6 +276,10 @@ fn a_change_is_rehearsed_and_a_difference_named() {
     let unreadable = file("4.sql", "\\i 3.sql");
     let ended = user.run_as("postgres", &["--format", "json", "rehearse", &unreadable]).expect(4);
     assert_eq!(ended.json()["result"]["verdict"], "INCOMPLETE");
+    let foreign = file("5.sql", "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;");
+    let ended = user.run_as("postgres", &["--format", "json", "rehearse", &foreign]).expect(4);
+    let reason = &ended.json()["result"]["reasons"][0];
+    assert!(reason["message"].as_str().unwrap().starts_with("this is goose's"), "{reason}");
 
     user.run_as("postgres", &["fingerprint", "take", "--out", &after]).expect(0);
     user.run_as("postgres", &["fingerprint", "diff", &before, &after]).expect(0);

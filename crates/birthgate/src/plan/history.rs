@@ -75,7 +75,7 @@ const DOING: &str = "looking at what is applied";
 
 impl Plan {
     /// Leaves out the steps that the tool's own table says are applied. Where several tools name their files alike,
-    /// the table that is there tells whose they are.
+    /// the table that is there tells whose they are, and they may be read anew: before `from` and `applied`.
     pub async fn leave_out_applied(&mut self, client: &Client) -> Result<Applied> {
         let Source::Tool(mut tool) = self.source else { return Ok(Applied::default()) };
         let tables: Vec<Found> = client
@@ -94,7 +94,7 @@ impl Plan {
         if table_of(&tables, tool)?.is_none() {
             for rival in self.rivals.clone() {
                 if table_of(&tables, rival)?.is_some() {
-                    *self = tools::read_as(self.folder.clone(), rival, true)?;
+                    *self = tools::read_as(self.folder.clone(), rival)?;
                     tool = rival;
                     break;
                 }
@@ -106,7 +106,7 @@ impl Plan {
         };
         if !self.rivals.is_empty() {
             // Now it is known whose they are.
-            *self = tools::read_as(self.folder.clone(), tool, true)?;
+            *self = tools::read_as(self.folder.clone(), tool)?;
         }
         let table = found.table.clone();
         if !found.is_readable {

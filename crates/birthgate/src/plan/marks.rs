@@ -69,8 +69,10 @@ fn read<'a>(text: &'a str, from: usize, found: &mut Vec<Mark<'a>>) -> Option<usi
     None
 }
 
+type IsMark = fn(&Mark) -> bool;
+
 /// The marks of tools that are not read.
-const FOREIGN: &[(&str, fn(&Mark) -> bool)] = &[
+const FOREIGN: &[(&str, IsMark)] = &[
     ("goose", |mark| mark.words().starts_with("+goose ")),
     ("sql-migrate", |mark| mark.words().starts_with("+migrate ")),
     ("micrate", |mark| mark.words().starts_with("+micrate ")),

@@ -153,7 +153,7 @@ pub(super) fn read(folder: Folder) -> Result<Plan> {
         _ => claims[1..].iter().map(|(_, tool)| *tool).filter(|tool| *tool != Tool::Psql).collect(),
     };
     let ties = claims.get(1).is_some_and(|(claim, _)| *claim == best);
-    let mut plan = read_as(folder, tool, best >= Claim::Names)?;
+    let mut plan = read_as(folder, tool)?;
     if ties
         && plan.folder.root.is_some()
         && let [rival, ..] = rivals[..]
@@ -168,6 +168,13 @@ pub(super) fn read(folder: Folder) -> Result<Plan> {
 
 /// Why there is nothing to read.
 fn nothing(folder: &Folder) -> Error {
+    let parent = |file: &File| file.within.rsplit_once('/').map(|(place, _)| place.to_owned());
+    let projects: Vec<String> = folder
+        .files
+        .iter()
+        .filter(|file| file.name() == "sqitch.plan")
+        .filter_map(parent)
+        .collect();
     let mut places: Vec<&str> = folder
         .files
         .iter()
@@ -176,6 +183,11 @@ fn nothing(folder: &Folder) -> Error {
         .collect();
     places.dedup();
     let name = &folder.name;
+    if !projects.is_empty() {
+        let projects: Vec<&str> = projects.iter().map(String::as_str).collect();
+        let told = few(&projects);
+        return Error::BadInput(format!("{name} holds projects of sqitch; name one: {told}"));
+    }
     Error::BadInput(match places[..] {
         [] => format!("{name} holds neither packet.toml nor sqitch.plan nor any .sql file"),
         _ => format!(
@@ -185,17 +197,10 @@ fn nothing(folder: &Folder) -> Error {
     })
 }
 
-/// Reads a folder as a tool does. `certain`: its names or marks tell that it is that tool's.
-pub(super) fn read_as(folder: Folder, tool: Tool, certain: bool) -> Result<Plan> {
+/// Reads a folder as a tool does.
+pub(super) fn read_as(folder: Folder, tool: Tool) -> Result<Plan> {
     let reader = reader(tool);
     let Reading { steps, known, mut notes } = reader.read(&folder)?;
-    for step in &steps {
-        for script in step.scripts() {
-            if let Some(foreign) = marks::foreign(&script.path, &script.text, certain) {
-                return Err(foreign.into());
-            }
-        }
-    }
     if folder.root.is_some() {
         notes.extend(left_out(&folder, &known, reader.reads()));
     }
@@ -264,7 +269,7 @@ impl Sent {
         let transaction = match self {
             // BEGIN within the tool's transaction is but a warning, and its COMMIT ends that one.
             Sent::InTransaction => !(controls && begins(&does)),
-            Sent::AsOneMessage => !controls && !(alone && outside),
+            Sent::AsOneMessage => !(controls || alone && outside),
             Sent::ByStatement => !outside && !controls && does.is_unwrapped,
         };
         Step::new(id, does.script, undo.map(|undo| unwrapped(undo).script), transaction)
@@ -316,15 +321,13 @@ fn unwrapped(script: Script) -> Unwrapped {
 }
 
 /// Reads a file of SQL whose text is at hand. What bears another tool's marks is refused by its name, even if it
-/// cannot be parsed.
-fn script_of(path: &Path, text: &[u8], certain: bool) -> Result<Script> {
+/// cannot be parsed. `certain`: it is known whose it is.
+pub(super) fn script_of(path: &Path, text: &[u8], certain: bool) -> Result<Script> {
     let named = path.display().to_string();
-    parse(path, text).map_err(|error| {
-        match marks::foreign(&named, &String::from_utf8_lossy(text), certain) {
-            Some(foreign) => foreign.into(),
-            None => error,
-        }
-    })
+    match marks::foreign(&named, &String::from_utf8_lossy(text), certain) {
+        Some(foreign) => Err(foreign.into()),
+        None => parse(path, text),
+    }
 }
 
 /// Reads a file of SQL.

@@ -31,6 +31,9 @@ impl Reader for Sqlx {
         if folder.top_sql().any(says) {
             return Claim::Certain;
         }
+        if folder.top_sql().all(|file| file.name().ends_with(".down.sql")) {
+            return Claim::No;
+        }
         let reversible = folder.top_sql().any(|file| file.name().ends_with(".up.sql"));
         if reversible { Claim::Names } else { Claim::Perhaps }
     }

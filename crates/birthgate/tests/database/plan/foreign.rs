@@ -107,6 +107,15 @@ fn the_error_has_the_place_the_mark_and_what_to_do() {
 }
 
 #[test]
+fn a_text_and_a_packets_file_are_refused_alike() {
+    let goose = "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;";
+    assert!(matches!(plan::of_text(goose, None), Err(Error::Unready(_))));
+    let packet = "macro = \"M\"\n[[step]]\nid = \"a\"\ndo = \"a.sql\"\n";
+    let (_folder, plan) = read(&[("packet.toml", packet), ("a.sql", goose)]);
+    assert!(matches!(plan, Err(Error::Unready(_))), "{plan:?}");
+}
+
+#[test]
 fn a_layout_of_another_tool_refuses_the_folder_by_that_tools_name() {
     for (tool, files) in [
         ("Prisma", &[("20260101_a/migration.sql", UP), ("migration_lock.toml", "")][..]),
@@ -195,6 +204,13 @@ fn whatever_lies_in_a_folder_is_read_or_named() {
             "read as golang-migrate reads it; sqlx names its files alike, and no table of its own was seen",
         ]
     );
+    let (_folder, plan) = read(&[
+        ("users/sqitch.plan", "%project=users\n"),
+        ("shop/sqitch.plan", "%project=shop\n"),
+        ("shop/deploy/a.sql", UP),
+    ]);
+    let said = plan.unwrap_err().to_string();
+    assert!(said.ends_with("holds projects of sqitch; name one: shop, users"), "{said}");
     let (_folder, plan) = read(&[("a/1.sql", UP), ("b/2.sql", UP)]);
     let said = plan.unwrap_err().to_string();
     assert!(

@@ -66,7 +66,7 @@ fn a_change_has_its_three_scripts() {
     );
 }
 
-const REWORKED: &[&str] = &["first", "@v1", "@v1.1", "second", "@v2", "first [first@v2]"];
+const REWORKED: &[&str] = &["first", "@v1", "@v1.1", "+ second", "@v2", "+first [first@v2]"];
 
 fn reworked() -> tempfile::TempDir {
     project(

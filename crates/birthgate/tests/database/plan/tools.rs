@@ -239,6 +239,7 @@ fn files_of_no_tool_are_read_as_psql_reads_them() {
             ("10 c.sql", "BEGIN ISOLATION LEVEL SERIALIZABLE; CREATE TABLE c (x int); COMMIT;"),
             ("1-a.sql", A),
             ("1-a.undo.sql", B),
+            ("3-two.sql", TWO),
             (
                 "seed.sql",
                 "START TRANSACTION; CREATE TABLE d (x int); INSERT INTO d VALUES (1); END;",
@@ -255,6 +256,7 @@ fn files_of_no_tool_are_read_as_psql_reads_them() {
             ("seed.sql", false, true),
             ("1-a.sql", true, true),
             ("2-b.sql", false, false),
+            ("3-two.sql", false, false),
             // What its BEGIN says besides is not to be lost.
             ("10 c.sql", false, false),
         ]

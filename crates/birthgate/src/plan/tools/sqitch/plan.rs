@@ -69,6 +69,10 @@ pub(super) fn changes(path: &Path, text: &str) -> Result<Project> {
             }
             continue;
         }
+        if line.starts_with('-') {
+            return refuse("a change that is taken back in the plan is not read");
+        }
+        let line = line.trim_start_matches('+').trim_start();
         let Some(word) = line.split_whitespace().next() else { continue };
         if let Some(tag) = word.strip_prefix('@') {
             let Some(change) = changes.last_mut() else {
@@ -77,10 +81,7 @@ pub(super) fn changes(path: &Path, text: &str) -> Result<Project> {
             change.tags.push(tag.to_owned());
             continue;
         }
-        if word.starts_with('-') {
-            return refuse("a change that is taken back in the plan is not read");
-        }
-        let change = word.trim_start_matches('+').to_owned();
+        let change = word.to_owned();
         if let Some(before) = newest.insert(change.clone(), changes.len()) {
             let tags = changes[before..].iter().rev().flat_map(|change| change.tags.clone());
             let tags: Vec<String> = tags.collect();
