@@ -155,7 +155,7 @@ impl Blueprint {
         Ok(Blueprint { original, entries, left_out, not_needed })
     }
 
-    /// Makes the roles, tablespaces and the database on a server that has none. The client is of another database.
+    /// Makes the roles, tablespaces and the database on a server that has none. The client is of template1.
     pub async fn found(&self, root: &Client) -> Result<Vec<LeftOut>> {
         const DOING: &str = "making the sandbox's database";
         let original = &self.original;
@@ -166,9 +166,8 @@ impl Blueprint {
         run_all(root, &original.tablespaces).await;
         // A role that another database depends on is not dropped here either.
         if !original.elsewhere.is_empty() {
-            root.batch_execute("CREATE DATABASE birthgate_elsewhere").await.doing(DOING)?;
-            let held = original.elsewhere.join(", ");
-            let grant = format!("GRANT CONNECT ON DATABASE birthgate_elsewhere TO {held}");
+            let grant =
+                format!("GRANT USAGE ON SCHEMA public TO {}", original.elsewhere.join(", "));
             root.batch_execute(&grant).await.doing(DOING)?;
         }
         root.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.doing(DOING)?;
