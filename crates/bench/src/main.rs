@@ -2,6 +2,7 @@
 
 mod births;
 mod chart;
+mod corpus;
 mod drift;
 mod handoff;
 mod key_change;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use births::Births;
+use corpus::Corpus;
 use drift::Drift;
 use handoff::Handoff;
 use key_change::KeyChange;
@@ -92,6 +94,14 @@ enum Command {
         #[command(flatten)]
         scale: Scale,
     },
+    /// Other people's SQL: every verdict beside what psql does, and the live state beside what it was
+    Corpus {
+        /// What to print on stdout; json: a line for each case
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+        #[command(flatten)]
+        corpus: Corpus,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -108,8 +118,13 @@ async fn main() -> ExitCode {
             ("bench rehearse", rehearse.measure().await, format)
         }
         Command::Scale { format, scale } => ("bench scale", scale.measure().await, format),
+        Command::Corpus { format, corpus } => return ended(corpus.run(format).await),
     };
-    match measured.and_then(|report| report.print(command, format)) {
+    ended(measured.and_then(|report| report.print(command, format)))
+}
+
+fn ended(outcome: births::Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

@@ -50,6 +50,7 @@ impl Prepared {
             },
             folder: std::env::temp_dir(),
             observer: Default::default(),
+            strict_columns: false,
             confined: None,
         };
         let said = rehearsal::rehearse(database, &packet.plan, &options).await?;
@@ -92,6 +93,7 @@ impl Prepared {
             found: None,
             max_block: Duration::from_millis(200),
             attempts: 20,
+            strict_columns: false,
         };
         let applied = apply::apply(database, subject, &self.owners, &options, &mut |_| {}).await?;
         match applied.ended {

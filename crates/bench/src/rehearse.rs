@@ -223,6 +223,7 @@ fn options() -> Options {
         search: Search::default(),
         folder: std::env::temp_dir(),
         observer: Default::default(),
+        strict_columns: false,
         confined: None,
     }
 }

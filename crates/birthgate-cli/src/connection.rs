@@ -1,9 +1,14 @@
 //! How a command reaches its database: flags, else environment, else birthgate.toml.
 
+mod parameters;
+mod settings;
+mod string;
+#[cfg(test)]
+mod tests;
 mod tls;
 
+use std::cell::Cell;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use birthgate::Database;
 use birthgate::preflight::Ospa;
@@ -12,8 +17,8 @@ use birthgate_server::mcp::McpConfig;
 use birthgate_server::sink::SinkConfig;
 use clap::Args;
 use serde::Deserialize;
-use tokio_postgres::Config;
 
+use self::settings::{Settings, variable};
 use self::tls::Tls;
 use crate::error::{CommandError, Result};
 
@@ -37,6 +42,8 @@ pub struct ConnectionArgs {
     )]
     #[arg(help_heading = "Connection")]
     config: Option<PathBuf>,
+    #[arg(skip)]
+    is_noted: Cell<bool>,
 }
 
 /// What birthgate.toml says.
@@ -122,15 +129,23 @@ struct ConnectionSection {
 impl ConnectionArgs {
     /// The database that the command works on.
     pub fn database(&self) -> Result<Database> {
-        let (tls, mut config) = if let Some(url) = &self.database_url {
-            from_string(url)?
-        } else if std::env::var_os("PGHOST").is_none()
-            && let Some(url) = self.config_file()?.connection.url
-        {
-            from_string(&url)?
-        } else {
-            (Tls::default(), from_environment()?)
+        let named = self.database_url.clone().filter(|url| !url.is_empty());
+        let named = match named {
+            None if variable("PGHOST").is_none() => self.config_file()?.connection.url,
+            named => named,
         };
+        let mut settings = match named {
+            Some(text) => Settings::from_string(&text)?,
+            None => Settings::from_environment()?,
+        };
+        // A command that connects twice says it once.
+        if !self.is_noted.replace(true) {
+            for note in &settings.notes {
+                eprintln!("\x1b[1mnote:\x1b[0m {note}");
+            }
+        }
+        let tls = Tls::take(&mut settings);
+        let mut config = settings.config()?;
         let trust = tls.or_environment().apply(&mut config)?;
         Ok(Database::trusting(config, trust)?)
     }
@@ -154,37 +169,4 @@ impl ConnectionArgs {
         toml::from_str(&text)
             .map_err(|error| CommandError::usage(format!("{}: {error}", path.display())))
     }
-}
-
-/// What a connection string says. What is wrong with it does not show the password that may be in it.
-fn from_string(text: &str) -> Result<(Tls, Config)> {
-    let (tls, left) = Tls::take(text);
-    let config = Config::from_str(&left).map_err(|error| {
-        let problem =
-            std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
-        CommandError::usage(format!("the connection cannot be read: {error}{problem}"))
-    })?;
-    Ok((tls, config))
-}
-
-/// What libpq's variables say, with its defaults.
-fn from_environment() -> Result<Config> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user = variable("PGUSER").or_else(|| variable("USER")).unwrap_or("postgres".to_owned());
-    let mut config = Config::new();
-    config
-        .host(variable("PGHOST").unwrap_or("/var/run/postgresql".to_owned()))
-        .dbname(variable("PGDATABASE").unwrap_or_else(|| user.clone()))
-        .user(user)
-        .application_name("birthgate");
-    if let Some(port) = variable("PGPORT") {
-        let port = port
-            .parse()
-            .map_err(|_| CommandError::usage(format!("PGPORT={port} is not a port number")))?;
-        config.port(port);
-    }
-    if let Some(password) = variable("PGPASSWORD") {
-        config.password(password);
-    }
-    Ok(config)
 }

@@ -29,6 +29,11 @@ pub struct CommandError {
 }
 
 impl CommandError {
+    /// What could not be found out.
+    pub fn unknown(message: impl Into<String>) -> CommandError {
+        CommandError { kind: Kind::Unknown, message: message.into(), detail: None, hint: None }
+    }
+
     /// A command that was not used right.
     pub fn usage(message: impl Into<String>) -> CommandError {
         CommandError { kind: Kind::Usage, message: message.into(), detail: None, hint: None }
@@ -46,10 +51,10 @@ impl CommandError {
             Kind::Incomplete => "incomplete",
             Kind::Unknown | Kind::Usage => "error",
         };
-        anstream::eprintln!("\x1b[1;31m{word}:\x1b[0m {}", self.message);
+        eprintln!("\x1b[1;31m{word}:\x1b[0m {}", self.message);
         for (word, text) in [("detail", self.detail), ("hint", self.hint)] {
             if let Some(text) = text {
-                anstream::eprintln!("\x1b[1m{word}:\x1b[0m {text}");
+                eprintln!("\x1b[1m{word}:\x1b[0m {text}");
             }
         }
         ExitCode::from(match self.kind {
@@ -85,12 +90,13 @@ impl From<birthgate::Error> for CommandError {
             birthgate::Error::BadRow(_) | birthgate::Error::BadInput(_) => {
                 CommandError::usage(error.to_string())
             }
-            other => CommandError {
-                kind: Kind::Unknown,
-                message: other.to_string(),
-                detail: None,
-                hint: None,
+            birthgate::Error::Connect { .. } => CommandError {
+                hint: Some(
+                    "DATABASE_URL, or --database-url, says where the database is: postgresql://user@host:5432/database".to_owned(),
+                ),
+                ..CommandError::unknown(error.to_string())
             },
+            other => CommandError::unknown(other.to_string()),
         }
     }
 }
@@ -100,12 +106,7 @@ macro_rules! unknown_from {
     ($($source:ty),*) => {
         $(impl From<$source> for CommandError {
             fn from(error: $source) -> CommandError {
-                CommandError {
-                    kind: Kind::Unknown,
-                    message: error.to_string(),
-                    detail: None,
-                    hint: None,
-                }
+                CommandError::unknown(error.to_string())
             }
         })*
     };

@@ -1,5 +1,8 @@
 //! The commands: a thin layer between a terminal and the library.
 
+#[macro_use]
+mod stream;
+
 mod alias;
 mod commands;
 mod connection;
@@ -60,9 +63,10 @@ pub fn birthgate() -> ExitCode {
     let ended = runtime.block_on(cli.command.run(&cli.connection, &output));
     // Nobody waits for a client's next line.
     runtime.shutdown_background();
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(),
+    match (ended, stream::failure()) {
+        (Err(error), _) => error.report(),
+        (Ok(()), Some(problem)) => CommandError::unknown(format!("stdout: {problem}")).report(),
+        (Ok(()), None) => ExitCode::SUCCESS,
     }
 }
 

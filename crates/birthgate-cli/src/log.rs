@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
+use crate::stream;
+
 /// How it is written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Log {
@@ -18,7 +20,7 @@ pub fn begin(form: Log, much: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(|| stream::Log);
     match form {
         Log::Text => builder.init(),
         Log::Json => builder.json().init(),

@@ -45,7 +45,7 @@ impl Output {
     /// A line for people; nothing in JSON.
     pub fn say(&self, line: impl AsRef<str>) {
         if self.is_text() {
-            anstream::println!("{}", line.as_ref());
+            println!("{}", line.as_ref());
         }
     }
 
@@ -59,7 +59,7 @@ impl Output {
                 .set_header(header)
                 .add_rows(rows);
             for line in table.lines() {
-                anstream::println!("{}", line.trim_end());
+                println!("{}", line.trim_end());
             }
         }
     }

@@ -51,7 +51,7 @@ impl Step {
     pub fn end(self) -> Duration {
         let took = self.started.elapsed();
         self.bar.finish_and_clear();
-        anstream::eprintln!("\x1b[2m{:>8.2} s  {}\x1b[0m", took.as_secs_f64(), self.label);
+        eprintln!("\x1b[2m{:>8.2} s  {}\x1b[0m", took.as_secs_f64(), self.label);
         took
     }
 }

@@ -40,6 +40,8 @@ pub struct Options {
     pub max_block: Duration,
     /// How often a step is tried again that could not have its locks.
     pub attempts: usize,
+    /// Whether an undo that leaves a table's columns in another order has failed.
+    pub strict_columns: bool,
 }
 
 /// How an apply, or an undo, ended that was not cut short.
@@ -110,6 +112,8 @@ pub struct Applied {
     pub next: Option<String>,
     /// The steps.
     pub steps: Vec<StepDone>,
+    /// What an undo left otherwise that nobody who uses the objects meets.
+    pub notes: Vec<String>,
 }
 
 impl Applied {
@@ -178,6 +182,10 @@ struct Ready<'a> {
     standing: Standing,
     /// The objects of the gate's baseline; `None` where there is no baseline.
     gate: Option<BTreeSet<String>>,
+    /// See [`Options::strict_columns`].
+    strict_columns: bool,
+    /// See [`Applied::notes`].
+    notes: BTreeSet<String>,
 }
 
 /// Carries out a packet from where it stands: as far as owners have signed, and no further than `until`.
@@ -188,7 +196,7 @@ pub async fn apply(
     options: &Options,
     observe: Observer<'_>,
 ) -> Result<Applied> {
-    let mut ready = Ready::new(database, subject, owners).await?;
+    let mut ready = Ready::new(database, subject, owners, options).await?;
     known_step(subject, options)?;
     let finished = ready.run.take_if(|run| run.is_finished());
     if let Some(run) = finished.filter(|run| {
@@ -210,6 +218,7 @@ pub async fn apply(
         kept: None,
         next: None,
         steps: Vec::new(),
+        notes: Vec::new(),
     };
     let mut done = ready.settle(options, observe, !options.dry_run).await?;
     for step in &subject.packet.plan.steps[..done] {
@@ -307,7 +316,7 @@ pub async fn undo(
     options: &Options,
     observe: Observer<'_>,
 ) -> Result<Applied> {
-    let mut ready = Ready::new(database, subject, owners).await?;
+    let mut ready = Ready::new(database, subject, owners, options).await?;
     known_step(subject, options)?;
     let steps = &subject.packet.plan.steps;
     let mut applied = Applied {
@@ -318,6 +327,7 @@ pub async fn undo(
         kept: None,
         next: None,
         steps: Vec::new(),
+        notes: Vec::new(),
     };
     if ready.run.as_ref().is_none_or(|run| run.ended.as_deref() == Some("undone")) {
         return Err(Error::Stale(format!(
@@ -372,6 +382,7 @@ pub async fn undo(
         done -= 1;
     }
     applied.next = done.checked_sub(1).map(|at| steps[at].id.clone());
+    applied.notes = std::mem::take(&mut ready.notes).into_iter().collect();
     if options.dry_run {
         applied.ended = Ended::DryRun;
     } else {
@@ -382,7 +393,12 @@ pub async fn undo(
 
 impl<'a> Ready<'a> {
     /// Connects, and finds out where the packet stands and who has signed what.
-    async fn new(database: &Database, subject: Subject<'a>, owners: &Owners) -> Result<Ready<'a>> {
+    async fn new(
+        database: &Database,
+        subject: Subject<'a>,
+        owners: &Owners,
+        options: &Options,
+    ) -> Result<Ready<'a>> {
         subject.holds()?;
         let session = Session::connect(database).await?;
         let identity = evidence_log::identity(&session.client).await?;
@@ -430,7 +446,8 @@ impl<'a> Ready<'a> {
             Some(_) => Some(drift::objects(&session.client).await?),
             None => None,
         };
-        Ok(Ready { session, subject, run, standing, gate })
+        let (strict_columns, notes) = (options.strict_columns, BTreeSet::new());
+        Ok(Ready { session, subject, run, standing, gate, strict_columns, notes })
     }
 
     /// How many steps are done, after what was broken off is found out. A step that was announced and not noted as
@@ -469,10 +486,13 @@ impl<'a> Ready<'a> {
     async fn compare_all(&self, done: usize) -> Result<()> {
         let states = &self.subject.rehearsed.states;
         let look = states.look();
-        let mut differs = states.differs(done, &look, &look.at(&self.session.client, false).await?);
+        // Forwards to the column: a step may name no columns, and rely on their order.
+        let mut differs =
+            states.differs(done, &look, &look.at(&self.session.client, false).await?).exactly();
         if !differs.is_empty() {
             // What is read while others change it can be torn: only what is seen twice is said.
-            differs = states.differs(done, &look, &look.at(&self.session.client, false).await?);
+            differs =
+                states.differs(done, &look, &look.at(&self.session.client, false).await?).exactly();
         }
         match differs.is_empty() {
             true => Ok(()),

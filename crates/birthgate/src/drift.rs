@@ -117,12 +117,20 @@ pub async fn baseline(client: &Client) -> Result<Option<Baseline>> {
     }))
 }
 
-async fn kept(client: &Client) -> Result<Fingerprint> {
+/// The objects of the baseline.
+struct Kept {
+    /// The root of what is stored, whichever release of Birthgate stored it.
+    root: String,
+    /// As they are looked at now.
+    fingerprint: Fingerprint,
+}
+
+async fn kept(client: &Client) -> Result<Kept> {
     let rows = client
         .rows(include_str!("../sql/drift/objects.sql"), &[])
         .await
         .doing("reading the baseline")?;
-    let mut objects = BTreeMap::new();
+    let (mut objects, mut as_stored) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let Value::Object(attributes) = row.get("attributes") else {
             return Err(Error::Unexpected(
@@ -131,19 +139,24 @@ async fn kept(client: &Client) -> Result<Fingerprint> {
         };
         let (object, kind): (String, String) = (row.get("object"), row.get("kind"));
         // Of what is kept, not of what is said to be its hash.
+        as_stored.insert(object.clone(), Object::new(&object, kind.clone(), attributes.clone()));
+        let attributes = fingerprint::earlier::read(attributes);
         objects.insert(object.clone(), Object::new(&object, kind, attributes));
     }
-    Ok(Fingerprint::of(objects, Vec::new()))
+    let root = Fingerprint::of(as_stored, Vec::new()).root;
+    Ok(Kept { root, fingerprint: Fingerprint::of(objects, Vec::new()) })
 }
 
 /// The names of the baseline's objects.
 pub(crate) async fn objects(client: &Client) -> Result<BTreeSet<String>> {
-    Ok(kept(client).await?.objects.into_keys().collect())
+    Ok(kept(client).await?.fingerprint.objects.into_keys().collect())
 }
 
 /// The baseline, and the gate to be compared with it.
 struct Both {
     baseline: Baseline,
+    /// The root of what is stored.
+    root: String,
     before: Fingerprint,
     now: Fingerprint,
     /// The root of the newest baseline that the evidence log knows.
@@ -155,9 +168,10 @@ async fn both(client: &Client) -> Result<Option<Both>> {
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.doing(DOING)?;
     let both = async {
         let Some(baseline) = baseline(client).await? else { return Ok(None) };
-        let (before, logged) = (kept(client).await?, logged_root(client).await?);
+        let Kept { root, fingerprint: before } = kept(client).await?;
+        let logged = logged_root(client).await?;
         let now = without_unfinished(fingerprint::surrounded_gate(client).await?, &before);
-        Ok(Some(Both { baseline, before, now, logged }))
+        Ok(Some(Both { baseline, root, before, now, logged }))
     };
     let both = both.await;
     client.batch_execute("ROLLBACK").await.doing(DOING)?;
@@ -191,7 +205,7 @@ pub async fn look(client: &Client) -> Result<Drift> {
             break;
         }
     }
-    let Both { baseline, before, now, logged } = seen;
+    let Both { baseline, root, now, logged, .. } = seen;
     let row = client.one_row(include_str!("../sql/drift/now.sql"), &[]).await.doing(DOING)?;
     let (major, incarnation): (i32, Option<String>) = (row.get("major"), row.get("incarnation"));
     let mut circumstances = Vec::new();
@@ -209,7 +223,7 @@ pub async fn look(client: &Client) -> Result<Drift> {
         circumstances.push("the database is a copy, or was moved".to_owned());
     }
     // Somebody wrote the baseline by hand: its rows, or its root.
-    if before.root != baseline.root {
+    if root != baseline.root {
         circumstances.push("the baseline's own objects are not those that were kept".to_owned());
     }
     if logged.is_some_and(|root| root != baseline.root) {
@@ -329,7 +343,7 @@ pub(crate) async fn move_inside(
         )
         .await
         .doing(DOING)?;
-    let before = kept(client).await?;
+    let before = kept(client).await?.fingerprint;
     let now = without_unfinished(now?, &before);
     let others: Vec<String> = before
         .diff(&now)

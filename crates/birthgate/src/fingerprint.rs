@@ -2,6 +2,8 @@
 //! for each object. Equal objects have equal hashes on PostgreSQL 14 to 18. What a ROLLBACK does not
 //! bring back is not in it: a rehearsal compares that apart.
 
+pub(crate) mod earlier;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -225,9 +227,10 @@ fn diff_attributes(
         })
     };
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let moved = is_another_order(text(old.get(COLUMN_ORDER)), text(new.get(COLUMN_ORDER)));
     names
         .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
+        .filter(|name| old.get(*name) != new.get(*name) && (*name != COLUMN_ORDER || moved))
         .map(|name| Difference {
             object: object.to_owned(),
             attribute: Some(name.clone()),
@@ -235,6 +238,16 @@ fn diff_attributes(
             after: text(new.get(name)),
         })
         .collect()
+}
+
+/// Whether columns stand in another order, and none merely came or went: that is a difference of the column alone.
+fn is_another_order(old: Option<String>, new: Option<String>) -> bool {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.split(", ").collect(), new.split(", ").collect());
+    let common = |list: &[&str], other: &[&str]| -> Vec<String> {
+        list.iter().filter(|name| other.contains(name)).map(|name| (*name).to_owned()).collect()
+    };
+    common(&old, &new) != common(&new, &old)
 }
 
 /// Takes the fingerprint, all of it in one snapshot. The client must not be in a transaction.
@@ -250,7 +263,7 @@ pub async fn take(client: &Client, scope: &Scope) -> Result<Fingerprint> {
 }
 
 /// Takes the fingerprint as the transaction sees it that the client is in, and leaves no trace in it.
-pub(crate) async fn take_inside(client: &Client, scope: &Scope) -> Result<Fingerprint> {
+pub async fn take_inside(client: &Client, scope: &Scope) -> Result<Fingerprint> {
     const DOING: &str = "taking the fingerprint within the transaction";
     client.batch_execute("SAVEPOINT birthgate_fingerprint").await.doing(DOING)?;
     let taken = taken(client, scope).await;

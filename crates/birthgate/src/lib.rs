@@ -1,7 +1,7 @@
 //! Admission control for the rows and the schema of a PostgreSQL database.
 //!
-//! The library reaches no terminal, no environment and no home directory: commands, daemon and page
-//! are adapters over it.
+//! The library reaches no terminal and no home directory, and of the environment only what its children need to be run:
+//! commands, daemon and page are adapters over it.
 
 pub mod admission;
 pub mod adoption;
@@ -16,6 +16,7 @@ pub mod decision;
 pub mod declaration;
 pub mod doctor;
 pub mod drift;
+pub mod effects;
 pub mod entity;
 pub mod error;
 pub mod evidence;
@@ -35,6 +36,7 @@ pub mod private_server;
 pub mod refusal;
 pub mod registry;
 pub mod rehearsal;
+pub mod remains;
 pub mod replication;
 pub mod schema;
 pub mod script;

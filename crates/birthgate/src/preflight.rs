@@ -168,7 +168,7 @@ async fn packet_blockers(client: &Client, subjects: Subjects<'_>, found: &mut Fo
     let done = run.map_or(0, |run| run.done.len());
     let is_done = run.is_some_and(|run| run.ended.as_deref() == Some("done"));
     let look = rehearsed.states.look();
-    let differs = rehearsed.states.differs(done, &look, &look.at(client, false).await?);
+    let differs = rehearsed.states.differs(done, &look, &look.at(client, false).await?).exactly();
     if !differs.is_empty() {
         let told = differs.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
         found.add(

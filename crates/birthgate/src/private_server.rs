@@ -3,12 +3,15 @@
 
 mod binaries;
 mod cluster;
+mod environment;
 mod error;
 mod leftovers;
 mod npm;
 mod pg_dump;
 mod server;
 mod user;
+
+pub(crate) use environment::command;
 
 pub use binaries::{Binaries, SUPPORTED, Search, Source};
 pub use error::Error;

@@ -75,6 +75,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Is told how far it has come.
     pub observer: Observer,
+    /// Whether an undo that leaves a table's columns in another order has not brought back what was.
+    pub strict_columns: bool,
     /// What keeps the plan's SQL in the sandbox when nobody vouches for it; `None`: who rehearses does.
     pub confined: Option<Confined>,
 }
@@ -167,7 +169,7 @@ pub enum Where {
 }
 
 /// What was seen of an undo.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct UndoReport {
     /// Whether it brought everything back that can be compared.
     pub restores: bool,
@@ -175,6 +177,8 @@ pub struct UndoReport {
     pub duration_ms: f64,
     /// What it did not bring back, or why it did not run.
     pub differences: Vec<String>,
+    /// What it left otherwise that nobody who uses the objects meets: the order of a table's columns.
+    pub notes: Vec<String>,
     /// Whether it did not run because of locks or the like: then nothing is known against it.
     #[serde(skip)]
     unseen: bool,

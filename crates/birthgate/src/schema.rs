@@ -51,8 +51,11 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/900_privileges.sql"),
 ];
 
-/// Drops the schema and the roles, once nothing is governed or adopted.
-pub(crate) const UNINSTALL: &str = include_str!("../sql/query/uninstall.sql");
+/// Drops the schema and the roles that nothing else uses, once nothing is governed or adopted.
+pub(crate) const UNINSTALL: &str = concat!(
+    include_str!("../sql/query/uninstall.sql"),
+    include_str!("../sql/remains/drop_roles.sql")
+);
 
 /// What an `init` did.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

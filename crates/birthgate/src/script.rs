@@ -14,7 +14,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use command::Command;
-pub(crate) use conduct::ESCAPING_FUNCTIONS;
 use conduct::Opening;
 use split::{Piece, Pieces};
 
@@ -170,6 +169,8 @@ pub struct Statement {
     pub conduct: Conduct,
     /// Where it may not run.
     pub kept: Option<Kept>,
+    /// Whether it moves a sequence, as far as its text tells.
+    pub moves_a_sequence: bool,
     /// Whether it makes, changes or drops objects, and writes no rows by itself.
     pub of_the_schema: bool,
     /// Whether it only sets parameters of the session.
@@ -388,9 +389,11 @@ impl Reading {
         if opening.is_of_the_session() && words.iter().any(|word| strings(word.text)) {
             self.standard_strings = !words.last().is_some_and(|word| word.is("off"));
         }
+        let (kept, moves_a_sequence) = opening.kept(sql);
         let statement = Statement {
             conduct: opening.conduct(),
-            kept: opening.kept(sql),
+            kept,
+            moves_a_sequence,
             of_the_schema: opening.is_of_the_schema(),
             of_the_session: opening.is_of_the_session(),
             is_an_insert: opening.is_an_insert(),

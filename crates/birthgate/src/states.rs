@@ -24,6 +24,9 @@ pub type Change = Option<BTreeMap<String, Option<String>>>;
 /// The way of a database through a packet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct States {
+    /// How objects are looked at: evidence of earlier releases does not say it.
+    #[serde(default)]
+    pub form: Form,
     /// The relations and functions that are compared with everything that stands on them, as `table public.t`.
     pub whole: Vec<String>,
     /// The tables of the indexes among the objects, by the index.
@@ -32,6 +35,17 @@ pub struct States {
     pub entry: Objects,
     /// The steps in order.
     pub steps: Vec<StepStates>,
+}
+
+/// The form of the attributes that hashes are of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A column is hashed with its place.
+    #[default]
+    Placed,
+    /// The order of the columns is an attribute by itself.
+    Ordered,
 }
 
 /// What one step makes of it.
@@ -101,7 +115,7 @@ fn hashes(object: &Object) -> Hashes {
             ("sha256", _) if object.kind == "password" => {
                 hashes.insert(name.clone(), "set".to_owned());
             }
-            ("acl" | "member of", Value::String(list)) => {
+            ("acl" | "type acl" | "member of" | "members", Value::String(list)) => {
                 hashes.extend(
                     list.split(", ").map(|one| (format!("{name} {one}"), "yes".to_owned())),
                 );
@@ -251,10 +265,27 @@ impl View {
     }
 }
 
-/// What a database is like that differs from what it has to be like, in words.
-fn differences(expected: &Objects, actual: &Objects) -> Vec<String> {
+/// What of a database is not what it has to be, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Differs {
+    /// What anybody meets who uses the objects.
+    pub of_use: Vec<String>,
+    /// The tables whose columns stand in another order, and are the same otherwise.
+    pub of_order: Vec<String>,
+}
+
+impl Differs {
+    /// All of it.
+    pub fn exactly(mut self) -> Vec<String> {
+        self.of_use.append(&mut self.of_order);
+        self.of_use
+    }
+}
+
+fn differences(expected: &Objects, actual: &Objects) -> Differs {
     let names: BTreeSet<&String> = expected.keys().chain(actual.keys()).collect();
-    let mut found = Vec::new();
+    let mut differs = Differs::default();
+    let found = &mut differs.of_use;
     for name in names {
         match (expected.get(name), actual.get(name)) {
             (Some(expected), Some(actual)) if expected != actual => {
@@ -264,20 +295,32 @@ fn differences(expected: &Objects, actual: &Objects) -> Vec<String> {
                     .filter(|name| expected.get(*name) != actual.get(*name))
                     .map(String::as_str)
                     .collect();
-                found.push(format!("{name}: {} changed", changed.join(", ")));
+                // Where a column came or went, that their list is another says nothing more.
+                let other = |attribute: &str| !fingerprint::is_order_of_columns(name, attribute);
+                match changed[..] {
+                    [only] if !other(only) => {
+                        differs.of_order.push(format!("{name}: its columns stand in another order"))
+                    }
+                    _ => {
+                        let changed: Vec<&str> =
+                            changed.into_iter().filter(|one| other(one)).collect();
+                        found.push(format!("{name}: {} changed", changed.join(", ")));
+                    }
+                }
             }
             (Some(_), None) => found.push(format!("{name} is not there")),
             (None, Some(_)) => found.push(format!("{name} should not be there")),
             _ => {}
         }
     }
-    found
+    differs
 }
 
 /// What a state is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct Look {
     view: View,
+    form: Form,
 }
 
 impl Look {
@@ -291,7 +334,14 @@ impl Look {
         let mut objects = Objects::new();
         for (name, object) in &found.objects {
             if !is_ours(name) && !is_temporary(name) {
-                objects.insert(name.clone(), hashes(object));
+                let hashes = match self.form {
+                    Form::Ordered => hashes(object),
+                    Form::Placed => hashes(&Object {
+                        attributes: fingerprint::earlier::write(&object.attributes),
+                        ..object.clone()
+                    }),
+                };
+                objects.insert(name.clone(), hashes);
             }
         }
         Ok(objects)
@@ -361,6 +411,7 @@ impl States {
             .map(|(name, object)| (name.clone(), hashes(object)))
             .collect();
         Ok(States {
+            form: Form::Ordered,
             whole: whole.into_iter().collect(),
             on,
             entry,
@@ -428,7 +479,8 @@ impl States {
     /// A look at everything.
     pub(crate) fn look(&self) -> Look {
         let changed = self.steps.iter().flat_map(|step| step.changes.keys().cloned());
-        Look { view: View::new(self.whole.iter().cloned(), &self.on).also(changed) }
+        let view = View::new(self.whole.iter().cloned(), &self.on).also(changed);
+        Look { view, form: self.form }
     }
 
     /// A look at what a step changes and locks, short enough to be taken under its locks.
@@ -447,11 +499,12 @@ impl States {
             .collect();
         let known = |table: &&String| self.whole.contains(&format!("table {table}"));
         whole.extend(tables.iter().filter(known).map(|table| format!("table {table}")));
-        Look { view: View::new(whole, &self.on).also(step.changes.keys().cloned()) }
+        let view = View::new(whole, &self.on).also(step.changes.keys().cloned());
+        Look { view, form: self.form }
     }
 
-    /// What a look showed that is not as it has to be after so many steps, in words.
-    pub(crate) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Vec<String> {
+    /// What a look showed that is not as it has to be after so many steps.
+    pub(crate) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Differs {
         let mut expected = self.after(steps);
         expected.retain(|name, _| look.view.has(name));
         differences(&expected, actual)

@@ -52,7 +52,7 @@ fn once(kind: &str, packages: &[&str], fill: impl FnOnce(&Path)) -> PathBuf {
     static FETCHING: Mutex<()> = Mutex::new(());
     let _fetching = FETCHING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let name: String = packages.join("-").chars().map(|c| if c == '/' { '-' } else { c }).collect();
-    let place = crate::search().cache.join(format!("{kind}-{name}"));
+    let place = crate::programs::cache().join(format!("{kind}-{name}"));
     if !place.exists() {
         let new = place.with_file_name(format!("{kind}-{name}.new-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&new);

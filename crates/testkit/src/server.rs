@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, OnceLock};
 
-use birthgate::private_server::{Binaries, Folder, Options, PrivateServer, Search};
+use birthgate::private_server::{Binaries, Folder, Options, PrivateServer};
 use tokio_postgres::{Client, Config, NoTls};
+
+use crate::programs::search;
 
 /// The roles of the tests. Roles belong to the whole server, so they are made once.
 const ROLES: &str = include_str!("roles.sql");
@@ -36,12 +38,22 @@ impl Server {
         Server::start(false, settings)
     }
 
+    /// A server of these programs, for as long as the tests run. Not from within a runtime.
+    pub fn of(binaries: Binaries, settings: &[(&str, &str)]) -> &'static Server {
+        Box::leak(Box::new(Server::start_with(binaries, true, settings)))
+    }
+
     /// Kills the server as a power failure would, and starts it again.
     pub async fn crash(&mut self) {
         self.server.crash().await.unwrap();
     }
 
     fn start(disposable: bool, settings: &[(&str, &str)]) -> Server {
+        let binaries = Binaries::find(&search()).unwrap_or_else(|error| panic!("{error}"));
+        Server::start_with(binaries, disposable, settings)
+    }
+
+    fn start_with(binaries: Binaries, disposable: bool, settings: &[(&str, &str)]) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -49,7 +61,7 @@ impl Server {
             .unwrap();
         let search = search();
         let options = Options {
-            binaries: Binaries::find(&search).unwrap_or_else(|error| panic!("{error}")),
+            binaries,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable,
             cache: Some(search.cache),
@@ -159,24 +171,6 @@ impl Server {
             outcome.unwrap();
         });
         name
-    }
-}
-
-/// Where programs of PostgreSQL are looked for, and of which version.
-pub fn search() -> Search {
-    Search {
-        major: std::env::var("BIRTHGATE_TEST_PG").ok().map(|major| major.parse().unwrap()),
-        cache: std::env::var_os("BIRTHGATE_TEST_CACHE").map_or_else(cache, Into::into),
-        path: std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect(),
-        bin_dir: None,
-    }
-}
-
-/// Root's own folders are shut to the user who runs its servers.
-fn cache() -> std::path::PathBuf {
-    match std::env::var_os("HOME").filter(|home| home != "/root") {
-        Some(home) => std::path::Path::new(&home).join(".cache/birthgate"),
-        None => "/var/cache/birthgate".into(),
     }
 }
 

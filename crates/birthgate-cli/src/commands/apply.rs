@@ -61,6 +61,7 @@ impl HowArgs {
             found,
             max_block: Duration::from_millis(self.max_block),
             attempts: self.attempts,
+            strict_columns: false,
         }
     }
 }
@@ -80,12 +81,12 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
 /// Tells on stderr what happens.
 pub fn tell(event: &Event<'_>) {
     match event {
-        Event::Step { step, phase: Phase::Begins } => anstream::eprintln!("\x1b[2m{step} …\x1b[0m"),
+        Event::Step { step, phase: Phase::Begins } => eprintln!("\x1b[2m{step} …\x1b[0m"),
         Event::Step { .. } => {}
         Event::Waits { step, whom } => {
-            anstream::eprintln!("\x1b[33m{step} waits for {}\x1b[0m", whom.join("; "))
+            eprintln!("\x1b[33m{step} waits for {}\x1b[0m", whom.join("; "))
         }
-        Event::Again { step, why } => anstream::eprintln!("\x1b[33m{step}, again: {why}\x1b[0m"),
+        Event::Again { step, why } => eprintln!("\x1b[33m{step}, again: {why}\x1b[0m"),
     }
 }
 
@@ -110,6 +111,9 @@ pub fn show(output: &Output, applied: &Applied) {
             })
             .collect(),
     );
+    for note in &applied.notes {
+        output.say(format!("note: {note}"));
+    }
     let why = applied.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let next = applied.next.as_ref().map(|next| format!("; next: {next}")).unwrap_or_default();
     output.say(format!("ended: {}{why}{next}", applied.ended.word()));

@@ -76,7 +76,7 @@ pub enum Command {
     /// Whoever owns a table, or its schema, can take the gate off. After the packet another role owns them, and the old owner
     /// reads and writes rows as before; it can no longer alter or drop these tables.
     #[command(
-        after_help = "Example:\n  psql -c 'CREATE ROLE tables NOLOGIN'\n  birthgate collection reassign dot_tools --owner tables --packet ./reassign"
+        after_help = "Example:\n  psql \"$DATABASE_URL\" -c 'CREATE ROLE tables NOLOGIN'\n  birthgate collection reassign dot_tools --owner tables --packet ./reassign"
     )]
     Reassign {
         /// The collections
@@ -147,7 +147,7 @@ pub struct GovernArgs {
     /// What the gate does
     #[arg(long, value_enum, default_value = "enforce")]
     mode: ModeArg,
-    /// One trigger call a declaration, or one a row [default: as the table needs it]
+    /// One trigger call a statement, or one a row [default: as the table needs it]
     #[arg(long, value_enum)]
     form: Option<FormArg>,
     /// Finalise births at the commit boundary, or at once
@@ -190,7 +190,7 @@ pub enum GateModeArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormArg {
-    Declaration,
+    Statement,
     Row,
 }
 
@@ -213,7 +213,7 @@ impl GovernArgs {
                 ModeArg::Enforce => Mode::Enforce,
             },
             form: self.form.map(|form| match form {
-                FormArg::Declaration => "statement".to_owned(),
+                FormArg::Statement => "statement".to_owned(),
                 FormArg::Row => "row".to_owned(),
             }),
             finalize: match self.finalize {

@@ -11,6 +11,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result {
-    clap_complete::generate(args.shell, &mut crate::command(), "birthgate", &mut std::io::stdout());
+    // Straight to stdout it would panic when nobody reads to the end.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::command(), "birthgate", &mut script);
+    println!("{}", String::from_utf8_lossy(&script).trim_end());
     Ok(())
 }

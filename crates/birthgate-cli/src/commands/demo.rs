@@ -219,6 +219,7 @@ async fn rehearse_packet(
         search: programs::search(args.pg, args.pg_bin.clone()),
         folder: std::env::temp_dir(),
         observer: Default::default(),
+        strict_columns: false,
         confined: None,
     };
     let step = Step::begin("the change, rehearsed");

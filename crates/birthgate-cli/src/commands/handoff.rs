@@ -130,13 +130,13 @@ async fn serve(handoff: Handoff, once: bool, metrics: Option<&Path>, output: &Ou
         loop {
             let now = problems(&view.borrow(), &governance.borrow(), &statuses);
             for problem in now.iter().filter(|one| !told.contains(*one)) {
-                anstream::eprintln!("birthgate handoff: {problem}");
+                eprintln!("birthgate handoff: {problem}");
             }
             told = now;
             if let Some(path) = metrics
                 && let Err(error) = write(path, &exposition())
             {
-                anstream::eprintln!("birthgate handoff: {}: {error}", path.display());
+                eprintln!("birthgate handoff: {}: {error}", path.display());
             }
             tokio::time::sleep(Duration::from_secs(2)).await;
         }

@@ -10,7 +10,9 @@ use crate::output::Output;
 /// the incarnation, and lets Birthgate's identities go on where the publisher's ended. Refuses while a
 /// subscription is enabled. Sequences of your own tables are yours to set: no subscription brings them.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example:\n  psql -c 'ALTER SUBSCRIPTION s DISABLE' && birthgate promote")]
+#[command(
+    after_help = "Example:\n  psql \"$DATABASE_URL\" -c 'ALTER SUBSCRIPTION s DISABLE' && birthgate promote"
+)]
 pub struct Args {}
 
 pub async fn run(_: Args, connection: &ConnectionArgs, output: &Output) -> Result {

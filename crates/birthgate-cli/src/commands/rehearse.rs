@@ -63,6 +63,9 @@ pub struct Args {
     /// Rehearse steps too that the tool's own table says are applied
     #[arg(long)]
     applied_too: bool,
+    /// FAIL where an undo leaves a table's columns in another order, instead of a note
+    #[arg(long)]
+    strict: bool,
     /// The folder with the programs of PostgreSQL for the sandbox
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
@@ -144,6 +147,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         search: programs::search(None, args.pg_bin),
         folder: std::env::temp_dir(),
         observer: progress.observer(),
+        strict_columns: args.strict,
         confined: None,
     };
     let rehearsal = tokio::select! {

@@ -22,6 +22,9 @@ pub struct Args {
     /// The last step to take back
     #[arg(long, value_name = "STEP")]
     until: Option<String>,
+    /// Take nothing back that leaves a table's columns in another order, instead of a note
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     how: HowArgs,
 }
@@ -30,7 +33,8 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     let (packet, rehearsed) = args.subject.read(connection)?;
     let owners = args.how.owners.owners(connection)?;
     let subject = Subject { packet: &packet, rehearsed: &rehearsed };
-    let options = args.how.options(args.until, None);
+    let mut options = args.how.options(args.until, None);
+    options.strict_columns = args.strict;
     let applied =
         apply::undo(&connection.database()?, subject, &owners, &options, &mut tell).await?;
     show(output, &applied);

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use birthgate::tls::{Authorities, Trust};
-use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
+use super::settings::Settings;
 use crate::error::{CommandError, Result};
 
 /// As a connection string says it, or else the variables PGSSLMODE and PGSSLROOTCERT.
@@ -17,34 +17,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Takes both out of a connection string; answers what is left of it.
-    pub fn take(text: &str) -> (Tls, String) {
-        let mut tls = Tls::default();
-        let left = if text.starts_with("postgresql://") || text.starts_with("postgres://") {
-            let Some((place, query)) = text.split_once('?') else { return (tls, text.to_owned()) };
-            let decode = |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned();
-            let left: Vec<&str> =
-                query.split('&').filter(|part| !tls.is_part(part, decode)).collect();
-            format!("{place}?{}", left.join("&"))
-        } else {
-            let decode = |value: &str| value.trim_matches('\'').to_owned();
-            words(text)
-                .into_iter()
-                .filter(|word| !tls.is_part(word, decode))
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        (tls, left)
-    }
-
-    /// Whether this is of it; then it is remembered.
-    fn is_part(&mut self, part: &str, decode: impl Fn(&str) -> String) -> bool {
-        match part.split_once('=') {
-            Some(("sslmode", value)) => self.mode = Some(decode(value)),
-            Some(("sslrootcert", value)) => self.root = Some(decode(value).into()),
-            _ => return false,
+    /// Takes both out of the settings.
+    pub fn take(settings: &mut Settings) -> Tls {
+        Tls {
+            mode: settings.take("sslmode"),
+            root: settings.take("sslrootcert").map(PathBuf::from),
         }
-        true
     }
 
     /// What it does not say, the environment does, and then libpq's file of certificates.
@@ -95,14 +73,4 @@ impl Tls {
         config.ssl_mode(mode);
         Ok(trust)
     }
-}
-
-/// The words of a string, where quotes hold together what is in them.
-fn words(text: &str) -> Vec<&str> {
-    let mut is_quoted = false;
-    text.split(|c: char| {
-        is_quoted ^= c == '\'';
-        c.is_whitespace() && !is_quoted
-    })
-    .collect()
 }

@@ -32,9 +32,22 @@ impl User {
         });
     }
 
+    /// One text that the superuser reads.
+    pub fn text(&self, sql: &str) -> String {
+        self.runtime.block_on(async {
+            let database = birthgate::Database::new(self.server.config("postgres")).unwrap();
+            let client = database.connect().await.unwrap();
+            client.query_one(sql, &[]).await.unwrap().get(0)
+        })
+    }
+
     pub fn url(&self, role: &str) -> String {
+        self.url_of(role, "postgres")
+    }
+
+    pub fn url_of(&self, role: &str, database: &str) -> String {
         let host = self.server.socket_folder().to_str().unwrap().replace('/', "%2F");
-        format!("postgresql://{role}@{host}/postgres")
+        format!("postgresql://{role}@{host}/{database}")
     }
 
     pub fn run_as(&self, role: &str, arguments: &[&str]) -> Ended {

@@ -1,4 +1,5 @@
-//! README and guide, page after page: every command is run as a reader would run it, in an empty folder, and does what the page says.
+//! README and guide, page after page: every command is run as a reader would run it, in an empty folder and with nothing in the
+//! environment but DATABASE_URL, PATH and HOME, and does what the page says. A page's `localhost` is the reader's server.
 //!
 //! A page's fenced blocks say with the words after their language what becomes of them:
 //! `sh` is run by bash; `sql` by psql, with `as=ROLE` as that role. A line that ends in `# exit code N` ends so; the codes (`PB001`) that the comments
@@ -80,26 +81,32 @@ impl Reader {
         });
     }
 
-    fn command(&self, program: &str, role: &str) -> Command {
+    /// Where the server is, as a URL has it.
+    fn host(&self) -> String {
+        self.server.socket_folder().to_str().unwrap().replace('/', "%2F")
+    }
+
+    fn url(&self, role: &str) -> String {
+        format!("postgresql://{role}@{}/app", self.host())
+    }
+
+    fn command(&self, program: &str) -> Command {
         let programs = Path::new(env!("CARGO_BIN_EXE_birthgate")).parent().unwrap();
         let path = std::env::var("PATH").unwrap();
-        let socket = self.server.socket_folder();
         let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
+            .env_clear()
             .env("HOME", self.folder.path())
             .env("PATH", format!("{}:{path}", programs.display()))
-            .env("DATABASE_URL", format!("host={} user=dba dbname=app", socket.display()))
-            .env("PGHOST", socket)
-            .env("PGUSER", role)
-            .env("PGDATABASE", "app")
-            .env("LC_ALL", "C.UTF-8");
+            .env("DATABASE_URL", self.url("dba"));
         command
     }
 
     /// Whether it ended well, and what it printed.
     fn bash(&self, script: &str) -> (bool, String) {
-        let ended = self.command("bash", "dba").args(["-euo", "pipefail", "-c", script]).output();
+        let script = script.replace("@localhost/", &format!("@{}/", self.host()));
+        let ended = self.command("bash").args(["-euo", "pipefail", "-c", &script]).output();
         printed(ended.unwrap())
     }
 
@@ -107,7 +114,8 @@ impl Reader {
     fn psql(&self, role: &str, sql: &str) -> (Vec<String>, String) {
         let file = self.folder.path().join(".block.sql");
         std::fs::write(&file, format!("\\set VERBOSITY verbose\n{sql}")).unwrap();
-        let ended = self.command("psql", role).args(["-X", "-q", "-f"]).arg(&file).output();
+        let url = self.url(role);
+        let ended = self.command("psql").args([&url, "-X", "-q", "-f"]).arg(&file).output();
         let (_, text) = printed(ended.unwrap());
         let raised = text.lines().filter_map(|line| line.split_once("ERROR:  "));
         let codes = raised.map(|(_, rest)| rest.split(':').next().unwrap().to_owned()).collect();
@@ -287,7 +295,7 @@ fn what_to_do_in_an_incident() {
 
 /// A table `orders` that is there, and a packet whose last step is a door.
 const PACKET: &str = "
-psql -q -c 'CREATE TABLE orders (code text PRIMARY KEY, old text)'
+psql \"$DATABASE_URL\" -q -c 'CREATE TABLE orders (code text PRIMARY KEY, old text)'
 mkdir packet
 echo 'ALTER TABLE orders ADD COLUMN region text;' > packet/010.do.sql
 echo 'ALTER TABLE orders DROP COLUMN region;' > packet/010.undo.sql
@@ -334,7 +342,8 @@ fn how_watch_is_kept() {
 
 #[test]
 fn how_agents_are_served() {
-    let table = "psql -q -c 'CREATE TABLE dot_tools (code text PRIMARY KEY, name text)'";
+    let table =
+        "psql \"$DATABASE_URL\" -q -c 'CREATE TABLE dot_tools (code text PRIMARY KEY, name text)'";
     follow_with(
         "docs/mcp.md",
         &format!(

@@ -5,15 +5,21 @@ mod commands;
 mod demo;
 mod directus;
 mod doctor;
+mod environment;
 mod guide;
 mod handoff;
 mod help;
+mod install;
+mod interrupt;
+mod options;
 mod owner_gated;
 mod reference;
 mod run;
 mod schemas;
 mod serve;
+mod streams;
 mod tls;
+mod uninstall;
 
 #[test]
 fn every_file_is_a_module() {

@@ -109,6 +109,7 @@ impl Mcp {
             search: self.search.clone(),
             folder: self.scratch.clone(),
             observer: Default::default(),
+            strict_columns: false,
             confined: Some(Confined { most_bytes: MOST_BYTES }),
         };
         let most = self.config.rehearse_time;

@@ -100,6 +100,7 @@ pub async fn estate() -> Estate {
     let packet = packet::read(&work.path().join("packet.toml")).unwrap();
     let options = Options {
         observer: Default::default(),
+        strict_columns: false,
         confined: None,
         rows: Rows::All,
         live: Live::AfterSandbox,

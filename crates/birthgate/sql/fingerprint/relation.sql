@@ -29,7 +29,7 @@ columns AS (
                SELECT format('%s=%s%s', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee) END, x.privilege_type,
                              CASE WHEN x.is_grantable THEN '*' ELSE '' END) AS entry FROM aclexplode(a.attacl) AS x) AS entries) END,
            CASE WHEN c.description IS NOT NULL THEN 'COMMENT ' || c.description END))
-           || jsonb_build_object('column order', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)) AS attributes
+           || jsonb_build_object('column order', string_agg(a.attname, ', ' ORDER BY a.attnum)) AS attributes
     FROM live_column a JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_description c ON c.objoid = a.attrelid AND c.classoid = 'pg_class'::regclass AND c.objsubid = a.attnum

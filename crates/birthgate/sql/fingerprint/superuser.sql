@@ -5,7 +5,7 @@ SELECT 'password' AS kind, quote_ident(a.rolname) AS identity,
  UNION ALL
 SELECT 'subscription connection', quote_ident(s.subname), jsonb_build_object('sha256', encode(sha256(convert_to(s.subconninfo, 'UTF8')), 'hex'),
          'more', (to_jsonb(s) - ARRAY['oid', 'subdbid', 'subskiplsn', 'subname', 'subowner', 'subenabled', 'subbinary', 'substream', 'subconninfo', 'subslotname',
-                                      'subsynccommit', 'subpublications', 'subtwophasestate'])::text || CASE to_jsonb(s) ->> 'subtwophasestate' WHEN 'd' THEN '' ELSE ' two phases' END)
+                                      'subsynccommit', 'subpublications', 'subtwophasestate'])::text || CASE coalesce(to_jsonb(s) ->> 'subtwophasestate', 'd') WHEN 'd' THEN '' ELSE ' two phases' END)
   FROM pg_subscription s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
  UNION ALL
 SELECT 'system setting', f.name, jsonb_build_object('value', string_agg(coalesce(f.setting, ''), ', ' ORDER BY f.seqno))

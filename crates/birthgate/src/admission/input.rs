@@ -42,10 +42,10 @@ impl InputFormat {
 /// The records of an input. Fails at once when it begins like something else: a CSV header that
 /// names a column which is none of `columns`, a first line that is no JSON object.
 pub fn records<'a>(
-    input: impl BufRead + 'a,
+    input: impl BufRead + Send + 'a,
     format: InputFormat,
     columns: &[Column],
-) -> Result<Box<dyn Iterator<Item = std::io::Result<Record>> + 'a>> {
+) -> Result<Box<dyn Iterator<Item = std::io::Result<Record>> + Send + 'a>> {
     match format {
         InputFormat::Csv => Ok(Box::new(Csv::begin(input, columns)?)),
         InputFormat::Ndjson => Ok(Box::new(Ndjson::begin(input)?)),

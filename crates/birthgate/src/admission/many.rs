@@ -4,21 +4,26 @@
 //! when the run before was killed, and an input with one line mended admits that line. A batch that
 //! fails is halved until the rows that made it fail stand alone.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
-use std::time::SystemTime;
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
 
+use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio_postgres::Client;
+use tokio_postgres::{CancelToken, Client};
 
 use super::input::Record;
-use crate::database::{Database, attempts};
+use crate::database::{Database, attempts, is_transient};
 use crate::error::{Doing, Error, Result};
 use crate::refusal::RefusalCode;
 use crate::unprepared::Unprepared;
 
 const ATTEMPTS: usize = 8;
+/// How long a statement that was cancelled may take to say what became of it.
+const LAST_WORD: Duration = Duration::from_millis(700);
 
 /// What to admit, and when to stop.
 #[derive(Clone, Debug)]
@@ -89,7 +94,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn count(&mut self, fate: Fate) {
+    /// Counts a row.
+    pub fn count(&mut self, fate: Fate) {
         match fate {
             Fate::Admitted => self.admitted += 1,
             Fate::Already => self.already += 1,
@@ -141,12 +147,14 @@ pub async fn columns(database: &Database, collection: &str) -> Result<Vec<Column
 }
 
 /// Admits the records; `report` hears what became of each, batch by batch. Ends early with an error
-/// that is not of one row: no grant, the quota, a stop, too many failures, a connection that stays lost.
+/// that is not of one row: no grant, the quota, a stop, too many failures, a connection that stays lost. When `stop` ends,
+/// the batch under way is cancelled and the run ends within a second; what it reported is admitted.
 pub async fn admit_many(
     database: &Database,
     what: &Batches,
-    records: impl Iterator<Item = std::io::Result<Record>>,
+    records: impl Stream<Item = std::io::Result<Record>>,
     report: impl FnMut(&Outcome) -> std::io::Result<()>,
+    stop: impl Future<Output = ()>,
 ) -> Result<Summary> {
     let client = database.connect().await?;
     let started: SystemTime = client
@@ -154,36 +162,58 @@ pub async fn admit_many(
         .await
         .doing("reading the server's clock")?
         .get(0);
+    let under_way = UnderWay::default();
+    under_way.token.replace(Some(client.cancel_token()));
     let mut run = Run {
         database,
         what,
+        under_way: &under_way,
         client: Some(client),
         started,
         admitted: HashSet::new(),
         report,
         summary: Summary::default(),
     };
-    let mut batch = Vec::with_capacity(what.batch);
-    for record in records {
-        let Record { line, row } =
-            record.map_err(|error| Error::BadInput(format!("it cannot be read: {error}")))?;
-        match row {
-            Ok(row) => batch.push(Row { line, key: key(what, &row), row }),
-            Err(why) => run.settle(Outcome {
-                line,
-                entity_code: None,
-                outcome: Fate::Broken,
-                permit_id: None,
-                sqlstate: None,
-                message: Some(why),
-            })?,
+    let stopped = {
+        let mut going = pin!(run.all(records));
+        tokio::select! {
+            ended = &mut going => Ok(ended?),
+            () = stop => Err(under_way.end(database, going).await),
         }
-        if batch.len() >= what.batch {
-            run.batch(std::mem::take(&mut batch)).await?;
+    };
+    stopped.map(|()| run.summary)
+}
+
+/// The statement that is being run.
+#[derive(Default)]
+struct UnderWay {
+    is_stopped: Cell<bool>,
+    token: RefCell<Option<CancelToken>>,
+    /// How many rows it has; none between two statements.
+    rows: Cell<usize>,
+}
+
+impl UnderWay {
+    /// Cancels it, and waits a moment for what became of it.
+    async fn end(&self, database: &Database, going: impl Future<Output = Result<()>>) -> Error {
+        self.is_stopped.set(true);
+        if self.rows.get() > 0 {
+            let token = self.token.borrow().clone();
+            let cancel = async {
+                if let Some(token) = token {
+                    database.cancel(&token).await;
+                }
+            };
+            let last_word = async { tokio::join!(cancel, going) };
+            let _ = tokio::time::timeout(LAST_WORD, last_word).await;
         }
+        Error::Interrupted(match self.rows.get() {
+            0 => "interrupted".to_owned(),
+            rows => {
+                format!("interrupted; whether the last {rows} rows were admitted is not known yet")
+            }
+        })
     }
-    run.batch(batch).await?;
-    Ok(run.summary)
 }
 
 /// The idempotency key of a row. The code comes first, so that rows in the order of their codes come in
@@ -208,6 +238,7 @@ fn key(what: &Batches, row: &Map<String, Value>) -> String {
 struct Run<'a, F> {
     database: &'a Database,
     what: &'a Batches,
+    under_way: &'a UnderWay,
     client: Option<Client>,
     started: SystemTime,
     /// The permits that were spent in this run: a row that is born under one of them stands twice.
@@ -217,6 +248,32 @@ struct Run<'a, F> {
 }
 
 impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
+    /// Admits the records, batch by batch.
+    async fn all(&mut self, records: impl Stream<Item = std::io::Result<Record>>) -> Result<()> {
+        let what = self.what;
+        let mut records = pin!(records);
+        let mut batch = Vec::with_capacity(what.batch);
+        while let Some(record) = records.next().await {
+            let Record { line, row } =
+                record.map_err(|error| Error::BadInput(format!("it cannot be read: {error}")))?;
+            match row {
+                Ok(row) => batch.push(Row { line, key: key(what, &row), row }),
+                Err(why) => self.settle(Outcome {
+                    line,
+                    entity_code: None,
+                    outcome: Fate::Broken,
+                    permit_id: None,
+                    sqlstate: None,
+                    message: Some(why),
+                })?,
+            }
+            if batch.len() >= what.batch {
+                self.batch(std::mem::take(&mut batch)).await?;
+            }
+        }
+        self.batch(batch).await
+    }
+
     fn settle(&mut self, outcome: Outcome) -> Result<()> {
         (self.report)(&outcome)
             .map_err(|source| Error::File { path: "the outcome file".to_owned(), source })?;
@@ -295,7 +352,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
         let (collection, started) = (self.what.collection.clone(), self.started);
         let (answer, attempts) = self
-            .with_retries(async |client| {
+            .with_retries(rows.len(), async |client| {
                 client
                     .rows(
                         include_str!("../../sql/query/admit_many.sql"),
@@ -333,7 +390,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
     async fn one(&mut self, row: &Row) -> Result<Outcome> {
         let (collection, document) = (self.what.collection.clone(), Value::Object(row.row.clone()));
         let (answer, _) = self
-            .with_retries(async |client| {
+            .with_retries(1, async |client| {
                 client
                     .one_row(
                         include_str!("../../sql/query/admit.sql"),
@@ -357,14 +414,24 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
     /// many attempts it took as well.
     async fn with_retries<T>(
         &mut self,
+        rows: usize,
         statement: impl AsyncFn(&Client) -> Result<T>,
     ) -> Result<(T, u32)> {
         let mut attempts = attempts(ATTEMPTS);
+        let under_way = self.under_way;
         loop {
+            if under_way.is_stopped.get() {
+                return Err(Error::Interrupted("interrupted".to_owned()));
+            }
+            under_way.rows.set(rows);
             let outcome = match self.connected().await {
                 Ok(client) => statement(client).await,
                 Err(error) => Err(error),
             };
+            // A connection that was lost leaves it open whether they were admitted.
+            if outcome.as_ref().err().is_none_or(|error| !is_transient(error)) {
+                under_way.rows.set(0);
+            }
             match outcome {
                 Ok(answer) => return Ok((answer, attempts.made)),
                 Err(error) => attempts.after(error).await?,
@@ -378,7 +445,11 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         }
         match &mut self.client {
             Some(client) => Ok(client),
-            none => Ok(none.insert(self.database.connect().await?)),
+            none => {
+                let client = self.database.connect().await?;
+                self.under_way.token.replace(Some(client.cancel_token()));
+                Ok(none.insert(client))
+            }
         }
     }
 }

@@ -92,12 +92,13 @@ impl Ready<'_> {
             });
         }
         self.session.reset().await?;
-        let differs =
-            self.differs(action.after(), &look, &look.at(&self.session.client, false).await?);
+        let actual = look.at(&self.session.client, false).await?;
+        let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
             let why = format!("after {} this is not as rehearsed: {}", step.id, told(&differs));
             return Ok(Attempt::failed(format!("{why}; it stays announced in the journal")));
         }
+        self.notes.extend(notes);
         see(Phase::Proven, observe);
         self.note_alone(run, action, "done").await?;
         see(Phase::Noted, observe);

@@ -141,12 +141,12 @@ impl Ready<'_> {
     /// that it was done only where it does nothing but make such objects, or its verify holds: rows are not compared.
     pub(super) async fn stands(&self, action: Action, look: &Look, inside: bool) -> Result<Stands> {
         let actual = look.at(&self.session.client, inside).await?;
-        let differs = self.differs(action.before(), look, &actual);
+        let (differs, _) = self.differs(action, action.before(), look, &actual);
         if differs.is_empty() {
             return Ok(Stands::Before);
         }
         let step = self.step_of(action);
-        if self.shows(action) && self.differs(action.after(), look, &actual).is_empty() {
+        if self.shows(action) && self.differs(action, action.after(), look, &actual).0.is_empty() {
             let is_all = match (action.direction, &step.verify) {
                 (Direction::Do, Some(script)) => {
                     steps::verify(&self.session.client, script).await.is_none()
@@ -164,9 +164,20 @@ impl Ready<'_> {
         Ok(Stands::Elsewhere(format!("this is not as rehearsed: {}", told(&differs))))
     }
 
-    /// What is not as it has to be after so many steps, of what a look shows.
-    pub(super) fn differs(&self, steps: usize, look: &Look, actual: &Objects) -> Vec<String> {
-        self.subject.rehearsed.states.differs(steps, look, actual)
+    /// What is not as it has to be after so many steps, of what a look shows; and, on a way back, what is to be noted: a
+    /// column that is added again stands last.
+    pub(super) fn differs(
+        &self,
+        action: Action,
+        steps: usize,
+        look: &Look,
+        actual: &Objects,
+    ) -> (Vec<String>, Vec<String>) {
+        let differs = self.subject.rehearsed.states.differs(steps, look, actual);
+        match action.direction {
+            Direction::Undo if !self.strict_columns => (differs.of_use, differs.of_order),
+            _ => (differs.exactly(), Vec::new()),
+        }
     }
 
     /// Whether the step changes anything that is compared: else nothing but its entry tells whether it was done.

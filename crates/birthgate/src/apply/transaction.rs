@@ -126,8 +126,8 @@ impl Ready<'_> {
             };
             return self.judge(failed(script, last, &source), action).await;
         }
-        let differs =
-            self.differs(action.after(), &look, &look.at(&self.session.client, true).await?);
+        let actual = look.at(&self.session.client, true).await?;
+        let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
             return Ok(Attempt::failed(format!(
                 "after {} this is not as rehearsed: {}",
@@ -135,6 +135,7 @@ impl Ready<'_> {
                 told(&differs)
             )));
         }
+        self.notes.extend(notes);
         see(Phase::Proven, observe);
         if let Err(error) = self.note_done(run, action, "done").await {
             return match &error {

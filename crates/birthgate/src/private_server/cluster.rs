@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::error::last_lines;
 use super::user::ServerUser;
-use super::{Binaries, Error};
+use super::{Binaries, Error, environment};
 
 /// Makes the data folder of a server that is thrown away: a copy of the cluster that is kept in this cache.
 pub(super) fn copy(
@@ -17,7 +17,7 @@ pub(super) fn copy(
 ) -> Result<(), Error> {
     let place = kept(user, binaries, cache)?;
     let program = PathBuf::from("cp");
-    let output = Command::new(&program)
+    let output = environment::command(&program)
         .arg("-Rp")
         .args([&place, data])
         .stdin(Stdio::null())
@@ -47,7 +47,7 @@ fn kept(user: &ServerUser, binaries: &Binaries, cache: &Path) -> Result<PathBuf,
         .tempdir_in(&parent)
         .map_err(Error::file(&parent))?;
     let program = PathBuf::from("cp");
-    let output = Command::new(&program)
+    let output = environment::command(&program)
         .arg("-Rp")
         .args([&data, &beside.path().join("data")])
         .output()

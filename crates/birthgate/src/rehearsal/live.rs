@@ -15,10 +15,11 @@ use super::{
     placement, reach,
 };
 use crate::database::Database;
+use crate::effects::{Effect, Place, Reach};
 use crate::error::{Doing, Result};
 use crate::fingerprint::Tracker;
 use crate::plan::{Plan, Rehearse, Step};
-use crate::script::{ESCAPING_FUNCTIONS, Script};
+use crate::script::Script;
 use crate::states::Delta;
 use crate::unprepared::Unprepared;
 
@@ -64,6 +65,7 @@ pub(super) async fn run(
     }
 
     let mut session = Session::connect(database).await?;
+    session.strict_columns = options.strict_columns;
     session
         .command(&format!(
             "SET idle_in_transaction_session_timeout = {}",
@@ -154,13 +156,12 @@ async fn keep_back(
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<()> {
+    let reach = Reach::read(client).await?;
     for (at, step) in steps.iter().enumerate() {
-        if rehearsal.steps[at].kept.is_some() || step.rehearse == Rehearse::Sandbox {
-            continue;
+        let report = &rehearsal.steps[at];
+        if report.kept.is_none() && step.rehearse != Rehearse::Sandbox {
+            rehearsal.steps[at].kept = keeps(client, &reach, step, report, options).await?;
         }
-        let scripts: Vec<&Script> = step.scripts().collect();
-        let closure = reach::Closure::of(client, &scripts).await?;
-        rehearsal.steps[at].kept = keeps(client, step, &scripts, &closure, options).await?;
     }
     Ok(())
 }
@@ -168,26 +169,34 @@ async fn keep_back(
 /// Why a step may not run on the live tables, by what its text leads to.
 async fn keeps(
     client: &Client,
+    reach: &Reach,
     step: &Step,
-    scripts: &[&Script],
-    closure: &reach::Closure,
+    report: &StepReport,
     options: &Options,
 ) -> Result<Option<String>> {
-    let named = |name: &&&str| closure.names.contains(**name);
-    if let Some(name) = ESCAPING_FUNCTIONS.iter().find(named) {
-        return Ok(Some(format!("it may call {name}, which ROLLBACK does not undo")));
+    // What is moved of declared sequences is looked at in the sandbox, and afterwards.
+    let burns = !step.burns.is_empty() || !options.burns.is_empty();
+    let tables = report.touched.iter().map(String::as_str);
+    let fired = reach.of_tables(tables);
+    let statements = step
+        .scripts()
+        .flat_map(|script| script.statements.iter().map(|statement| script.text_of(statement)));
+    let reached = statements.flat_map(|text| reach.of(text)).chain(fired);
+    for one in reached.filter(|one| one.place() != Place::Anywhere) {
+        if one.effect != Effect::MovesSequence || !burns {
+            let way = one.path.last().map(|name| format!(" by {name}")).unwrap_or_default();
+            return Ok(Some(format!(
+                "{}{way} {}, and no ROLLBACK undoes that",
+                one.what, one.effect
+            )));
+        }
     }
-    // What is moved of those is looked at in the sandbox, and afterwards.
-    if !step.burns.is_empty() || !options.burns.is_empty() {
+    if burns || step.scripts().all(Script::is_of_the_schema_alone) {
         return Ok(None);
     }
-    if let Some(name) = ["nextval", "setval"].iter().find(named) {
-        return Ok(Some(format!("it may call {name}, and no ROLLBACK moves a sequence back")));
-    }
-    if scripts.iter().all(|script| script.is_of_the_schema_alone()) {
-        return Ok(None);
-    }
-    let tables: Vec<String> = closure.tables.iter().cloned().collect();
+    let scripts: Vec<&Script> = step.scripts().collect();
+    let tables: Vec<String> =
+        reach::Closure::of(client, &scripts).await?.tables.into_iter().collect();
     let sql = include_str!("../../sql/rehearsal/sequence_defaults.sql");
     let row = client.rows(sql, &[&tables]).await.doing("looking for sequences")?;
     Ok(row.first().map(|row| {
@@ -599,10 +608,16 @@ async fn learn(session: &mut Session, step: &Step) -> Result<Vec<String>> {
 
 /// An undo that does not bring back what was, is a FAIL; one that could not run says nothing.
 pub(super) fn blame(rehearsal: &mut Rehearsal, at: usize, undo: &UndoReport, what: &str) {
+    let id = rehearsal.steps[at].id.clone();
+    for note in &undo.notes {
+        let note = format!("after the undo of {id}, {note}");
+        if !rehearsal.notes.contains(&note) {
+            rehearsal.notes.push(note);
+        }
+    }
     if undo.restores {
         return;
     }
-    let id = rehearsal.steps[at].id.clone();
     let told = undo.differences.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     let more = match undo.differences.len() {
         0..=3 => String::new(),

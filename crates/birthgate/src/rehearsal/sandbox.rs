@@ -14,12 +14,12 @@ use super::rows::{self, Copied, Need, RowBudget};
 use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection};
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
+use crate::effects::{Wire, quiet_extensions, tripwires};
 use crate::error::{Doing, Result};
 use crate::plan::Plan;
 use crate::private_server::{
     self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
-use crate::script::ESCAPING_FUNCTIONS;
 use crate::words::{Word, words};
 
 /// The superuser of a sandbox; in the original no role has this name.
@@ -169,13 +169,8 @@ impl Sandbox {
             blueprint.found(&as_root(&server, "template1")?.connect().await?).await?;
         let root = as_root(&server, &original.name)?;
         let there = root.connect().await?;
-        let names: BTreeSet<&str> = ESCAPING_FUNCTIONS.iter().copied().collect();
-        let list = format!("{{{}}}", names.into_iter().collect::<Vec<_>>().join(","));
-        let tripwires = include_str!("../../sql/rehearsal/sandbox_tripwires.sql");
-        there
-            .batch_execute(&tripwires.replace("{names}", &list))
-            .await
-            .doing("laying the sandbox's tripwires")?;
+        let sql = watching(include_str!("../../sql/rehearsal/sandbox_tripwires.sql"), "");
+        there.batch_execute(&sql).await.doing("laying the sandbox's tripwires")?;
         let restorer = if confined { OWN_ROOT } else { &original.bootstrap };
         left_out.extend(blueprint.build(&there, recipe.major, restorer).await?);
         there.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
@@ -345,4 +340,19 @@ fn size(folder: &Path) -> u64 {
         .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
         .map(|(found, path)| if found.is_dir() { size(&path) } else { found.len() })
         .sum()
+}
+
+/// SQL with the lists of the functions to be watched: names of the server's own where nothing is to stand between a
+/// library and a name, else all of them with their libraries.
+pub(super) fn watching(sql: &str, between: &str) -> String {
+    let list = |names: Vec<String>| format!("{{{}}}", names.join(","));
+    let of = |wire: Wire| {
+        let watched = tripwires().filter(|one| one.wire == wire);
+        let meant = watched.filter(|one| one.library.is_empty() || !between.is_empty());
+        list(meant.map(|one| format!("{}{between}{}", one.library, one.name)).collect())
+    };
+    sql.replace("{runs}", &of(Wire::Runs))
+        .replace("{answers}", &of(Wire::Answers))
+        .replace("{fails}", &of(Wire::Fails))
+        .replace("{quiet}", &list(quiet_extensions().map(str::to_owned).collect()))
 }

@@ -169,6 +169,8 @@ pub(crate) struct Session {
     is_superuser: bool,
     /// Whether what a role is refused here it may be allowed elsewhere.
     pub is_confined: bool,
+    /// Whether an undo has to bring back the order of columns as well.
+    pub strict_columns: bool,
     /// Whether it is in the sandbox: there statements go as psql sends them.
     is_private: bool,
     /// Looks at the locks while a statement runs.
@@ -287,6 +289,7 @@ impl Session {
             pid,
             is_superuser,
             is_confined: false,
+            strict_columns: false,
             is_private: false,
             sampler: None,
             notices,

@@ -9,7 +9,7 @@ use super::content::{Content, Logs, Since, content, differing};
 use super::session::{Failed, How, Session, StatementReport, failed, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
-use crate::fingerprint::{Look, Tracker};
+use crate::fingerprint::{Difference, Look, Tracker};
 use crate::script::Script;
 use crate::unprepared::Unprepared;
 
@@ -152,13 +152,12 @@ pub(super) async fn undo(
     session: &mut Session,
     tracker: &mut Tracker,
     script: &Script,
-    differs: impl Fn(&Tracker, &Look, &Content) -> Vec<String>,
+    differs: impl Fn(&Tracker, &Look, &Content) -> Left,
     mut tables: Option<&mut Vec<String>>,
     since: Since<'_>,
 ) -> Result<UndoReport> {
     let begun = Instant::now();
-    let mut report =
-        UndoReport { restores: false, duration_ms: 0.0, differences: Vec::new(), unseen: false };
+    let mut report = UndoReport::default();
     let told = |failed: Failed| vec![format!("{}: {failed}", failed.place)];
     match perform(session, script).await? {
         Ok(statements) => {
@@ -183,9 +182,7 @@ pub(super) async fn undo(
         Some(tables) => content(&session.client, tables, Some(since)).await?,
         None => Content::new(),
     };
-    report.differences = differs(tracker, &look, &content);
-    report.restores = report.differences.is_empty();
-    Ok(report)
+    Ok(report.judged(differs(tracker, &look, &content), session.strict_columns))
 }
 
 /// Finds the logs of schema changes, within the transaction that is open. A role that may not make a schema
@@ -214,8 +211,49 @@ pub(super) fn touch(tables: &mut Vec<String>, statements: &[StatementReport]) {
 
 impl Before {
     /// What an undo did not bring back, in words.
-    pub fn differs(&self, tracker: &Tracker, look: &Look, content: &Content) -> Vec<String> {
-        let objects = tracker.diff(&self.look, look).into_iter().map(|one| one.to_string());
-        objects.chain(differing(&self.content, content)).take(20).collect()
+    pub fn differs(&self, tracker: &Tracker, look: &Look, content: &Content) -> Left {
+        Left::of(tracker.diff(&self.look, look)).and(differing(&self.content, content))
+    }
+}
+
+/// What an undo left other than it was, in words.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub differences: Vec<String>,
+    /// Tables whose columns stand in another order, and are the same otherwise: whoever uses them by name meets nothing.
+    pub order: Vec<String>,
+}
+
+impl Left {
+    /// At most so many differences are told.
+    const MOST: usize = 20;
+
+    pub fn of(differences: impl IntoIterator<Item = Difference>) -> Left {
+        let mut left = Left::default();
+        for one in differences {
+            let list = if one.is_of_order() { &mut left.order } else { &mut left.differences };
+            if list.len() < Left::MOST {
+                list.push(one.to_string());
+            }
+        }
+        left
+    }
+
+    pub fn and(mut self, more: Vec<String>) -> Left {
+        self.differences.extend(more);
+        self.differences.truncate(Left::MOST);
+        self
+    }
+}
+
+impl UndoReport {
+    /// Takes over what was left, and whether that is what was.
+    pub(super) fn judged(mut self, left: Left, strict_columns: bool) -> UndoReport {
+        (self.differences, self.notes) = (left.differences, left.order);
+        if strict_columns {
+            self.differences.append(&mut self.notes);
+        }
+        self.restores = self.differences.is_empty();
+        self
     }
 }

@@ -169,6 +169,7 @@ impl Run {
     async fn begin(sandbox: &Sandbox, plan: &Plan, options: &Options) -> Result<Run> {
         let mut session = Session::connect_privately(&sandbox.database).await?;
         session.is_confined = options.confined.is_some();
+        session.strict_columns = options.strict_columns;
         session.sample(&sandbox.root).await?;
         let root = sandbox.root.connect().await?;
         // Nothing that the plan makes is found by a bare name of ours.

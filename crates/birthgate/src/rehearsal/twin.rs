@@ -232,7 +232,8 @@ impl Blueprint {
         let (event_triggers, entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(is_trigger);
         left_out.extend(restore(root, &entries).await);
-        let shut = include_str!("../../sql/rehearsal/sandbox_ways_out.sql");
+        let shut =
+            super::sandbox::watching(include_str!("../../sql/rehearsal/sandbox_ways_out.sql"), "/");
         let shut = format!("RESET SESSION AUTHORIZATION; SET default_tablespace = ''; {shut}");
         root.batch_execute(&shut).await.doing("shutting the sandbox's ways out")?;
         self.fill_materialized_views(root, |_| true).await?;

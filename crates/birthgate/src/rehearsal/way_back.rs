@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::as_psql;
 use super::content::Since;
 use super::session::milliseconds;
-use super::steps::{self, perform};
+use super::steps::{self, Left, perform};
 use super::trial::Run;
 use super::{Door, Rehearsal, UndoReport, Verdict, live};
 use crate::error::{Doing, Result};
@@ -104,12 +104,10 @@ impl Run {
             &script.clone().unwrapped(),
             |tracker, look, content| match at == done {
                 true => before.differs(tracker, look, content),
-                false => tracker
-                    .diff(&before.look, look)
-                    .into_iter()
-                    .filter(|one| own.contains(&one.object))
-                    .map(|one| one.to_string())
-                    .collect(),
+                false => {
+                    let differences = tracker.diff(&before.look, look).into_iter();
+                    Left::of(differences.filter(|one| own.contains(&one.object)))
+                }
             },
             (at == done && self.compares_rows).then_some(&mut tables),
             Since { logs: &self.logs, xid: &self.xids[at] },
@@ -155,7 +153,7 @@ impl Run {
         };
         let duration_ms = milliseconds(begun.elapsed());
         let unseen = done.as_ref().is_err_and(|failed| self.session.is_out_of_reach(failed));
-        let differences = match done {
+        let left = match done {
             Ok(()) => {
                 if !alone {
                     self.session.command("COMMIT").await?;
@@ -172,22 +170,22 @@ impl Run {
                     self.logs.iter().filter(|log| content.contains_key(*log)).cloned().collect();
                 content.extend(self.contents(&logs, Some(since)).await?);
                 let secrets = fingerprint::take_secrets(&self.root).await?;
-                let mut differences = self.befores[at].differs(&self.tracker, &self.now, &content);
+                let mut left = self.befores[at].differs(&self.tracker, &self.now, &content);
                 for one in self.secrets[at].diff(&secrets) {
                     let one = one.to_string();
-                    if !differences.contains(&one) {
-                        differences.push(one);
+                    if !left.differences.contains(&one) {
+                        left.differences.push(one);
                     }
                 }
-                differences
+                left
             }
             Err(failed) => {
                 self.session.command("ROLLBACK").await?;
-                vec![format!("{}: {failed}", failed.place)]
+                Left { differences: vec![format!("{}: {failed}", failed.place)], ..Left::default() }
             }
         };
-        let restores = differences.is_empty();
-        Ok(UndoReport { restores, duration_ms, differences, unseen })
+        let report = UndoReport { duration_ms, unseen, ..UndoReport::default() };
+        Ok(report.judged(left, self.session.strict_columns))
     }
 
     /// Undoes a step outside of a transaction for good, and does it again: the way back from the end would not

@@ -2,46 +2,8 @@
 //! ones decide, as they do in PostgreSQL's grammar.
 
 use super::{Conduct, Control, Kept};
+use crate::effects::{Effect, Place, named_in};
 use crate::words::Word;
-
-/// Functions of PostgreSQL whose effect ROLLBACK does not undo, or that reach another session.
-pub(crate) const ESCAPING_FUNCTIONS: &[&str] = &[
-    "lo_export",
-    "lo_import",
-    "pg_advisory_lock",
-    "pg_advisory_lock_shared",
-    "pg_backup_start",
-    "pg_backup_stop",
-    "pg_cancel_backend",
-    "pg_copy_logical_replication_slot",
-    "pg_copy_physical_replication_slot",
-    "pg_create_logical_replication_slot",
-    "pg_create_physical_replication_slot",
-    "pg_create_restore_point",
-    "pg_drop_replication_slot",
-    "pg_logical_emit_message",
-    "pg_logical_slot_get_binary_changes",
-    "pg_logical_slot_get_changes",
-    "pg_promote",
-    "pg_reload_conf",
-    "pg_replication_origin_advance",
-    "pg_replication_origin_create",
-    "pg_replication_origin_drop",
-    "pg_replication_slot_advance",
-    "pg_rotate_logfile",
-    "pg_start_backup",
-    "pg_stat_reset",
-    "pg_stat_reset_shared",
-    "pg_stat_reset_single_function_counters",
-    "pg_stat_reset_single_table_counters",
-    "pg_stop_backup",
-    "pg_switch_wal",
-    "pg_terminate_backend",
-    "pg_try_advisory_lock",
-    "pg_try_advisory_lock_shared",
-    "pg_wal_replay_pause",
-    "pg_wal_replay_resume",
-];
 
 /// How many words of a statement are looked at.
 pub(super) const LOOKED_AT: usize = 64;
@@ -168,53 +130,40 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// Where it may not run, and why.
-    pub fn kept(&self, text: &str) -> Option<Kept> {
-        let nowhere = |what: &str| Some(Kept::FromEverywhere(what.to_owned()));
-        if self.is(0, "copy") {
-            if self.has("program") {
-                return nowhere("COPY runs a program of the server");
-            }
-            if !self.has("stdin") && !self.has("stdout") {
-                return nowhere("COPY reads or writes a file of the server");
-            }
-        }
-        if self.begins(&["create", "subscription"]) || self.begins(&["alter", "subscription"]) {
-            return nowhere("a subscription reaches another server");
-        }
+    /// Where it may not run, and why. What moves a sequence is told apart: a plan may declare that.
+    pub fn kept(&self, text: &str) -> (Option<Kept>, bool) {
         for (keyword, what) in [
-            ("load", "LOAD stays in the session"),
-            ("checkpoint", "CHECKPOINT is of the whole server"),
             ("listen", "LISTEN stays in the session"),
             ("prepare", "PREPARE stays in the session"),
             ("vacuum", "VACUUM is not undone by ROLLBACK"),
         ] {
             if self.is(0, keyword) && !self.is(1, "transaction") {
-                return Some(Kept::FromLive(what.to_owned()));
+                return (Some(Kept::FromLive(what.to_owned())), false);
             }
         }
         if self.is(0, "set") && self.has("standard_conforming_strings") {
             let what = "standard_conforming_strings changes where strings end";
-            return Some(Kept::FromLive(what.to_owned()));
+            return (Some(Kept::FromLive(what.to_owned())), false);
         }
         if self.is(0, "set") && self.has("transaction") {
-            return Some(Kept::FromLive("it sets how its transaction runs".to_owned()));
+            return (Some(Kept::FromLive("it sets how its transaction runs".to_owned())), false);
         }
-        let text = text.to_ascii_lowercase();
-        let other = ["dblink", "dblink_exec", "dblink_send_query", "dblink_connect"];
-        if let Some(name) = other.iter().find(|name| calls(&text, name)) {
-            return nowhere(&format!("{name} reaches another server"));
-        }
-        let name = ESCAPING_FUNCTIONS.iter().find(|name| calls(&text, name))?;
-        Some(Kept::FromLive(format!("{name} is not undone by ROLLBACK")))
+        let named = named_in(text);
+        let moves = named
+            .iter()
+            .any(|one| one.effect() == Effect::MovesSequence && one.place() != Place::Anywhere);
+        let worst = named
+            .iter()
+            .filter(|one| one.effect() != Effect::MovesSequence)
+            .max_by_key(|one| one.place())
+            .filter(|one| one.place() != Place::Anywhere);
+        let kept = worst.map(|one| {
+            let why = format!("{} {}, which ROLLBACK does not undo", one.name(), one.effect());
+            match one.place() {
+                Place::Nowhere => Kept::FromEverywhere(why),
+                _ => Kept::FromLive(why),
+            }
+        });
+        (kept, moves)
     }
-}
-
-/// Whether the text names a function and opens a parenthesis after it.
-fn calls(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let boundary = |c: char| !(c.is_alphanumeric() || c == '_' || c == '$');
-        text[..at].chars().next_back().is_none_or(boundary)
-            && text[at + name.len()..].trim_start_matches('"').trim_start().starts_with('(')
-    })
 }

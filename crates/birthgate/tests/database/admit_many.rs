@@ -30,11 +30,12 @@ async fn admit_as(
     let mut outcomes = Vec::new();
     let summary = match input::records(text, InputFormat::guess(text), &what.columns) {
         Ok(records) => {
-            many::admit_many(&app, &what, records, |outcome| {
+            let records = futures_util::stream::iter(records);
+            let report = |outcome: &Outcome| {
                 outcomes.push(outcome.clone());
                 Ok(())
-            })
-            .await
+            };
+            many::admit_many(&app, &what, records, report, std::future::pending()).await
         }
         Err(error) => Err(error),
     };

@@ -117,7 +117,10 @@ async fn births_through_a_pooler_in_transaction_mode() {
     let columns = many::columns(&through, "thing").await.unwrap();
     let what = Batches { collection: "thing".to_owned(), columns, batch: 64, max_failures: 0 };
     let records = input::records(input.as_bytes(), InputFormat::Csv, &what.columns).unwrap();
-    assert_eq!(many::admit_many(&through, &what, records, |_| Ok(())).await.unwrap().admitted, 500);
+    let records = futures_util::stream::iter(records);
+    let never = std::future::pending();
+    let admitted = many::admit_many(&through, &what, records, |_| Ok(()), never).await;
+    assert_eq!(admitted.unwrap().admitted, 500);
 
     // Another client's transaction, with its permit requested and reserved in transactions of their own.
     let plain = connect(pooler.config(&server)).await;

@@ -21,6 +21,7 @@ pub fn options() -> Options {
         search: testkit::search(),
         folder: std::env::temp_dir(),
         observer: Default::default(),
+        strict_columns: false,
         confined: None,
     }
 }

@@ -10,6 +10,7 @@ use birthgate::declaration::{Binding, Declaration, Signed};
 use birthgate::evidence::{self, Rehearsed, Sources};
 use birthgate::owner::{Change, Owners};
 use birthgate::plan::packet::{self, Packet};
+use birthgate::private_server::Search;
 use birthgate::rehearsal::{self, Rows};
 use birthgate::{Database, Error};
 use testkit::Db;
@@ -108,10 +109,21 @@ pub fn write(folder: &Path, packet: &str, files: &[(&str, &str)]) -> PathBuf {
 
 /// Rehearses a packet on a database, and writes the evidence; `role` reaches it.
 pub async fn rehearse(database: &Database, path: &Path, evidence: &Path) -> (Packet, Rehearsed) {
+    rehearse_with(database, path, evidence, testkit::search()).await
+}
+
+/// The same in a sandbox of these programs.
+async fn rehearse_with(
+    database: &Database,
+    path: &Path,
+    evidence: &Path,
+    search: Search,
+) -> (Packet, Rehearsed) {
     let packet = packet::read(path).unwrap();
     let options = rehearsal::Options {
         rows: Rows::All,
         max_time: Duration::from_secs(20),
+        search,
         ..crate::rehearsal::options()
     };
     let said = rehearsal::rehearse(database, &packet.plan, &options).await.unwrap();
@@ -125,10 +137,21 @@ pub async fn rehearse(database: &Database, path: &Path, evidence: &Path) -> (Pac
 impl Prepared {
     /// Rehearses on that database, and makes an owner.
     pub async fn new(db: &Db, packet: &str, files: &[(&str, &str)]) -> Prepared {
+        Prepared::new_with(db, packet, files, testkit::search()).await
+    }
+
+    /// The same in a sandbox of these programs.
+    pub async fn new_with(
+        db: &Db,
+        packet: &str,
+        files: &[(&str, &str)],
+        search: Search,
+    ) -> Prepared {
         let folder = tempfile::tempdir().unwrap();
         let path = write(&folder.path().join("packet"), packet, files);
         let database = db.database("postgres");
-        let (packet, rehearsed) = rehearse(&database, &path, &folder.path().join("evidence")).await;
+        let evidence = folder.path().join("evidence");
+        let (packet, rehearsed) = rehearse_with(&database, &path, &evidence, search).await;
         let key = Key::ed25519("ada");
         let owners = owners(&[&key]);
         Prepared { folder, packet, rehearsed, key, owners }
@@ -177,6 +200,7 @@ pub fn options() -> Options {
         found: None,
         max_block: Duration::from_millis(300),
         attempts: 8,
+        strict_columns: false,
     }
 }
 

@@ -231,6 +231,7 @@ async fn run(
         found: None,
         max_block: Duration::from_millis(200),
         attempts: 20,
+        strict_columns: false,
     };
     Ok(apply::apply(database, subject, &owner.owners, &options, &mut |_| {}).await?)
 }

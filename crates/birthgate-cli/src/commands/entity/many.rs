@@ -1,19 +1,21 @@
 //! `entity admit --from`: many at once.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use birthgate::admission::input::{self, InputFormat};
+use birthgate::admission::input::{self, InputFormat, Record};
 use birthgate::admission::many::{self, Batches, Outcome, Summary};
 use clap::ValueEnum;
+use futures_util::{Stream, stream};
 
 use crate::connection::ConnectionArgs;
 use crate::error::{CommandError, Kind, Result};
 use crate::output::Output;
 use crate::progress::Step;
+use crate::stop::stopped;
 
 /// Rows from a file.
 #[derive(clap::Args, Debug)]
@@ -52,7 +54,7 @@ pub async fn admit_many(
     let named = |error: std::io::Error| CommandError::usage(format!("{}: {error}", from.display()));
     let is_stdin = from == Path::new("-");
     let mut total = None;
-    let mut input: Box<dyn BufRead> = if is_stdin {
+    let mut input: Box<dyn BufRead + Send> = if is_stdin {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
         let file = File::open(from).map_err(named)?;
@@ -66,9 +68,9 @@ pub async fn admit_many(
     };
     let database = connection.database()?;
     let columns = many::columns(&database, collection).await?;
-    let read = Rc::new(Cell::new(0));
+    let read = Arc::new(AtomicU64::new(0));
     let input = BufReader::new(Counted { input, read: read.clone() });
-    let records = input::records(input, format, &columns)?;
+    let records = aside(input::records(input, format, &columns)?);
 
     let outcome_file = args.outcome.clone().unwrap_or_else(|| match is_stdin {
         true => "outcome.ndjson".into(),
@@ -85,20 +87,26 @@ pub async fn admit_many(
         max_failures: args.max_failures,
     };
     let step = Step::begin(&format!("admitting {}", from.display()));
-    let mut done = 0_u64;
-    let ended = many::admit_many(&database, &what, records, |outcome: &Outcome| {
+    let (mut summary, mut done) = (Summary::default(), 0_u64);
+    let report = |outcome: &Outcome| {
         done += 1;
+        summary.count(outcome.outcome);
         if let Some(total) = total {
-            step.advance(&format!("{done} rows"), read.get(), total);
+            step.advance(&format!("{done} rows"), read.load(Ordering::Relaxed), total);
         }
         serde_json::to_writer(&mut outcomes, outcome)?;
         outcomes.write_all(b"\n")
-    })
-    .await;
+    };
+    let stop = async {
+        // A signal that cannot be heard is no reason to stop.
+        if stopped().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    let ended = many::admit_many(&database, &what, records, report, stop).await;
     outcomes.flush()?;
     step.end();
-    let summary = ended?;
-    output.say(format!(
+    let said = format!(
         "{} admitted, {} already born, {} duplicate, {} refused, {} broken: {}",
         summary.admitted,
         summary.already,
@@ -106,7 +114,18 @@ pub async fn admit_many(
         summary.refused,
         summary.broken,
         outcome_file.display()
-    ));
+    );
+    if let Err(error) = ended {
+        let mut error = CommandError::from(error);
+        error.detail = Some(match error.detail {
+            Some(detail) => format!("{detail} {said}"),
+            None => said,
+        });
+        let again = "Run the same command again to go on: what is born stays as it is.";
+        error.hint.get_or_insert_with(|| again.to_owned());
+        return Err(error);
+    }
+    output.say(said);
     output.result("entity admit", summary)?;
     no_failures(&summary, &outcome_file)
 }
@@ -123,16 +142,31 @@ fn no_failures(summary: &Summary, outcome_file: &Path) -> Result {
     })
 }
 
+/// Reads the records on a thread of its own: a pipe that nobody writes to must not keep the command from ending.
+fn aside(
+    records: impl Iterator<Item = std::io::Result<Record>> + Send + 'static,
+) -> impl Stream<Item = std::io::Result<Record>> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1024);
+    std::thread::spawn(move || {
+        for record in records {
+            if sender.blocking_send(record).is_err() {
+                return;
+            }
+        }
+    });
+    stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
 /// A reader that says how much was read.
 struct Counted<R> {
     input: R,
-    read: Rc<Cell<u64>>,
+    read: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.read.set(self.read.get() + count as u64);
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }

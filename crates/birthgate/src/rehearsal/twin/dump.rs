@@ -50,7 +50,7 @@ pub(super) async fn run(
     snapshot: &str,
     arguments: &[String],
 ) -> Result<String> {
-    let mut command = tokio::process::Command::new(pg_dump);
+    let mut command = tokio::process::Command::from(crate::private_server::command(pg_dump));
     command.args([
         "--schema-only",
         "--no-subscriptions",
