@@ -35,7 +35,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
-use crate::fingerprint::Difference;
+use crate::fingerprint::{Difference, Fingerprint};
 use crate::plan::{self, Plan};
 use crate::private_server::Search;
 use crate::script::{Place, Problem};
@@ -296,6 +296,9 @@ pub struct Rehearsal {
     /// Sequences that were moved by us in the live database.
     #[serde(skip)]
     own_sequences: BTreeSet<String>,
+    /// Where the sandbox was not like the live database, before the plan ran there.
+    #[serde(skip)]
+    unlike: Vec<twin::Unlike>,
     /// What the packet watches, in the sandbox at the end of the last step.
     #[serde(skip)]
     inside: Vec<Option<String>>,
@@ -321,9 +324,6 @@ struct Facts {
     name: String,
     login: String,
     major: u32,
-    encoding: String,
-    lc_collate: String,
-    lc_ctype: String,
     in_recovery: bool,
 }
 
@@ -399,6 +399,7 @@ impl Rehearsal {
             blocked: Vec::new(),
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
+            unlike: Vec::new(),
             inside: Vec::new(),
             look_ms: 0.0,
             logs: content::Logs::new(),
@@ -454,9 +455,6 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         name: row.get("name"),
         login: row.get("login"),
         major: row.get::<_, i32>("major").unsigned_abs(),
-        encoding: row.get("encoding"),
-        lc_collate: row.get("lc_collate"),
-        lc_ctype: row.get("lc_ctype"),
         in_recovery: row.get("in_recovery"),
     };
     rehearsal.database.clone_from(&facts.name);
@@ -470,7 +468,8 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
     if !refused && !clean {
-        clean = in_sandbox(database, &client, plan, &facts, options, &mut rehearsal).await?;
+        let live = entry.fingerprint();
+        clean = in_sandbox(database, &client, live, plan, &facts, options, &mut rehearsal).await?;
     }
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
@@ -488,6 +487,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         states => states?,
     };
     what_was_not_seen(plan, options, &mut rehearsal);
+    what_was_unlike(&mut rehearsal);
     if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
         rehearsal.notes.push(format!(
             "{} may do everything in the live database; a role that owns the tables, and no more, is enough",
@@ -508,6 +508,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
 async fn in_sandbox(
     database: &Database,
     client: &Client,
+    live: &Fingerprint,
     plan: &Plan,
     facts: &Facts,
     options: &Options,
@@ -519,9 +520,13 @@ async fn in_sandbox(
         _ => rows::Need::default(),
     };
     let mut of_all = false;
+    let mut before: Option<sandbox::Sandbox> = None;
     for round in 0..ROUNDS {
         (options.observer.tell)(&Stage::Sandbox);
-        let made = sandbox::Sandbox::make(database, facts, plan, options).await;
+        let made = match before.take() {
+            None => sandbox::Sandbox::make(database, facts, plan, options).await,
+            Some(before) => sandbox::Sandbox::start_over(before).await,
+        };
         let sandbox = match made {
             Ok(sandbox) => sandbox,
             Err(why) => {
@@ -532,6 +537,7 @@ async fn in_sandbox(
             }
         };
         let run = async {
+            rehearsal.unlike = sandbox.compare(live).await?;
             let held = match options.rows {
                 Rows::None => held::Held::Nothing,
                 Rows::Some(count) => held::Held::Some(count),
@@ -548,33 +554,53 @@ async fn in_sandbox(
             ran = run => Ok(ran),
             ended = sandbox.ended() => Err(ended),
         };
-        sandbox.end().await;
+        sandbox.excuse(plan, rehearsal);
         let (trial, held) = match ran {
             Ok(ran) => ran?,
             Err(ended) => {
+                sandbox.end().await;
                 rehearsal.because(Verdict::Incomplete, None, ended.to_string());
                 return Ok(false);
             }
         };
-        let (Rows::Auto(_), held::Held::Copied { copied, .. }) = (options.rows, &held) else {
-            return Ok(trial.clean);
-        };
-        let missing: Vec<&String> =
-            trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
-        let more = if trial.wants_all && !of_all {
-            of_all = true;
-            need = reach::everything(client).await?;
-            true
-        } else {
-            missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
-            !missing.is_empty()
+        let more = match (options.rows, &held) {
+            (Rows::Auto(_), held::Held::Copied { .. }) if trial.wants_all && !of_all => {
+                of_all = true;
+                need = reach::everything(client).await?;
+                true
+            }
+            (Rows::Auto(_), held::Held::Copied { copied, .. }) => {
+                let is_missing = |table: &&String| !copied.tables.contains_key(*table);
+                let missing: Vec<&String> = trial.lacking.iter().filter(is_missing).collect();
+                missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
+                !missing.is_empty()
+            }
+            _ => false,
         };
         if !more || round + 1 == ROUNDS {
+            sandbox.end().await;
             return Ok(trial.clean);
         }
         rehearsal.clone_from(&blank);
+        before = Some(sandbox);
     }
     Ok(false)
+}
+
+/// Says where what was seen in the sandbox alone was not seen on the live database's like.
+fn what_was_unlike(rehearsal: &mut Rehearsal) {
+    let alone = rehearsal.steps.iter().any(|step| step.seen == Where::Sandbox);
+    for unlike in std::mem::take(&mut rehearsal.unlike) {
+        let object = unlike.difference.object;
+        let twin::Judgement::IfTouched { why } = unlike.judgement else { continue };
+        if !alone || !rehearsal.changes.contains(&object) {
+            continue;
+        }
+        let message = format!("{object} is not in the sandbox as in the live database: {why}");
+        if !rehearsal.reasons.iter().any(|known| known.message == message) {
+            rehearsal.because(Verdict::Incomplete, None, message);
+        }
+    }
 }
 
 /// Says of which steps not everything was seen.

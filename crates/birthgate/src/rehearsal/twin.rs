@@ -138,6 +138,7 @@ impl Blueprint {
                 let wanted: Vec<String> = wanted
                     .map(|one| format!("--table={}", pattern(&one.schema, &one.name)))
                     .collect();
+                not_needed.extend(selection.others.iter().map(|one| one.quoted.clone()));
                 left_out.extend(selection.others.into_iter().map(|one| LeftOut {
                     object: format!("TABLE {}.{}", one.schema, one.name),
                     name: one.name,
@@ -212,11 +213,12 @@ impl Blueprint {
             let extension = original.extensions.iter().find(|one| one.is(&entry.name));
             match (entry.kind.as_str(), extension) {
                 ("EXTENSION", Some(extension)) if !available.has(extension) => {
-                    left_out.push(LeftOut {
-                        object: entry.object(),
-                        name: entry.name.clone(),
-                        why: extension.missing(major),
-                    });
+                    left_out.extend([&entry.name].into_iter().chain(&extension.members).map(
+                        |name| {
+                            let why = extension.missing(major);
+                            LeftOut { object: entry.object(), name: name.clone(), why }
+                        },
+                    ));
                 }
                 ("EXTENSION", Some(extension)) => {
                     let text = extension.statements(&available, restorer);
