@@ -81,7 +81,7 @@ impl From<birthgate::Error> for CommandError {
             birthgate::Error::NotSigned(_)
             | birthgate::Error::Stale(_)
             | birthgate::Error::Busy(_) => CommandError::no(error.to_string()),
-            birthgate::Error::Unreadable(_) => CommandError {
+            birthgate::Error::Unreadable(_) | birthgate::Error::Unready(_) => CommandError {
                 kind: Kind::Incomplete,
                 message: error.to_string(),
                 detail: None,

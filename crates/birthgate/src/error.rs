@@ -68,6 +68,9 @@ pub enum Error {
     /// Files that cannot be read as what they should be.
     #[error("{}", lines(.0))]
     Unreadable(Vec<crate::script::Problem>),
+    /// Files that are not read as their tool reads them, or that the tool would not run.
+    #[error("{}", .0.problem())]
+    Unready(Box<crate::plan::Unready>),
     /// The input of many rows is not usable.
     #[error("the input is not usable: {0}")]
     BadInput(String),
@@ -120,6 +123,12 @@ pub enum Error {
 /// Each on a line of its own.
 fn lines(problems: &[crate::script::Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl From<crate::plan::Unready> for Error {
+    fn from(unready: crate::plan::Unready) -> Error {
+        Error::Unready(Box::new(unready))
+    }
 }
 
 impl Error {

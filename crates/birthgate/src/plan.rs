@@ -1,8 +1,14 @@
 //! What is to be rehearsed: steps in order, from a packet or from the files of a migration tool as they
 //! are.
 
-pub mod migrations;
+mod folder;
+mod history;
+mod layouts;
+mod marks;
 pub mod packet;
+mod tools;
+mod unready;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +18,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::script::{Conduct, Problem, Script};
+
+use self::folder::Folder;
+pub use self::history::Applied;
+pub use self::tools::Tool;
+pub use self::unready::Unready;
+pub use self::verify::Verify;
 
 /// Steps in the order in which they are applied.
 #[derive(Clone, Debug)]
@@ -24,6 +36,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the proof names at entry and exit.
     pub watch: Vec<Watch>,
+    /// What whoever reads the result should know: what was left out, and what was taken for what.
+    pub notes: Vec<String>,
+    /// Where its files are.
+    pub(crate) folder: Folder,
+    /// Tools that name their files alike.
+    pub(crate) rivals: Vec<Tool>,
 }
 
 /// Something that the proof names at entry and exit.
@@ -52,16 +70,11 @@ pub enum Watchable {
 pub enum Source {
     /// A packet of ours.
     Packet,
-    /// Files of SQL that were named one by one.
-    Files,
-    /// A sqitch project.
-    Sqitch,
-    /// dbmate: both directions in one file.
-    Dbmate,
-    /// Flyway, or refinery, which names its files alike.
-    Flyway,
-    /// golang-migrate, or sqlx, which names its files alike.
-    GolangMigrate,
+    /// A text that was given.
+    Text,
+    /// Files of a migration tool, or of none.
+    #[serde(untagged)]
+    Tool(Tool),
 }
 
 /// One step.
@@ -73,8 +86,8 @@ pub struct Step {
     pub does: Script,
     /// What undoes it, where that is known.
     pub undo: Option<Script>,
-    /// A query that returns one true when the step is done.
-    pub verify: Option<Script>,
+    /// What tells that the step is done.
+    pub verify: Option<Verify>,
     /// Whether it runs in one transaction; else each statement by itself, with the transactions that the file
     /// makes, as `psql -f` runs it.
     pub transaction: bool,
@@ -121,18 +134,27 @@ pub fn read(paths: &[PathBuf]) -> Result<Plan> {
     if let Some(file) = packet_file(paths) {
         return Ok(packet::read(&file)?.plan);
     }
+    tools::read(listed(paths)?)
+}
+
+/// Reads what these paths name as a tool does, whatever their names and marks tell.
+pub fn read_as(paths: &[PathBuf], tool: Tool) -> Result<Plan> {
+    tools::read_as(listed(paths)?, tool, true)
+}
+
+fn listed(paths: &[PathBuf]) -> Result<Folder> {
     match paths {
-        [path] if path.is_dir() => migrations::read(path),
-        files => migrations::read_files(files),
+        [path] if path.is_dir() => Folder::walk(path),
+        files => Ok(Folder::of(files)),
     }
 }
 
-/// A piece of SQL as a plan of one step, and what undoes it.
+/// A piece of SQL as a plan of one step, and what undoes it, each run as `psql -f` runs a file.
 pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
-    let read = |name: &str, text: &str| script(Path::new(name), text.as_bytes());
+    let read = |name: &str, text: &str| parse(Path::new(name), text.as_bytes());
     let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
-    let step = Step::plain("sql".to_owned(), read("sql", does)?, undo);
-    Ok(Plan { name: "sql".to_owned(), source: Source::Files, steps: vec![step], watch: Vec::new() })
+    let step = Step::new("sql".to_owned(), read("sql", does)?, undo, false);
+    Ok(Plan { steps: vec![step], ..Plan::empty("sql", Source::Text) })
 }
 
 /// Reads a file.
@@ -141,11 +163,29 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The statements of a file.
-pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
+pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Script> {
     Script::parse(&path.display().to_string(), text).map_err(Error::Unreadable)
 }
 
+/// The statements of a file, without the transaction that it brings itself.
+pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
+    parse(path, text).map(Script::unwrapped)
+}
+
 impl Plan {
+    /// A plan without steps.
+    pub(crate) fn empty(name: &str, source: Source) -> Plan {
+        Plan {
+            name: name.to_owned(),
+            source,
+            steps: Vec::new(),
+            watch: Vec::new(),
+            notes: Vec::new(),
+            folder: Folder::of(&[]),
+            rivals: Vec::new(),
+        }
+    }
+
     /// What of it no rehearsal can bear, with the places.
     pub fn problems(&self) -> Vec<Problem> {
         self.steps.iter().flat_map(Step::obstacles).collect()
@@ -153,14 +193,14 @@ impl Plan {
 }
 
 impl Step {
-    /// A step of a script and perhaps its undo, each run as `psql -f` runs it.
-    pub(crate) fn plain(id: String, does: Script, undo: Option<Script>) -> Step {
+    /// A step of a script and perhaps its undo.
+    pub(crate) fn new(id: String, does: Script, undo: Option<Script>, transaction: bool) -> Step {
         Step {
             id,
             does,
             undo,
             verify: None,
-            transaction: false,
+            transaction,
             stand_in: None,
             lock_timeout: None,
             statement_timeout: None,
@@ -169,16 +209,10 @@ impl Step {
         }
     }
 
-    /// A step that its tool runs in one transaction, whether its files bring one or not.
-    pub(crate) fn in_transaction(id: String, does: Script, undo: Option<Script>) -> Step {
-        let undo = undo.map(Script::unwrapped);
-        Step { transaction: true, ..Step::plain(id, does.unwrapped(), undo) }
-    }
-
-    /// Its scripts: what it does, what undoes it, what verifies it, and its stand-in.
+    /// Its scripts.
     pub(crate) fn scripts(&self) -> impl Iterator<Item = &Script> {
-        let others = [self.undo.as_ref(), self.verify.as_ref(), self.stand_in.as_ref()];
-        std::iter::once(&self.does).chain(others.into_iter().flatten())
+        let verify = self.verify.as_ref().map(Verify::script);
+        [Some(&self.does), self.undo.as_ref(), verify, self.stand_in.as_ref()].into_iter().flatten()
     }
 
     /// As one transaction can run it, where one can: without the transaction that its files bring.
@@ -196,7 +230,7 @@ impl Step {
         let held = [
             Some(&self.does).filter(|_| self.transaction),
             self.undo.as_ref().filter(|_| self.transaction),
-            self.verify.as_ref(),
+            self.verify.as_ref().map(Verify::script),
             self.stand_in.as_ref(),
         ];
         let is_undo =

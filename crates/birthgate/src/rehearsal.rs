@@ -13,6 +13,7 @@ mod proof;
 mod quiet;
 mod reach;
 mod redirect;
+mod rounds;
 mod rows;
 mod sandbox;
 pub(crate) mod session;
@@ -35,7 +36,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
-use crate::fingerprint::{Difference, Fingerprint};
+use crate::fingerprint::Difference;
 use crate::plan::{self, Plan};
 use crate::private_server::Search;
 use crate::script::{Place, Problem};
@@ -48,9 +49,6 @@ pub use session::{Lock, StatementReport};
 pub use state::Leak;
 pub use watched::Watched;
 pub use watcher::Blocked;
-
-/// How often the plan is run in a sandbox at most: each time with the rows of more tables that it turned out to touch.
-const ROUNDS: usize = 4;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -296,9 +294,6 @@ pub struct Rehearsal {
     /// Sequences that were moved by us in the live database.
     #[serde(skip)]
     own_sequences: BTreeSet<String>,
-    /// Where the sandbox was not like the live database, before the plan ran there.
-    #[serde(skip)]
-    unlike: Vec<twin::Unlike>,
     /// What the packet watches, in the sandbox at the end of the last step.
     #[serde(skip)]
     inside: Vec<Option<String>>,
@@ -399,7 +394,6 @@ impl Rehearsal {
             blocked: Vec::new(),
             notes: Vec::new(),
             own_sequences: BTreeSet::new(),
-            unlike: Vec::new(),
             inside: Vec::new(),
             look_ms: 0.0,
             logs: content::Logs::new(),
@@ -468,8 +462,9 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let refused = !rehearsal.reasons.is_empty();
     let mut clean = options.live == Live::First;
     if !refused && !clean {
-        let live = entry.fingerprint();
-        clean = in_sandbox(database, &client, live, plan, &facts, options, &mut rehearsal).await?;
+        clean =
+            rounds::run(database, &client, plan, &facts, options, tracker.now(), &mut rehearsal)
+                .await?;
     }
     if !refused && clean && options.live != Live::Never {
         live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
@@ -487,7 +482,6 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
         states => states?,
     };
     what_was_not_seen(plan, options, &mut rehearsal);
-    what_was_unlike(&mut rehearsal);
     if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
         rehearsal.notes.push(format!(
             "{} may do everything in the live database; a role that owns the tables, and no more, is enough",
@@ -501,106 +495,6 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     rehearsal.judge();
     Ok(rehearsal)
-}
-
-/// Runs the plan in the sandbox, with the rows that it needs; when it touched tables whose rows are not there, again
-/// with those. Answers whether the live database may be used now.
-async fn in_sandbox(
-    database: &Database,
-    client: &Client,
-    live: &Fingerprint,
-    plan: &Plan,
-    facts: &Facts,
-    options: &Options,
-    rehearsal: &mut Rehearsal,
-) -> Result<bool> {
-    let blank = rehearsal.clone();
-    let mut need = match options.rows {
-        Rows::Auto(_) => reach::need(client, plan).await?,
-        _ => rows::Need::default(),
-    };
-    let mut of_all = false;
-    let mut before: Option<sandbox::Sandbox> = None;
-    for round in 0..ROUNDS {
-        (options.observer.tell)(&Stage::Sandbox);
-        let made = match before.take() {
-            None => sandbox::Sandbox::make(database, facts, plan, options).await,
-            Some(before) => sandbox::Sandbox::start_over(before).await,
-        };
-        let sandbox = match made {
-            Ok(sandbox) => sandbox,
-            Err(why) => {
-                let message =
-                    format!("there is no sandbox: {why}; --live-first rehearses without one");
-                rehearsal.because(Verdict::Incomplete, None, message);
-                return Ok(false);
-            }
-        };
-        let run = async {
-            rehearsal.unlike = sandbox.compare(live).await?;
-            let held = match options.rows {
-                Rows::None => held::Held::Nothing,
-                Rows::Some(count) => held::Held::Some(count),
-                Rows::All => held::Held::Copied { copied: sandbox.copied().clone(), of_all: true },
-                Rows::Auto(budget) => {
-                    (options.observer.tell)(&Stage::Rows);
-                    held::Held::Copied { copied: sandbox.fill(&need, budget).await?, of_all }
-                }
-            };
-            let trial = trial::run(&sandbox, plan, &held, options, rehearsal).await?;
-            Ok::<_, Error>((trial, held))
-        };
-        let ran = tokio::select! {
-            ran = run => Ok(ran),
-            ended = sandbox.ended() => Err(ended),
-        };
-        sandbox.excuse(plan, rehearsal);
-        let (trial, held) = match ran {
-            Ok(ran) => ran?,
-            Err(ended) => {
-                sandbox.end().await;
-                rehearsal.because(Verdict::Incomplete, None, ended.to_string());
-                return Ok(false);
-            }
-        };
-        let more = match (options.rows, &held) {
-            (Rows::Auto(_), held::Held::Copied { .. }) if trial.wants_all && !of_all => {
-                of_all = true;
-                need = reach::everything(client).await?;
-                true
-            }
-            (Rows::Auto(_), held::Held::Copied { copied, .. }) => {
-                let is_missing = |table: &&String| !copied.tables.contains_key(*table);
-                let missing: Vec<&String> = trial.lacking.iter().filter(is_missing).collect();
-                missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
-                !missing.is_empty()
-            }
-            _ => false,
-        };
-        if !more || round + 1 == ROUNDS {
-            sandbox.end().await;
-            return Ok(trial.clean);
-        }
-        rehearsal.clone_from(&blank);
-        before = Some(sandbox);
-    }
-    Ok(false)
-}
-
-/// Says where what was seen in the sandbox alone was not seen on the live database's like.
-fn what_was_unlike(rehearsal: &mut Rehearsal) {
-    let alone = rehearsal.steps.iter().any(|step| step.seen == Where::Sandbox);
-    for unlike in std::mem::take(&mut rehearsal.unlike) {
-        let object = unlike.difference.object;
-        let twin::Judgement::IfTouched { why } = unlike.judgement else { continue };
-        if !alone || !rehearsal.changes.contains(&object) {
-            continue;
-        }
-        let message = format!("{object} is not in the sandbox as in the live database: {why}");
-        if !rehearsal.reasons.iter().any(|known| known.message == message) {
-            rehearsal.because(Verdict::Incomplete, None, message);
-        }
-    }
 }
 
 /// Says of which steps not everything was seen.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use birthgate::evidence::{self, Evidence, Sources};
-use birthgate::plan::{self, migrations};
+use birthgate::plan;
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, RowBudget, Rows, StepReport, Verdict, Where,
 };
@@ -114,21 +114,31 @@ impl Args {
 }
 
 pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Result {
+    // Nothing was run, and the reader of a JSON document is to know that as well.
+    let unread = |error: Error| -> Result {
+        let problems = match &error {
+            Error::Unreadable(problems) => problems.clone(),
+            Error::Unready(unready) => vec![unready.problem()],
+            _ => return Err(error.into()),
+        };
+        let name = args.paths[0].display().to_string();
+        output.result("rehearse", Rehearsal::of_unreadable(&name, &problems))?;
+        Err(error.into())
+    };
     let mut plan = match plan::read(&args.paths) {
-        Err(Error::Unreadable(problems)) => {
-            // Nothing was run, and the reader of a JSON document is to know that as well.
-            let name = args.paths[0].display().to_string();
-            output.result("rehearse", Rehearsal::of_unreadable(&name, &problems))?;
-            return Err(Error::Unreadable(problems).into());
-        }
-        plan => plan?,
+        Err(error) => return unread(error),
+        Ok(plan) => plan,
     };
     let database = connection.database()?;
     if !args.applied_too {
         let client = database.connect().await?;
-        let applied = migrations::leave_out_applied(&mut plan, &client).await?;
-        if !applied.is_empty() {
-            eprintln!("{} applied already, left out; {} pending", applied.len(), plan.steps.len());
+        match plan.leave_out_applied(&client).await {
+            Err(error) => return unread(error),
+            Ok(applied) if applied.steps.is_empty() => {}
+            Ok(applied) => {
+                let (done, pending) = (applied.steps.len(), plan.steps.len());
+                eprintln!("{done} applied already, left out; {pending} pending");
+            }
         }
     }
     let progress = Progress::begin(&plan);

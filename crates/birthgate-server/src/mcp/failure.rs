@@ -69,7 +69,7 @@ impl From<Error> for Failure {
             Error::NotInstalled => Failure::of("not_installed", message)
                 .next("Ask the database's owner to run: birthgate init."),
             Error::Busy(_) => Failure::of("busy", message).next("Call again in a while."),
-            Error::BadRow(_) | Error::BadInput(_) | Error::Unreadable(_) => {
+            Error::BadRow(_) | Error::BadInput(_) | Error::Unreadable(_) | Error::Unready(_) => {
                 Failure::of("bad_input", message).next("Mend what the message names, and call again.")
             }
             _ if is_transient(&error) => Failure::of("away", message)

@@ -64,8 +64,8 @@ impl Ready<'_> {
             let done = match (found, &step.verify, action.direction) {
                 (Some(found), ..) => found,
                 // Nothing that is compared tells; its verify does, where it has one.
-                (None, Some(script), Direction::Do) => {
-                    match steps::verify(&self.session.client, script).await {
+                (None, Some(verify), Direction::Do) => {
+                    match steps::verify(&self.session.client, verify, false).await {
                         None => true,
                         Some(no) if no.sqlstate.is_none() && no.how != How::Lost => false,
                         Some(failed) => {

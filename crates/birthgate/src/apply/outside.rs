@@ -54,8 +54,8 @@ impl Ready<'_> {
             .await?;
         let done = self.perform_telling(&step.id, script, observe).await?;
         let done = match (done, action.direction, &step.verify) {
-            (None, Direction::Do, Some(script)) => {
-                steps::verify(&self.session.client, script).await
+            (None, Direction::Do, Some(verify)) => {
+                steps::verify(&self.session.client, verify, false).await
             }
             (failed, ..) => failed,
         };

@@ -148,8 +148,8 @@ impl Ready<'_> {
         let step = self.step_of(action);
         if self.shows(action) && self.differs(action, action.after(), look, &actual).0.is_empty() {
             let is_all = match (action.direction, &step.verify) {
-                (Direction::Do, Some(script)) => {
-                    steps::verify(&self.session.client, script).await.is_none()
+                (Direction::Do, Some(verify)) => {
+                    steps::verify(&self.session.client, verify, inside).await.is_none()
                 }
                 _ => action.script(step).is_some_and(Script::is_of_the_schema_alone),
             };

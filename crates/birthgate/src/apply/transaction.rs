@@ -109,8 +109,8 @@ impl Ready<'_> {
         if let Err(failed) = self.perform(script).await {
             return self.judge(failed, action).await;
         }
-        if let (Direction::Do, Some(script)) = (action.direction, &step.verify)
-            && let Some(failed) = steps::verify(&self.session.client, script).await
+        if let (Direction::Do, Some(verify)) = (action.direction, &step.verify)
+            && let Some(failed) = steps::verify(&self.session.client, verify, true).await
         {
             return self.judge(failed, action).await;
         }

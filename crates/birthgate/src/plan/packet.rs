@@ -10,7 +10,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::{Plan, Rehearse, Source, Step, Watch, Watchable, read_file, script};
+use super::{Plan, Rehearse, Source, Step, Verify, Watch, Watchable, read_file, script};
 use crate::error::{Error, Result};
 use crate::schema;
 use crate::script::{Conduct, Place, Problem, Script};
@@ -268,7 +268,7 @@ fn read_with(path: &Path, may_read: &dyn Fn(&Path) -> bool) -> Result<Packet> {
             id: step.id.get_ref().clone(),
             does,
             undo: step.undo.as_ref().map(named).transpose()?,
-            verify: step.verify.as_ref().map(named).transpose()?,
+            verify: step.verify.as_ref().map(named).transpose()?.map(Verify::True),
             transaction: step.transaction,
             stand_in: step.stand_in.as_ref().map(named).transpose()?,
             lock_timeout: time(&step.lock_timeout)?,
@@ -289,7 +289,7 @@ fn read_with(path: &Path, may_read: &dyn Fn(&Path) -> bool) -> Result<Packet> {
         key_change: file.key_change,
         quorum: file.owners.quorum,
         doors,
-        plan: Plan { name: file.r#macro, source: Source::Packet, steps, watch },
+        plan: Plan { steps, watch, ..Plan::empty(&file.r#macro, Source::Packet) },
         digest,
     })
 }
@@ -385,7 +385,7 @@ fn digest(file: &File, watch: &[Watch], steps: &[Step], doors: &[Door]) -> Strin
                 "id": step.id,
                 "do": hash(&step.does),
                 "undo": step.undo.as_ref().map(hash),
-                "verify": step.verify.as_ref().map(hash),
+                "verify": step.verify.as_ref().map(|verify| hash(verify.script())),
                 "stand_in": step.stand_in.as_ref().map(hash),
                 "lock_timeout_ms": step.lock_timeout.map(|time| time.as_millis()),
                 "statement_timeout_ms": step.statement_timeout.map(|time| time.as_millis()),

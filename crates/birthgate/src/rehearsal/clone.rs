@@ -208,13 +208,14 @@ pub(super) async fn run(
         return because(why);
     }
     clones.learn(session).await?;
-    let told = |script: Option<&Script>| script.map(|script| clones.redirect(script)).transpose();
-    let (undo, verifies) = match (told(undo), told(step.verify.as_ref())) {
+    let told = |script: &Script| clones.redirect(script);
+    let verifies = step.verify.as_ref().map(|verify| verify.with(told)).transpose();
+    let (undo, verifies) = match (undo.map(told).transpose(), verifies) {
         (Ok(undo), Ok(verifies)) => (undo, verifies),
         (Err(why), _) | (_, Err(why)) => return because(why),
     };
-    if let Some(script) = &verifies
-        && let Some(failed) = verify(&session.client, script).await
+    if let Some(verifies) = &verifies
+        && let Some(failed) = verify(&session.client, verifies, true).await
     {
         return Ok(Err(NotSeen::Failed(failed)));
     }

@@ -558,8 +558,8 @@ async fn one(
     if let Some(failed) = constraints(session, does).await? {
         return Ok(Err(failed));
     }
-    if let Some(script) = &step.verify
-        && let Some(failed) = verify(&session.client, script).await
+    if let Some(verifies) = &step.verify
+        && let Some(failed) = verify(&session.client, verifies, true).await
     {
         return Ok(Err(failed));
     }

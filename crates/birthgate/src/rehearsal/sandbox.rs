@@ -11,17 +11,15 @@ use tokio_postgres::Client;
 use super::libpq::Libpq;
 use super::quiet::Quiet;
 use super::rows::{self, Copied, Need, RowBudget};
-use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Unlike, Why};
+use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Why};
 use super::{Confined, Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
 use crate::effects::{Wire, quiet_extensions, tripwires};
 use crate::error::{Doing, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::private_server::{
     self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
-use crate::words::{Word, words};
 
 /// The superuser of a sandbox; in the original no role has this name.
 const OWN_ROOT: &str = "birthgate_sandbox";
@@ -203,30 +201,34 @@ impl Sandbox {
         Ok(Sandbox { server, recipe, limits, snapshot_holder, left_out, copied, database, root })
     }
 
-    /// Where it is not like the live database, judged.
-    pub async fn compare(&self, live: &Fingerprint) -> Result<Vec<Unlike>> {
-        let client = self.database.connect().await?;
-        let found = fingerprint::take(&client, &Scope::All).await?;
-        Ok(twin::compare(live, &found, &self.left_out))
+    /// What of the live database it does not have, although it might have.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
-    /// Judges what was seen here by what is not here: what the plan names was not seen, and an error about it is no FAIL.
-    pub fn excuse(&self, plan: &Plan, rehearsal: &mut Rehearsal) {
-        let names = |text: &str| words(text).iter().filter_map(Word::name).collect::<Vec<_>>();
+    /// What was left out and bears a name that stands in one of these texts.
+    pub fn left_out_of<'a>(&'a self, texts: &[&str]) -> Vec<&'a LeftOut> {
+        let named: BTreeSet<String> = texts.iter().flat_map(|text| reach::names(text)).collect();
+        let mut told = BTreeSet::new();
+        let missing = self.left_out.iter().filter(|one| one.why != Why::NotNeeded);
+        missing
+            .filter(|one| {
+                named.contains(&one.name) && told.insert((&one.object, one.why.to_string()))
+            })
+            .collect()
+    }
+
+    /// Takes it back that something is wrong where the sandbox spoke of what it does not have.
+    pub fn excuse(&self, rehearsal: &mut Rehearsal) {
         for reason in &mut rehearsal.reasons {
-            let about = names(&reason.message);
-            if self.left_out.iter().any(|one| about.contains(&one.name)) {
+            let names = reach::names(&reason.message);
+            let is_about = |one: &&LeftOut| names.contains(&one.name);
+            if let Some(one) = self.left_out.iter().find(is_about)
+                && reason.verdict == Verdict::Fail
+            {
                 reason.verdict = Verdict::Incomplete;
-            }
-        }
-        let scripts = plan.steps.iter().flat_map(plan::Step::scripts);
-        let named: BTreeSet<String> = scripts.flat_map(reach::names_of).collect();
-        let missing = self.left_out.iter().filter(|one| named.contains(&one.name));
-        let mut told: BTreeSet<String> = BTreeSet::new();
-        for one in missing.filter(|one| one.why != Why::NotNeeded) {
-            let message = format!("{} is not in the sandbox: {}", one.object, one.why);
-            if told.insert(message.clone()) {
-                rehearsal.because(Verdict::Incomplete, None, message);
+                reason.message =
+                    format!("{}; the sandbox lacks {}: {}", reason.message, one.object, one.why);
             }
         }
     }

@@ -451,6 +451,13 @@ impl Session {
         self.relations.values().any(|relation| relation.kind == "r" && relation.name == name)
     }
 
+    /// The tables that were there when it began to watch.
+    pub fn tables(&self) -> BTreeSet<String> {
+        let kinds = ["r", "p", "m", "f"];
+        let tables = self.relations.values().filter(|one| kinds.contains(&one.kind.as_str()));
+        tables.map(|relation| relation.name.clone()).collect()
+    }
+
     /// The tables that were there when it began to watch, and that bear one of these names or have an index that does.
     pub fn tables_of_names(&self, names: &BTreeSet<String>) -> Vec<String> {
         let tables = self.relations.values().filter(|relation| {

@@ -10,6 +10,7 @@ use super::session::{Failed, How, Session, StatementReport, failed, milliseconds
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Difference, Look, Tracker};
+use crate::plan::Verify;
 use crate::script::Script;
 use crate::unprepared::Unprepared;
 
@@ -49,8 +50,54 @@ pub(super) async fn constraints(session: &Session, script: &Script) -> Result<Op
     }
 }
 
-/// Whether the query of a verify returns one true.
-pub(crate) async fn verify(client: &Client, script: &Script) -> Option<Failed> {
+/// Whether a step is done, as its verify tells. `inside`: in the transaction that is open.
+pub(crate) async fn verify(client: &Client, verify: &Verify, inside: bool) -> Option<Failed> {
+    match verify {
+        Verify::True(script) => returns_true(client, script).await,
+        Verify::Quiet(script) => raises_nothing(client, script, inside).await,
+    }
+}
+
+/// Whether what a verify says holds where the rows are not there as well.
+pub(super) fn knows_without_rows(verify: &Verify, failed: &Failed) -> bool {
+    match (verify, failed.sqlstate.as_deref()) {
+        (_, None) => false,
+        (Verify::True(_), Some(_)) => true,
+        // A script for sqitch raises an error to say no: it divides by the number of rows, or raises one itself.
+        (Verify::Quiet(_), Some(code)) => {
+            !["22", "23", "P0"].iter().any(|class| code.starts_with(class))
+        }
+    }
+}
+
+/// Runs a script of which nothing stays, in a savepoint or in a transaction of its own.
+async fn raises_nothing(client: &Client, script: &Script, inside: bool) -> Option<Failed> {
+    let (begin, end) = match inside {
+        true => (
+            "SAVEPOINT birthgate_verify",
+            "ROLLBACK TO SAVEPOINT birthgate_verify; RELEASE SAVEPOINT birthgate_verify",
+        ),
+        false => ("BEGIN", "ROLLBACK"),
+    };
+    let first = script.statements.first()?;
+    if let Err(source) = client.batch_execute(begin).await {
+        return Some(failed(script, first, &source));
+    }
+    let mut found = None;
+    for statement in &script.statements {
+        if let Err(source) = client.batch_execute(script.text_of(statement)).await {
+            found = Some(failed(script, statement, &source));
+            break;
+        }
+    }
+    match client.batch_execute(end).await {
+        Err(source) if found.is_none() => Some(failed(script, first, &source)),
+        _ => found,
+    }
+}
+
+/// Whether each query returns one true.
+async fn returns_true(client: &Client, script: &Script) -> Option<Failed> {
     for statement in &script.statements {
         let fail = |message: String| Failed {
             place: statement.place.clone(),

@@ -29,8 +29,6 @@ use crate::unprepared::Unprepared;
 /// How the plan went in the sandbox.
 #[derive(Debug, Default)]
 pub(super) struct Trial {
-    /// Whether the live database may be used now.
-    pub clean: bool,
     /// Tables that the plan touched and that lack rows here.
     pub lacking: BTreeSet<String>,
     /// Whether a step failed in a way that rows could explain, or touched what cannot be told.
@@ -93,8 +91,7 @@ pub(super) async fn run(
         let state = State::take(&run.root).await?;
         note_leaks(&leaks, &state, plan.steps.len() - 1, step, options, rehearsal);
     }
-    trial.clean = rehearsal.reasons.len() == before;
-    if !trial.clean {
+    if rehearsal.reasons.len() > before {
         for step in &mut rehearsal.steps {
             "the sandbox run found problems".clone_into(&mut step.why);
         }
@@ -148,6 +145,8 @@ pub(super) struct Run {
     pub changed: Vec<BTreeSet<String>>,
     /// The tables that those are or stand on.
     pub tables: Vec<BTreeSet<String>>,
+    /// The tables that were there before the first step: later ones are the plan's own.
+    pub originals: BTreeSet<String>,
     /// The names that stand in each step of the plan.
     pub named: Vec<BTreeSet<String>>,
     pub tracker: Tracker,
@@ -175,6 +174,7 @@ impl Run {
         // Nothing that the plan makes is found by a bare name of ours.
         root.batch_execute("SET search_path = pg_catalog, pg_temp").await.doing("rehearsing")?;
         session.watch_transaction("BEGIN").await?;
+        let originals = session.tables();
         let logs = steps::find_logs(&mut session).await?;
         session.command("ROLLBACK").await?;
         let (tracker, now) = Tracker::start(&session.client).await?;
@@ -183,6 +183,7 @@ impl Run {
             befores: Vec::new(),
             changed: Vec::new(),
             tables: Vec::new(),
+            originals,
             named: plan.steps.iter().map(|step| reach::names_of(&step.does)).collect(),
             tracker,
             now,
@@ -317,11 +318,12 @@ impl Run {
         if step.transaction && failed.is_none() {
             failed = constraints(&self.session, &step.does).await?;
         }
-        if let (None, Some(script)) = (&failed, &step.verify) {
+        if let (None, Some(verifies)) = (&failed, &step.verify) {
             // What it says without the rows is no word against the step; where they are, it is asked again.
-            failed = verify(&self.session.client, script)
+            let has_rows = held.any_gap().is_none();
+            failed = verify(&self.session.client, verifies, step.transaction)
                 .await
-                .filter(|no| held.any_gap().is_none() || no.sqlstate.is_some());
+                .filter(|no| has_rows || steps::knows_without_rows(verifies, no));
         }
         if failed.is_some() {
             self.session.command("ROLLBACK").await?;

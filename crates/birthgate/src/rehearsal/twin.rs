@@ -36,6 +36,19 @@ pub(super) struct LeftOut {
     pub why: Why,
 }
 
+impl LeftOut {
+    /// Whether it is this object of a fingerprint.
+    fn is(&self, object: &str) -> bool {
+        let of_table = || {
+            let (kind, on) =
+                self.object.rsplit_once(&format!(" {}", self.name))?.0.rsplit_once(' ')?;
+            let kind = kind.rsplit(' ').next()?.to_lowercase();
+            Some(format!("{kind} {} on {on}", self.name))
+        };
+        self.object.eq_ignore_ascii_case(object) || of_table().is_some_and(|name| name == object)
+    }
+}
+
 /// Why an object is not in the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -244,6 +257,14 @@ impl Blueprint {
         let settings: Vec<String> =
             original.settings.iter().filter_map(|one| one.statement(&original.name)).collect();
         run_all(root, &settings).await;
+        for one in &mut left_out {
+            // A foreign key, say, to a table that the plan cannot reach.
+            if let Why::Refused { message } = &one.why
+                && message.split('"').nth(1).is_some_and(|name| self.not_needed.contains(name))
+            {
+                one.why = Why::NotNeeded;
+            }
+        }
         Ok(left_out)
     }
 
@@ -381,7 +402,7 @@ fn list_items(list: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::list_items;
+    use super::{LeftOut, Why, list_items};
 
     #[test]
     fn a_list_is_a_list_again() {
@@ -394,5 +415,18 @@ mod tests {
         ] {
             assert_eq!(list_items(stored), written, "{stored}");
         }
+    }
+
+    #[test]
+    fn what_was_left_out_is_found_in_a_fingerprint() {
+        let left_out = |object: &str, name: &str| LeftOut {
+            object: object.to_owned(),
+            name: name.to_owned(),
+            why: Why::NotNeeded,
+        };
+        assert!(left_out("TABLE public.t", "t").is("table public.t"));
+        let key = left_out("FK CONSTRAINT public.t50 t50_parent_fkey", "t50_parent_fkey");
+        assert!(key.is("constraint t50_parent_fkey on public.t50"));
+        assert!(!key.is("constraint t50_parent_fkey on public.t5"));
     }
 }

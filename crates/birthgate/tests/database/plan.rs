@@ -1,9 +1,14 @@
 //! Plans: packets and the files of migration tools, as they are.
 
+mod foreign;
+mod history;
+mod sqitch;
+mod tools;
+
 use std::path::Path;
 
 use birthgate::Error;
-use birthgate::plan::{self, Source, migrations, packet};
+use birthgate::plan::{self, Plan, packet};
 use birthgate::rehearsal::{self, Live, Options};
 use testkit::Db;
 
@@ -15,6 +20,28 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::write(path, text).unwrap();
     }
     folder
+}
+
+/// A folder read as whose it seems to be; the folder is there as long as the first of the answer.
+fn read(files: &[(&str, &str)]) -> (tempfile::TempDir, birthgate::Result<Plan>) {
+    let folder = folder(files);
+    let plan = plan::read(&[folder.path().to_owned()]);
+    (folder, plan)
+}
+
+/// What is said of a folder that is not read, without its name.
+fn refusal(files: &[(&str, &str)]) -> String {
+    match read(files) {
+        (folder, Err(error @ Error::Unready(_))) => {
+            error.to_string().replace(&format!("{}/", folder.path().display()), "")
+        }
+        (_, answer) => panic!("{files:?}: {answer:?}"),
+    }
+}
+
+/// The ids of the steps.
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|step| step.id.as_str()).collect()
 }
 
 /// What is said of a packet, without the folder's name.
@@ -112,78 +139,6 @@ fn a_new_packet_can_be_read_and_an_imported_one_says_what_the_files_said() {
             ("1-a", "CREATE TABLE a (x int);\n", true, true),
             ("2-b", "CREATE INDEX CONCURRENTLY a_x ON a (x);\n", false, false)
         ]
-    );
-}
-
-/// The pending steps of a tool's folder in a database where `before` was run.
-async fn pending(files: &[(&str, &str)], before: &str) -> (Source, Vec<(String, bool)>) {
-    let (folder, db) = (folder(files), Db::empty().await);
-    db.sql(before).await;
-    let mut plan = plan::read(&[folder.path().to_owned()]).unwrap();
-    migrations::leave_out_applied(&mut plan, &db.dba().await).await.unwrap();
-    let steps = plan.steps.iter().map(|step| (step.id.clone(), step.undo.is_some())).collect();
-    (plan.source, steps)
-}
-
-fn step(id: &str, undo: bool) -> (String, bool) {
-    (id.to_owned(), undo)
-}
-
-#[tokio::test]
-async fn the_pending_files_of_each_tool_are_found_with_what_undoes_them() {
-    let (a, b) = ("CREATE TABLE a (x int);", "DROP TABLE a;");
-    assert_eq!(
-        pending(
-            &[
-                ("sqitch.plan", "%syntax-version=1.0.0\n%project=p\n\nfirst 2026-01-01T00:00:00Z A <a@b> # one\nsecond [first] 2026-01-01T00:00:00Z A <a@b>\n@v1 2026-01-01T00:00:00Z A <a@b>\n"),
-                ("deploy/first.sql", a), ("revert/first.sql", b),
-                ("deploy/second.sql", "-- Deploy\nBEGIN;\nCREATE TABLE b (x int);\nCOMMIT;\n"), ("revert/second.sql", "BEGIN; DROP TABLE b; COMMIT;"),
-            ],
-            "CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change text); INSERT INTO sqitch.changes VALUES ('first')",
-        )
-        .await,
-        (Source::Sqitch, vec![step("second", true)])
-    );
-    assert_eq!(
-        pending(
-            &[
-                ("20260101_a.sql", "-- migrate:up\nCREATE TABLE a (x int);\n\n-- migrate:down\nDROP TABLE a;\n"),
-                ("20260102_b.sql", "-- migrate:up\nCREATE TABLE b (x int);\n"),
-            ],
-            "CREATE TABLE schema_migrations (version text); INSERT INTO schema_migrations VALUES ('20260102')",
-        )
-        .await,
-        (Source::Dbmate, vec![step("20260101_a.sql", true)])
-    );
-    let flyway = [
-        ("V1__a.sql", a),
-        ("V1.1__b.sql", a),
-        ("V2__c.sql", a),
-        ("U2__c.sql", b),
-        ("V10__d.sql", a),
-    ];
-    assert_eq!(
-        pending(&flyway, "CREATE TABLE flyway_schema_history (version text, success boolean); INSERT INTO flyway_schema_history VALUES ('1', true), ('1.1', true), (NULL, true), ('10', false)").await,
-        (Source::Flyway, vec![step("V2__c.sql", true), step("V10__d.sql", false)])
-    );
-    assert_eq!(
-        pending(&flyway[2..], "CREATE TABLE refinery_schema_history (version int); INSERT INTO refinery_schema_history VALUES (2)").await,
-        (Source::Flyway, vec![step("V10__d.sql", false)])
-    );
-    let numbered = [
-        ("1_a.up.sql", a),
-        ("1_a.down.sql", b),
-        ("2_b.up.sql", a),
-        ("10_c.up.sql", a),
-        ("10_c.down.sql", b),
-    ];
-    assert_eq!(
-        pending(&numbered, "CREATE TABLE schema_migrations (version bigint, dirty boolean); INSERT INTO schema_migrations VALUES (2, false)").await,
-        (Source::GolangMigrate, vec![step("10_c.up.sql", true)])
-    );
-    assert_eq!(
-        pending(&numbered, "CREATE TABLE _sqlx_migrations (version bigint, success boolean); INSERT INTO _sqlx_migrations VALUES (1, true), (10, true)").await,
-        (Source::GolangMigrate, vec![step("2_b.up.sql", false)])
     );
 }
 

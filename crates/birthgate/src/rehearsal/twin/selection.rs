@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use super::original::Original;
 use crate::error::{Doing, Result};
-use crate::plan::{Plan, Watchable};
+use crate::plan::{Plan, Step, Watchable};
 use crate::unprepared::Unprepared;
 use crate::words::words;
 
@@ -115,11 +115,7 @@ impl Selection {
 
 /// Everything of a plan that could be a name, in small letters; `None`: it could reach more than it names.
 fn words_of(plan: &Plan) -> Option<BTreeSet<String>> {
-    let steps = plan.steps.iter().flat_map(|step| {
-        let scripts =
-            [Some(&step.does), step.undo.as_ref(), step.verify.as_ref(), step.stand_in.as_ref()];
-        scripts.into_iter().flatten().map(|script| script.text.as_str())
-    });
+    let steps = plan.steps.iter().flat_map(Step::scripts).map(|script| script.text.as_str());
     let watched = plan.watch.iter().map(|watch| match &watch.what {
         Watchable::Object(text) | Watchable::Query(text) => text.as_str(),
     });
