@@ -116,6 +116,7 @@ async fn one(
         Ok(ran) => {
             let ran = ran?;
             judge(&unlike, rehearsal);
+            sandbox.excuse(rehearsal);
             Ok(Some(ran))
         }
         Err(ended) => {

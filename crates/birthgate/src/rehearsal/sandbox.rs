@@ -11,8 +11,8 @@ use tokio_postgres::Client;
 use super::libpq::Libpq;
 use super::quiet::Quiet;
 use super::rows::{self, Copied, Need, RowBudget};
-use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection};
-use super::{Confined, Facts, Options, Rows};
+use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Why};
+use super::{Confined, Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
 use crate::effects::{Wire, quiet_extensions, tripwires};
 use crate::error::{Doing, Result};
@@ -20,7 +20,6 @@ use crate::plan::Plan;
 use crate::private_server::{
     self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
 };
-use crate::words::{Word, words};
 
 /// The superuser of a sandbox; in the original no role has this name.
 const OWN_ROOT: &str = "birthgate_sandbox";
@@ -209,11 +208,29 @@ impl Sandbox {
 
     /// What was left out and bears a name that stands in one of these texts.
     pub fn left_out_of<'a>(&'a self, texts: &[&str]) -> Vec<&'a LeftOut> {
-        let named: BTreeSet<String> = texts
-            .iter()
-            .flat_map(|text| words(text).iter().filter_map(Word::name).collect::<Vec<_>>())
-            .collect();
-        self.left_out.iter().filter(|one| named.contains(&one.name)).collect()
+        let named: BTreeSet<String> = texts.iter().flat_map(|text| reach::names(text)).collect();
+        let mut told = BTreeSet::new();
+        let missing = self.left_out.iter().filter(|one| one.why != Why::NotNeeded);
+        missing
+            .filter(|one| {
+                named.contains(&one.name) && told.insert((&one.object, one.why.to_string()))
+            })
+            .collect()
+    }
+
+    /// Takes it back that something is wrong where the sandbox spoke of what it does not have.
+    pub fn excuse(&self, rehearsal: &mut Rehearsal) {
+        for reason in &mut rehearsal.reasons {
+            let names = reach::names(&reason.message);
+            let is_about = |one: &&LeftOut| names.contains(&one.name);
+            if let Some(one) = self.left_out.iter().find(is_about)
+                && reason.verdict == Verdict::Fail
+            {
+                reason.verdict = Verdict::Incomplete;
+                reason.message =
+                    format!("{}; the sandbox lacks {}: {}", reason.message, one.object, one.why);
+            }
+        }
     }
 
     /// The rows with which it began.

@@ -36,6 +36,19 @@ pub(super) struct LeftOut {
     pub why: Why,
 }
 
+impl LeftOut {
+    /// Whether it is this object of a fingerprint.
+    fn is(&self, object: &str) -> bool {
+        let of_table = || {
+            let (kind, on) =
+                self.object.rsplit_once(&format!(" {}", self.name))?.0.rsplit_once(' ')?;
+            let kind = kind.rsplit(' ').next()?.to_lowercase();
+            Some(format!("{kind} {} on {on}", self.name))
+        };
+        self.object.eq_ignore_ascii_case(object) || of_table().is_some_and(|name| name == object)
+    }
+}
+
 /// Why an object is not in the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -138,6 +151,7 @@ impl Blueprint {
                 let wanted: Vec<String> = wanted
                     .map(|one| format!("--table={}", pattern(&one.schema, &one.name)))
                     .collect();
+                not_needed.extend(selection.others.iter().map(|one| one.quoted.clone()));
                 left_out.extend(selection.others.into_iter().map(|one| LeftOut {
                     object: format!("TABLE {}.{}", one.schema, one.name),
                     name: one.name,
@@ -155,7 +169,7 @@ impl Blueprint {
         Ok(Blueprint { original, entries, left_out, not_needed })
     }
 
-    /// Makes the roles, tablespaces and the database on a server that has none. The client is of another database.
+    /// Makes the roles, tablespaces and the database on a server that has none. The client is of template1.
     pub async fn found(&self, root: &Client) -> Result<Vec<LeftOut>> {
         const DOING: &str = "making the sandbox's database";
         let original = &self.original;
@@ -166,9 +180,8 @@ impl Blueprint {
         run_all(root, &original.tablespaces).await;
         // A role that another database depends on is not dropped here either.
         if !original.elsewhere.is_empty() {
-            root.batch_execute("CREATE DATABASE birthgate_elsewhere").await.doing(DOING)?;
-            let held = original.elsewhere.join(", ");
-            let grant = format!("GRANT CONNECT ON DATABASE birthgate_elsewhere TO {held}");
+            let grant =
+                format!("GRANT USAGE ON SCHEMA public TO {}", original.elsewhere.join(", "));
             root.batch_execute(&grant).await.doing(DOING)?;
         }
         root.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.doing(DOING)?;
@@ -213,11 +226,12 @@ impl Blueprint {
             let extension = original.extensions.iter().find(|one| one.is(&entry.name));
             match (entry.kind.as_str(), extension) {
                 ("EXTENSION", Some(extension)) if !available.has(extension) => {
-                    left_out.push(LeftOut {
-                        object: entry.object(),
-                        name: entry.name.clone(),
-                        why: extension.missing(major),
-                    });
+                    left_out.extend([&entry.name].into_iter().chain(&extension.members).map(
+                        |name| {
+                            let why = extension.missing(major);
+                            LeftOut { object: entry.object(), name: name.clone(), why }
+                        },
+                    ));
                 }
                 ("EXTENSION", Some(extension)) => {
                     let text = extension.statements(&available, restorer);
@@ -243,6 +257,14 @@ impl Blueprint {
         let settings: Vec<String> =
             original.settings.iter().filter_map(|one| one.statement(&original.name)).collect();
         run_all(root, &settings).await;
+        for one in &mut left_out {
+            // A foreign key, say, to a table that the plan cannot reach.
+            if let Why::Refused { message } = &one.why
+                && message.split('"').nth(1).is_some_and(|name| self.not_needed.contains(name))
+            {
+                one.why = Why::NotNeeded;
+            }
+        }
         Ok(left_out)
     }
 
@@ -380,7 +402,7 @@ fn list_items(list: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::list_items;
+    use super::{LeftOut, Why, list_items};
 
     #[test]
     fn a_list_is_a_list_again() {
@@ -393,5 +415,18 @@ mod tests {
         ] {
             assert_eq!(list_items(stored), written, "{stored}");
         }
+    }
+
+    #[test]
+    fn what_was_left_out_is_found_in_a_fingerprint() {
+        let left_out = |object: &str, name: &str| LeftOut {
+            object: object.to_owned(),
+            name: name.to_owned(),
+            why: Why::NotNeeded,
+        };
+        assert!(left_out("TABLE public.t", "t").is("table public.t"));
+        let key = left_out("FK CONSTRAINT public.t50 t50_parent_fkey", "t50_parent_fkey");
+        assert!(key.is("constraint t50_parent_fkey on public.t50"));
+        assert!(!key.is("constraint t50_parent_fkey on public.t5"));
     }
 }

@@ -152,6 +152,15 @@ async fn what_this_role_may_not_read_is_left_out_and_named() {
     let options = Options { live: Live::AfterSandbox, ..options(Rows::None) };
     let said = rehearse(&reader, "ALTER TABLE mine.t ADD b int", &options).await;
     assert_eq!(said.verdict, Verdict::Pass, "{:#?}", said.reasons);
+    for does in ["DROP TABLE IF EXISTS secret", "ALTER TABLE mine.t ADD b int REFERENCES secret"] {
+        let said = rehearse(&reader, does, &options).await;
+        assert_eq!(said.verdict, Verdict::Incomplete, "{does}: {:#?}", said.reasons);
+        assert!(
+            said.reasons.iter().any(|one| one.message.contains("GRANT ")),
+            "{does}: {:#?}",
+            said.reasons
+        );
+    }
     db.sql("DROP OWNED BY twin_reader CASCADE").await;
 }
 
@@ -327,6 +336,13 @@ async fn an_extension_that_is_missing_keeps_nothing_else_from_being_copied() {
     let options = Options { live: Live::AfterSandbox, ..options(Rows::None) };
     let said = rehearse(&db.database("postgres"), "ALTER TABLE other ADD b int", &options).await;
     assert_eq!(said.verdict, Verdict::Pass, "{:#?}", said.reasons);
+    for does in ["ALTER TABLE place ADD b int", "CREATE TABLE u (a geometry)"] {
+        let said = rehearse(&db.database("postgres"), does, &options).await;
+        assert_eq!(said.verdict, Verdict::Incomplete, "{does}: {:#?}", said.reasons);
+    }
+    let said = rehearse(&db.database("postgres"), "ALTER EXTENSION postgis UPDATE", &options).await;
+    let package = said.reasons.iter().find(|one| one.message.contains("-postgis-3"));
+    assert!(package.is_some(), "{:#?}", said.reasons);
 }
 
 /// A database in which a whole copy takes its time.

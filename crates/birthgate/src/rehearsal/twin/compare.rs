@@ -1,6 +1,6 @@
 //! What a copy does not have like its original, and what that means.
 
-use super::{Judgement, LeftOut, Unlike};
+use super::{Judgement, LeftOut, Unlike, Why};
 use crate::fingerprint::{Difference, Fingerprint};
 
 /// Settings of the server that a private one has its own way, and that change nothing of what a statement does.
@@ -36,7 +36,10 @@ fn judge(difference: &Difference, left_out: &[LeftOut]) -> Judgement {
         }
         _ => {}
     }
-    let because = left_out.iter().find(|one| one.object.eq_ignore_ascii_case(object));
+    let because = left_out.iter().find(|one| one.is(object));
+    if because.is_some_and(|one| one.why == Why::NotNeeded) {
+        return Judgement::Harmless;
+    }
     let why = match (kind, because) {
         (_, Some(one)) => one.why.to_string(),
         ("subscription", _) => "subscriptions are not copied into the sandbox".to_owned(),

@@ -21,6 +21,8 @@ pub(super) struct Extension {
     version: String,
     schema: String,
     owner: String,
+    /// The names of its types, functions and relations.
+    pub members: Vec<String>,
 }
 
 /// Those of a database.
@@ -34,6 +36,7 @@ pub(super) async fn of(client: &Client) -> Result<Vec<Extension>> {
             version: row.get("version"),
             schema: row.get("schema"),
             owner: row.get("owner"),
+            members: row.get("members"),
         })
         .collect())
 }
@@ -103,6 +106,7 @@ mod tests {
             version: "1".to_owned(),
             schema: "public".to_owned(),
             owner: "me".to_owned(),
+            members: Vec::new(),
         };
         for (name, expected) in [
             ("postgis", Some("postgresql-15-postgis-3")),
