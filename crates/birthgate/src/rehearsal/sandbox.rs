@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use super::libpq::Libpq;
 use super::{Confined, Facts, Options, Rows};
 use crate::database::Database;
-use crate::effects::{Wire, quiet_extensions, tripwires};
+use crate::effects;
 use crate::error::{Doing, Error, Result};
 use crate::private_server::{
     Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
@@ -179,8 +179,7 @@ async fn copy(
         .doing("making the sandbox's database")?;
     }
     let there = as_root(&facts.name)?.connect().await?;
-    let sql = watching(include_str!("../../sql/rehearsal/sandbox_tripwires.sql"), "");
-    there.batch_execute(&sql).await.doing("laying the sandbox's tripwires")?;
+    there.batch_execute(&effects::tripwires_sql()).await.doing("laying the sandbox's tripwires")?;
 
     let snapshot_holder = live.connect().await?;
     snapshot_holder
@@ -201,10 +200,7 @@ async fn copy(
         dump.lines().filter(|line| !foreign(line)).flat_map(|line| [line, "\n"]).collect();
     there.batch_execute(&schema).await.doing("restoring the schema in the sandbox")?;
     there
-        .batch_execute(&format!(
-            "RESET ALL; {}",
-            watching(include_str!("../../sql/rehearsal/sandbox_ways_out.sql"), "/")
-        ))
+        .batch_execute(&format!("RESET ALL; {}", effects::ways_out_sql()))
         .await
         .doing("shutting the sandbox's ways out")?;
     copy_rows(&snapshot_holder, &there, options.rows).await?;
@@ -214,21 +210,6 @@ async fn copy(
         there.batch_execute(sql).await.doing("confining the sandbox")?;
     }
     Ok(())
-}
-
-/// SQL with the lists of the functions to be watched: names of the server's own where nothing is to stand between a
-/// library and a name, else all of them with their libraries.
-fn watching(sql: &str, between: &str) -> String {
-    let list = |names: Vec<String>| format!("{{{}}}", names.join(","));
-    let of = |wire: Wire| {
-        let watched = tripwires().filter(|one| one.wire == wire);
-        let meant = watched.filter(|one| one.library.is_empty() || !between.is_empty());
-        list(meant.map(|one| format!("{}{between}{}", one.library, one.name)).collect())
-    };
-    sql.replace("{runs}", &of(Wire::Runs))
-        .replace("{answers}", &of(Wire::Answers))
-        .replace("{fails}", &of(Wire::Fails))
-        .replace("{quiet}", &list(quiet_extensions().map(str::to_owned).collect()))
 }
 
 async fn dump(libpq: &Libpq, facts: &Facts, pg_dump: &Path, snapshot: &str) -> Result<String> {
