@@ -8,6 +8,10 @@ use testkit::{Db, sqlstate};
 /// Extensions of languages that need what is not installed here.
 const NEED_OTHERS: [&str; 4] = ["plperl", "plpython", "pltcl", "hstore_plpython"];
 
+async fn major(db: &Db) -> i32 {
+    db.value("SELECT current_setting('server_version_num')::int / 10000").await
+}
+
 /// Everything that is installed and can be made.
 async fn with_every_extension() -> Db {
     let db = Db::empty().await;
@@ -197,8 +201,7 @@ async fn what_is_said_to_be_harmless_is_undone() {
     db.sql("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 1000); ANALYZE t")
         .await;
     let dba = db.dba().await;
-    let since_18 =
-        db.value::<i32>("SELECT current_setting('server_version_num')::int").await >= 180_000;
+    let since_18 = major(&db).await >= 18;
     let mut tries = vec![
         (
             "SELECT pg_replication_origin_create('o')",
@@ -332,17 +335,16 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
         outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         assert!(traces.is_empty(), "{sql}: {traces:?}");
     }
+    if major(&db).await == 14 {
+        return;
+    }
+    // Whatever checkpoints there are.
     let dba = db.dba().await;
-    dba.batch_execute("BEGIN").await.unwrap();
-    let sql = "SELECT pg_try_advisory_lock(9), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 9), pg_current_xact_id_if_assigned()::text";
-    let row = dba.query_one("SELECT pg_try_advisory_lock(9)", &[]).await.unwrap();
-    assert!(row.get::<_, bool>(0));
+    dba.batch_execute("CHECKPOINT; BEGIN; SELECT pg_advisory_lock(9)").await.unwrap();
+    let sql = "SELECT pg_current_xact_id_if_assigned()::text, (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 9)";
     let row = dba.query_one(sql, &[]).await.unwrap();
-    assert_eq!(
-        (row.get(1), row.get(2)),
-        (1_i64, None::<String>),
-        "a wire made it a transaction that writes"
-    );
+    let said: (Option<String>, i64) = (row.get(0), row.get(1));
+    assert_eq!(said, (None, 1), "a wire made it a transaction that has written");
 }
 
 #[tokio::test]
@@ -363,7 +365,7 @@ async fn in_the_sandbox_what_reaches_out_fails() {
         ("SELECT reaches('SELECT 1')", "reaches"),
         ("SELECT pg_file_write('x', 'y', false)", "pg_file_write"),
     ] {
-        if trace == "pg_file_write" && db.major() > 16 {
+        if trace == "pg_file_write" && major(&db).await > 16 {
             continue;
         }
         let (traces, outcome) = traces(&db, sql).await;
