@@ -7,6 +7,7 @@ mod mentions;
 mod named;
 mod reach;
 mod text;
+mod wires;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use commands::Command;
 pub use named::{Named, Sequence, What, When, named_in};
 pub use reach::{Reach, Reached, reachable};
+pub use wires::{Tripwire, Wire, tripwires, tripwires_sql, ways_out_sql};
 
 /// What a function or a statement does that ROLLBACK does not undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -200,64 +202,10 @@ fn is_known_extension(name: &str) -> bool {
     known_extensions().any(|known| known == name)
 }
 
-/// How the sandbox watches a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
-    /// It runs there, and leaves a trace.
-    Runs,
-    /// It leaves a trace and answers as if it had acted: the other sessions there are the rehearsal's own.
-    Answers,
-    /// It leaves a trace and fails.
-    Fails,
-}
-
-/// A function that the sandbox watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tripwire {
-    /// The library that it is in; empty for the server's own.
-    pub library: &'static str,
-    /// Its name, or that of its symbol; `*` for all of the library.
-    pub name: &'static str,
-    /// How it is watched.
-    pub wire: Wire,
-}
-
-/// The functions that the sandbox watches. Sequences are watched by their positions, and what writes past the rules
-/// of catalogs refuses to by itself.
-pub fn tripwires() -> impl Iterator<Item = Tripwire> {
-    let functions = LIBRARIES.iter().flat_map(|(library, names)| {
-        names.iter().filter_map(|(name, effect)| Some((*library, *name, (*effect)?)))
-    });
-    functions.filter_map(|(library, name, effect)| {
-        let wire = match (effect, effect.place()) {
-            (Effect::MovesSequence | Effect::BypassesCatalog, _) | (_, Place::Anywhere) => {
-                return None;
-            }
-            (_, Place::Nowhere) => Wire::Fails,
-            (Effect::OtherSession, _) if library.is_empty() => Wire::Answers,
-            (_, Place::SandboxOnly) => Wire::Runs,
-        };
-        Some(Tripwire { library, name, wire })
-    })
-}
-
-/// The extensions that bring no function to be watched, but for some that reset statistics.
-pub(crate) fn quiet_extensions() -> impl Iterator<Item = &'static str> {
-    let is_watched = |name: &str| {
-        LIBRARIES.get(name).is_some_and(|names| {
-            names.values().any(|effect| effect.is_some_and(|effect| effect != Effect::Statistics))
-        })
-    };
-    known_extensions().filter(move |name| !is_watched(name))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::{
-        Effect, FUNCTIONS, LIBRARIES, Native, Place, Wire, functions, quiet_extensions, tripwires,
-        without_version,
-    };
+    use super::{Effect, FUNCTIONS, LIBRARIES, Native, functions, without_version};
 
     #[test]
     fn no_name_is_in_the_table_twice() {
@@ -298,29 +246,5 @@ mod tests {
         assert_eq!(effect("$libdir/pg_trgm", "new_one", true, true), Some(Effect::Unknown));
         assert_eq!(effect("/tmp/evil", "similarity", false, true), Some(Effect::Unknown));
         assert_eq!(effect("$libdir/http", "http_request", true, true), Some(Effect::OtherServer));
-    }
-
-    #[test]
-    fn what_stays_in_the_sandbox_runs_there() {
-        let of = |name: &str| tripwires().find(|wire| wire.name == name).map(|wire| wire.wire);
-        assert_eq!(of("pg_advisory_lock"), Some(Wire::Runs));
-        assert_eq!(of("pg_switch_wal"), Some(Wire::Runs));
-        assert_eq!(of("pg_terminate_backend"), Some(Wire::Answers));
-        assert_eq!(of("lo_export"), Some(Wire::Fails));
-        assert_eq!(of("dblink_exec"), Some(Wire::Fails));
-        assert_eq!(of("nextval"), None);
-        assert_eq!(of("pg_advisory_xact_lock"), None);
-        assert_eq!(Effect::Unknown.place(), Place::SandboxOnly);
-    }
-
-    #[test]
-    fn extensions_that_bring_what_acts_are_not_quiet() {
-        let quiet: Vec<&str> = quiet_extensions().collect();
-        for name in ["pg_trgm", "hstore", "pg_stat_statements", "postgis", "xml2"] {
-            assert!(quiet.contains(&name), "{name}");
-        }
-        for name in ["dblink", "pg_surgery", "http", "evil"] {
-            assert!(!quiet.contains(&name), "{name}");
-        }
     }
 }

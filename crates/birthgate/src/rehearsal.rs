@@ -199,6 +199,22 @@ pub enum Door {
     Unknown,
 }
 
+/// Why a step may not run on the tables of the live database.
+#[derive(Clone, Debug)]
+enum KeptBack {
+    /// Nor on clones of them.
+    Wholly(String),
+    /// It would move sequences that belong to the tables: clones have their own.
+    FromTables(String),
+}
+
+impl KeptBack {
+    fn why(&self) -> &str {
+        let (KeptBack::Wholly(why) | KeptBack::FromTables(why)) = self;
+        why
+    }
+}
+
 /// What was seen of a step.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StepReport {
@@ -244,7 +260,10 @@ pub struct StepReport {
     lacks: Option<String>,
     /// Why it may not run in the live database: what it does there would stay.
     #[serde(skip)]
-    kept: Option<String>,
+    kept: Option<KeptBack>,
+    /// The sequences that it moved and that are not declared to burn.
+    #[serde(skip)]
+    moved: BTreeSet<String>,
     #[serde(skip)]
     hurting_ms: f64,
     /// How long hashing the rows of what it touched took.
@@ -344,6 +363,7 @@ impl StepReport {
             reaches_all: false,
             lacks: None,
             kept: None,
+            moved: BTreeSet::new(),
             hurting_ms: 0.0,
             content_ms: 0.0,
         }

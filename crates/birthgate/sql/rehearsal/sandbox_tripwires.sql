@@ -17,11 +17,11 @@ END
 $$;
 CREATE FUNCTION birthgate_tripwire.is_another(p_pid int) RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
   'SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = p_pid AND pid <> pg_backend_pid())';
--- A sequence writes to the WAL at its first move and then for 32 moves no more: a wire that is touched makes no
--- transaction one that has written.
+-- A wire that is touched makes no transaction one that has written, which some functions refuse: since 15 it is
+-- unlogged; in 14 its first move writes to the WAL, and the next 32 until a checkpoint do not.
 CREATE FUNCTION birthgate_tripwire.lay(p_name text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  EXECUTE format('CREATE SEQUENCE IF NOT EXISTS birthgate_tripwire.%I', p_name);
+  EXECUTE format('CREATE %s SEQUENCE IF NOT EXISTS birthgate_tripwire.%I', CASE WHEN current_setting('server_version_num')::int >= 150000 THEN 'UNLOGGED' END, p_name);
   PERFORM nextval(format('birthgate_tripwire.%I', p_name));
 END
 $$;

@@ -20,7 +20,7 @@ BEGIN
              pg_get_function_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result, regexp_replace(p.probin, '^.*/|\.so$', '', 'g') AS file,
              EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') AS is_of_an_extension
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
-       WHERE p.oid >= 16384 AND p.prokind = 'f' AND n.nspname NOT IN ('birthgate_tripwire', 'pg_catalog') AND NOT l.lanpltrusted AND l.lanname <> 'sql'
+       WHERE p.oid >= 16384 AND p.prokind = 'f' AND n.nspname <> 'birthgate_tripwire' AND NOT l.lanpltrusted AND l.lanname <> 'sql'
          AND p.prorettype <> 'event_trigger'::regtype
     )
     SELECT own.*, CASE

@@ -11,8 +11,8 @@ use super::session::{Failed, How, Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
 use super::{
-    Facts, Live, Mutated, Options, Reason, Rehearsal, StepReport, UndoReport, Verdict, Where,
-    placement, reach,
+    Facts, KeptBack, Live, Mutated, Options, Reason, Rehearsal, StepReport, UndoReport, Verdict,
+    Where, placement, reach,
 };
 use crate::database::Database;
 use crate::effects::{Effect, Place, Reach};
@@ -167,48 +167,63 @@ async fn keep_back(
     Ok(())
 }
 
-/// Why a step may not run on the live tables, by what its text leads to.
+/// Why a step may not run on the live tables, by what it moved and by what its text leads to.
 async fn keeps(
     client: &Client,
     reach: &Reach,
     step: &Step,
     report: &StepReport,
     options: &Options,
-) -> Result<Option<String>> {
+) -> Result<Option<KeptBack>> {
+    const NO_WAY_BACK: &str = "and no ROLLBACK moves it back";
+    let wholly = |why: String| Ok(Some(KeptBack::Wholly(why)));
     // What is moved of declared sequences is looked at in the sandbox, and afterwards.
     let burns = !step.burns.is_empty() || !options.burns.is_empty();
-    let tables = report.touched.iter().map(String::as_str);
-    let fired = reach.of_tables(tables);
-    let statements = step
-        .scripts()
-        .flat_map(|script| script.statements.iter().map(|statement| script.text_of(statement)));
-    let reached = statements.flat_map(|text| reach.of(text)).chain(fired);
-    for one in reached.filter(|one| one.place() != Place::Anywhere) {
-        if one.effect != Effect::MovesSequence || !burns {
-            let way = one.path.last().map(|name| format!(" by {name}")).unwrap_or_default();
-            return Ok(Some(format!(
-                "{}{way} {}, and no ROLLBACK undoes that",
-                one.what, one.effect
-            )));
-        }
-    }
-    if burns || step.scripts().all(Script::is_of_the_schema_alone) {
-        return Ok(None);
+    let statements = || step.scripts().flat_map(|script| &script.statements);
+    if !burns && statements().any(|statement| statement.moves_a_sequence) {
+        return wholly(format!("it moves a sequence, {NO_WAY_BACK}"));
     }
     let scripts: Vec<&Script> = step.scripts().collect();
-    let tables: Vec<String> =
-        reach::Closure::of(client, &scripts).await?.tables.into_iter().collect();
+    let mut tables = reach::Closure::of(client, &scripts).await?.tables;
+    tables.extend(report.touched.iter().chain(&report.reached).cloned());
+    let tables: Vec<String> = tables.into_iter().collect();
     let sql = include_str!("../../sql/rehearsal/sequence_defaults.sql");
-    let row = client.rows(sql, &[&tables]).await.doing("looking for sequences")?;
-    Ok(row.first().map(|row| {
-        let (table, sequence): (String, String) = (row.get(0), row.get(1));
-        format!("new rows of {table} would move {sequence}, and no ROLLBACK moves it back")
-    }))
+    let rows = client.rows(sql, &[&tables]).await.doing("looking for sequences")?;
+    let own: BTreeSet<String> =
+        rows.iter().filter(|row| row.get("is_own")).map(|row| row.get("sequence_name")).collect();
+    let mut moves: BTreeSet<String> = report.moved.clone();
+    let texts = step
+        .scripts()
+        .flat_map(|script| script.statements.iter().map(|statement| script.text_of(statement)));
+    let fired = reach.of_tables(report.touched.iter().map(String::as_str));
+    for one in texts.flat_map(|text| reach.of(text)).chain(fired) {
+        if one.place() == Place::Anywhere {
+            continue;
+        }
+        if one.effect != Effect::MovesSequence {
+            let way = one.path.last().map(|name| format!(" by {name}")).unwrap_or_default();
+            return wholly(format!(
+                "{}{way} {}, and no ROLLBACK undoes that",
+                one.what, one.effect
+            ));
+        }
+        if !burns {
+            moves.insert(one.what);
+        }
+    }
+    if !burns && !step.scripts().all(Script::is_of_the_schema_alone) {
+        moves.extend(rows.iter().map(|row| row.get("sequence_name")));
+    }
+    if let Some(other) = moves.iter().find(|name| !own.contains(*name)) {
+        return wholly(format!("it may move {other}, {NO_WAY_BACK}"));
+    }
+    let first = moves.first();
+    Ok(first.map(|name| KeptBack::FromTables(format!("it may move {name}, {NO_WAY_BACK}"))))
 }
 
 /// The first step that may not run in the live database, and why.
 fn first_kept(steps: &[StepReport]) -> Option<(usize, &str)> {
-    steps.iter().enumerate().find_map(|(at, step)| Some((at, step.kept.as_deref()?)))
+    steps.iter().enumerate().find_map(|(at, step)| Some((at, step.kept.as_ref()?.why())))
 }
 
 /// The server's own word that the transaction was rolled back.

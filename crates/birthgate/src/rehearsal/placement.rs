@@ -1,7 +1,7 @@
 //! Where each step is seen after the sandbox: in the live database where that hurts nobody, else there on
 //! clones, else nowhere but in the sandbox.
 
-use super::{Options, Rehearsal, Rows, StepReport, Where};
+use super::{KeptBack, Options, Rehearsal, Rows, StepReport, Where};
 use crate::plan::{Rehearse, Step};
 use crate::script::Script;
 
@@ -78,11 +78,12 @@ fn place(step: &Step, report: &StepReport, budget: f64, options: &Options) -> (W
     if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
         return sandbox("its undo runs outside of a transaction");
     }
-    // A clone has sequences of its own.
-    if let Some(why) = &report.kept {
-        let may_be_cloned = !matches!(step.rehearse, Rehearse::Sandbox);
-        let place = if may_be_cloned { Where::Clone } else { Where::Sandbox };
-        return (place, why.clone());
+    match &report.kept {
+        Some(KeptBack::FromTables(why)) if step.rehearse != Rehearse::Sandbox => {
+            return (Where::Clone, why.clone());
+        }
+        Some(kept) => return sandbox(kept.why()),
+        None => {}
     }
     match step.rehearse {
         Rehearse::Sandbox => sandbox("the packet says so"),

@@ -14,7 +14,7 @@ use super::rows::{self, Copied, Need, RowBudget};
 use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Why};
 use super::{Confined, Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
-use crate::effects::{Wire, quiet_extensions, tripwires};
+use crate::effects;
 use crate::error::{Doing, Result};
 use crate::plan::Plan;
 use crate::private_server::{
@@ -168,8 +168,10 @@ impl Sandbox {
             blueprint.found(&as_root(&server, "template1")?.connect().await?).await?;
         let root = as_root(&server, &original.name)?;
         let there = root.connect().await?;
-        let sql = watching(include_str!("../../sql/rehearsal/sandbox_tripwires.sql"), "");
-        there.batch_execute(&sql).await.doing("laying the sandbox's tripwires")?;
+        there
+            .batch_execute(&effects::tripwires_sql())
+            .await
+            .doing("laying the sandbox's tripwires")?;
         let restorer = if confined { OWN_ROOT } else { &original.bootstrap };
         left_out.extend(blueprint.build(&there, recipe.major, restorer).await?);
         there.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
@@ -357,19 +359,4 @@ fn size(folder: &Path) -> u64 {
         .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
         .map(|(found, path)| if found.is_dir() { size(&path) } else { found.len() })
         .sum()
-}
-
-/// SQL with the lists of the functions to be watched: names of the server's own where nothing is to stand between a
-/// library and a name, else all of them with their libraries.
-pub(super) fn watching(sql: &str, between: &str) -> String {
-    let list = |names: Vec<String>| format!("{{{}}}", names.join(","));
-    let of = |wire: Wire| {
-        let watched = tripwires().filter(|one| one.wire == wire);
-        let meant = watched.filter(|one| one.library.is_empty() || !between.is_empty());
-        list(meant.map(|one| format!("{}{between}{}", one.library, one.name)).collect())
-    };
-    sql.replace("{runs}", &of(Wire::Runs))
-        .replace("{answers}", &of(Wire::Answers))
-        .replace("{fails}", &of(Wire::Fails))
-        .replace("{quiet}", &list(quiet_extensions().map(str::to_owned).collect()))
 }

@@ -17,7 +17,8 @@ use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watched;
 use super::way_back::tables_of;
-use super::{Options, Rehearsal, StepReport, Verdict, Where};
+use super::{KeptBack, Options, Rehearsal, StepReport, Verdict, Where};
+use crate::effects::{self, Place};
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint};
 use crate::fingerprint::{Look, Tracker};
@@ -124,12 +125,25 @@ fn note_leaks(
         let tripped =
             leak.sequence.as_deref().and_then(|name| name.strip_prefix("birthgate_tripwire."));
         if let Some(name) = tripped {
-            let message = format!("it calls {name}, which reaches out of the sandbox");
-            rehearsal.because(Verdict::Incomplete, Some(&step.id), message);
+            match effects::function(name).map(|function| function.effect) {
+                Some(effect) if effect.place() != Place::Nowhere => {
+                    let why = format!("{name} {effect}, which ROLLBACK does not undo");
+                    rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
+                }
+                _ => {
+                    let message = format!("it uses {name}, which could reach out of the sandbox");
+                    rehearsal.because(Verdict::Incomplete, Some(&step.id), message);
+                }
+            }
             continue;
         }
-        let why = format!("{} {}, and no ROLLBACK undoes that", leak.object, leak.by);
-        rehearsal.steps[at].kept.get_or_insert(why);
+        match &leak.sequence {
+            Some(name) => drop(rehearsal.steps[at].moved.insert(name.clone())),
+            None => {
+                let why = format!("{} {}, and no ROLLBACK undoes that", leak.object, leak.by);
+                rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
+            }
+        }
         if !rehearsal.leaks.iter().any(|known| known.object == leak.object) {
             rehearsal.leaks.push(leak);
         }

@@ -135,7 +135,7 @@ impl Blueprint {
         };
         let pattern = |schema: &str, name: &str| format!("{}.{}", quote(schema), quote(name));
         let mut left_out: Vec<LeftOut> = Vec::new();
-        let not_needed = BTreeSet::new();
+        let mut not_needed = BTreeSet::new();
         let entries = match selection {
             None => {
                 let unreadable = original.unreadable.iter();
@@ -247,8 +247,7 @@ impl Blueprint {
         let (event_triggers, entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(is_trigger);
         left_out.extend(restore(root, &entries).await);
-        let shut =
-            super::sandbox::watching(include_str!("../../sql/rehearsal/sandbox_ways_out.sql"), "/");
+        let shut = crate::effects::ways_out_sql();
         let shut = format!("RESET SESSION AUTHORIZATION; SET default_tablespace = ''; {shut}");
         root.batch_execute(&shut).await.doing("shutting the sandbox's ways out")?;
         self.fill_materialized_views(root, |_| true).await?;

@@ -209,6 +209,10 @@ impl Iterator for Pieces<'_> {
         while self.at < bytes.len() {
             let (at, byte) = (self.at, bytes[self.at]);
             if let Some(end) = self.comment() {
+                // One without an end is for the server to refuse.
+                if end == bytes.len() && byte == b'/' && !self.text.ends_with("*/") {
+                    statement.take(at, end);
+                }
                 self.at = end;
                 continue;
             }
@@ -343,6 +347,7 @@ mod tests {
             ("\\set a b\nSELECT 1 \\gset\ny", &["\\set a b", "SELECT 1", "\\gset", "y"]),
             ("SELECT 'open; SELECT 2;", &["SELECT 'open; SELECT 2;"]),
             ("SELECT 1 -- last", &["SELECT 1"]),
+            ("SELECT 1; /* open", &["SELECT 1", "/* open"]),
             ("", &[]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");

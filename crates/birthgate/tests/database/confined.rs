@@ -39,7 +39,10 @@ const fn attack(role: &'static str, sql: &'static str) -> Attack {
 const ATTACKS: &[Attack] = &[
     attack("postgres", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; END $$"),
     attack("postgres", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; END $$"),
-    attack("postgres", "DO $$ BEGIN RAISE EXCEPTION '%', pg_read_file('SECRET'); END $$"),
+    attack(
+        "postgres",
+        "DO $$ BEGIN RAISE EXCEPTION '%', pg_catalog.birthgate_was_pg_read_file('SECRET'); END $$",
+    ),
     attack(
         "postgres",
         "CREATE TABLE stolen (t text);
@@ -50,7 +53,11 @@ const ATTACKS: &[Attack] = &[
         "DO $$ DECLARE o oid := pg_catalog.birthgate_was_lo_import('SECRET'); BEGIN RAISE EXCEPTION '%', convert_from(lo_get(o), 'UTF8'); END $$",
     ),
     attack("runner", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; END $$"),
-    attack("runner", "DO $$ BEGIN RAISE EXCEPTION '%', pg_read_file('SECRET'); END $$"),
+    // It fails in every sandbox.
+    Attack {
+        until: 0,
+        ..attack("runner", "DO $$ BEGIN RAISE EXCEPTION '%', pg_read_file('SECRET'); END $$")
+    },
     attack("agent", "SELECT admin_do($q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$)"),
     attack(
         "agent",
@@ -79,7 +86,7 @@ const ATTACKS: &[Attack] = &[
         ..attack(
             "postgres",
             "CREATE EXTENSION dblink;
-             DO $$ BEGIN EXECUTE 'SELECT dblink' || $q$_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$; END $$",
+             DO $$ BEGIN EXECUTE concat('SELECT dblink', $q$_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$); END $$",
         )
     },
 ];
@@ -166,7 +173,7 @@ fn nobody_runs_a_program_reads_a_file_or_reaches_anything() {
 
 #[test]
 fn what_is_refused_there_for_want_of_rights_is_not_held_against_the_plan() {
-    on_server(async |server, name, folder| {
+    on_server(async |server, name, _| {
         let database = Database::new(server.config(name, "postgres")).unwrap();
         for sql in [
             "ALTER SYSTEM SET work_mem = '8MB'",
@@ -183,14 +190,13 @@ fn what_is_refused_there_for_want_of_rights_is_not_held_against_the_plan() {
         assert_eq!(said.verdict, Verdict::Fail, "{said:#?}");
         // What the packet watches is not looked at as one who may do everything.
         let mut plan = plan::of_text("CREATE TABLE t ()", Some("DROP TABLE t")).unwrap();
-        let secret = folder.join("secret");
-        let query = format!("SELECT pg_read_file('{}')", secret.display());
+        let query = "SELECT (count(*) > 0)::text FROM pg_ls_dir('.')".to_owned();
         plan.watch.push(Watch { name: "w".to_owned(), what: Watchable::Query(query) });
         let inside = async |confined| {
             let said = rehearsal::rehearse(&database, &plan, &options(confined)).await.unwrap();
             said.watch[0].inside.clone()
         };
-        assert_eq!(inside(false).await.as_deref(), Some(SECRET));
+        assert_eq!(inside(false).await.as_deref(), Some("true"));
         assert_eq!(inside(true).await, None);
     });
 }

@@ -1,10 +1,16 @@
 //! What moves outside of a transaction: the table knows every function, and what a statement reaches is found.
 
-use birthgate::effects::{Effect, Place, Reach, Sequence, named_in, reachable};
-use testkit::Db;
+use std::collections::BTreeSet;
+
+use birthgate::effects::{self, Effect, Place, Reach, Sequence, named_in, reachable};
+use testkit::{Db, sqlstate};
 
 /// Extensions of languages that need what is not installed here.
 const NEED_OTHERS: [&str; 4] = ["plperl", "plpython", "pltcl", "hstore_plpython"];
+
+async fn major(db: &Db) -> i32 {
+    db.value("SELECT current_setting('server_version_num')::int / 10000").await
+}
 
 /// Everything that is installed and can be made.
 async fn with_every_extension() -> Db {
@@ -195,8 +201,7 @@ async fn what_is_said_to_be_harmless_is_undone() {
     db.sql("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 1000); ANALYZE t")
         .await;
     let dba = db.dba().await;
-    let since_18 =
-        db.value::<i32>("SELECT current_setting('server_version_num')::int").await >= 180_000;
+    let since_18 = major(&db).await >= 18;
     let mut tries = vec![
         (
             "SELECT pg_replication_origin_create('o')",
@@ -254,5 +259,145 @@ async fn what_is_said_to_have_an_effect_has_one() {
         dba.batch_execute("ROLLBACK").await.unwrap();
         let after: String = dba.query_one(look, &[]).await.unwrap().get(0);
         assert_ne!(before, after, "{sql}");
+    }
+}
+
+/// A database that is watched as a sandbox is.
+async fn sandbox(restored: &str) -> Db {
+    let db = Db::empty().await;
+    db.sql(&effects::tripwires_sql()).await;
+    db.sql(restored).await;
+    db.sql(&effects::ways_out_sql()).await;
+    db
+}
+
+/// The traces that a statement leaves, and what it ended in.
+async fn traces(db: &Db, sql: &str) -> (Vec<String>, Result<(), tokio_postgres::Error>) {
+    const LOOK: &str = "SELECT relname::text, pg_sequence_last_value(oid) FROM pg_class WHERE relnamespace = 'birthgate_tripwire'::regnamespace AND relkind = 'S'";
+    let dba = db.dba().await;
+    let look = async || {
+        let rows = dba.query(LOOK, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect::<BTreeSet<(String, i64)>>()
+    };
+    let before = look().await;
+    let outcome = db.dba().await.batch_execute(sql).await;
+    let moved = look().await.difference(&before).map(|(name, _)| name.clone()).collect();
+    (moved, outcome)
+}
+
+#[tokio::test]
+async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
+    let db = sandbox(
+        "CREATE FUNCTION alias(bigint) RETURNS void LANGUAGE internal AS 'pg_advisory_lock_int8';
+         CREATE FUNCTION ends(int) RETURNS boolean LANGUAGE internal AS 'pg_cancel_backend';
+         CREATE EXTENSION pg_visibility; CREATE TABLE t (a int)",
+    )
+    .await;
+    for (sql, trace) in [
+        ("SELECT pg_advisory_lock(7)", "pg_advisory_lock"),
+        ("SELECT pg_advisory_lock(7, 8)", "pg_advisory_lock"),
+        ("DO $$ BEGIN EXECUTE 'SELECT pg_advi' || 'sory_lock(7)'; END $$", "pg_advisory_lock"),
+        (
+            "DO $$ BEGIN PERFORM pg_switch_wal(); RAISE 'x'; EXCEPTION WHEN OTHERS THEN NULL; END $$",
+            "pg_switch_wal",
+        ),
+        ("BEGIN; SELECT pg_stat_reset(); ROLLBACK", "pg_stat_reset"),
+        ("SELECT pg_stat_reset_shared('bgwriter')", "pg_stat_reset_shared"),
+        ("SELECT pg_reload_conf()", "pg_reload_conf"),
+        (
+            "SELECT slot_name FROM pg_create_physical_replication_slot(slot_name => 'x')",
+            "pg_create_physical_replication_slot",
+        ),
+        ("SELECT pg_drop_replication_slot('x')", "pg_drop_replication_slot"),
+        (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
+            "pg_terminate_backend",
+        ),
+        ("SELECT alias(7)", "alias"),
+        ("SELECT pg_truncate_visibility_map('t')", "pg_truncate_visibility_map"),
+        ("SELECT ends(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", "ends"),
+        (
+            "DO $$ BEGIN EXECUTE 'CREATE FUNCTION pg_temp.f() RETURNS boolean LANGUAGE int' || 'ernal AS ''pg_reload_conf'''; END $$",
+            "a function in C or internal",
+        ),
+        ("CREATE EXTENSION dblink", "a function in C or internal"),
+    ] {
+        let (traces, outcome) = traces(&db, sql).await;
+        outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert_eq!(traces, [trace], "{sql}");
+    }
+    for sql in [
+        "SELECT pg_advisory_xact_lock(7), set_config('a.b', 'c', false)",
+        "CREATE EXTENSION pg_trgm; CREATE EXTENSION pg_stat_statements; CREATE EXTENSION intarray",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT f()",
+    ] {
+        let (traces, outcome) = traces(&db, sql).await;
+        outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert!(traces.is_empty(), "{sql}: {traces:?}");
+    }
+    if major(&db).await == 14 {
+        return;
+    }
+    // Whatever checkpoints there are.
+    let dba = db.dba().await;
+    dba.batch_execute("CHECKPOINT; BEGIN; SELECT pg_advisory_lock(9)").await.unwrap();
+    let sql = "SELECT pg_current_xact_id_if_assigned()::text, (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 9)";
+    let row = dba.query_one(sql, &[]).await.unwrap();
+    let said: (Option<String>, i64) = (row.get(0), row.get(1));
+    assert_eq!(said, (None, 1), "a wire made it a transaction that has written");
+}
+
+#[tokio::test]
+async fn in_the_sandbox_what_reaches_out_fails() {
+    let db = sandbox(
+        "CREATE EXTENSION dblink;
+         -- Until 16, and in pg_catalog.
+         DO $$ BEGIN CREATE EXTENSION adminpack; EXCEPTION WHEN undefined_file OR feature_not_supported THEN NULL; END $$;
+         CREATE FUNCTION reaches(text) RETURNS text LANGUAGE c IMMUTABLE AS '$libdir/dblink', 'dblink_exec';
+         CREATE FUNCTION exports(oid, text) RETURNS int LANGUAGE internal AS 'be_lo_export'",
+    )
+    .await;
+    for (sql, trace) in [
+        ("SELECT lo_export(lo_create(0), '/nowhere/at/all')", "lo_export"),
+        ("SELECT exports(1, '/nowhere/at/all')", "exports"),
+        ("SELECT pg_read_file('PG_VERSION')", "pg_read_file"),
+        ("SELECT dblink_connect('dbname=postgres')", "dblink_connect"),
+        ("SELECT reaches('SELECT 1')", "reaches"),
+        ("SELECT pg_file_write('x', 'y', false)", "pg_file_write"),
+    ] {
+        if trace == "pg_file_write" && major(&db).await > 16 {
+            continue;
+        }
+        let (traces, outcome) = traces(&db, sql).await;
+        let error = outcome.expect_err(sql);
+        assert_eq!(sqlstate(&error), "PB027", "{sql}");
+        assert_eq!(traces, [trace], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn in_the_sandbox_the_server_says_what_it_says_elsewhere() {
+    let (db, plain) = (sandbox("").await, Db::empty().await);
+    for sql in [
+        "SET ROLE app; SELECT pg_reload_conf()",
+        "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO app; SET ROLE app; SELECT pg_reload_conf()",
+        "SELECT pg_promote()",
+        "SELECT pg_advisory_lock('x')",
+        "SELECT pg_terminate_backend(NULL)",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE internal AS 'no_such_function'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '$libdir/dblink', 'no_such_function'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '$libdir/no_such_library', 'f'",
+        "SELECT pg_logical_slot_get_changes('no_such_slot', NULL, NULL, 'a', 'b')",
+        "CREATE VIEW v AS SELECT pg_stat_reset(); SELECT * FROM v",
+    ] {
+        let mut said = Vec::new();
+        for db in [&db, &plain] {
+            let outcome = db.dba().await.batch_execute(sql).await;
+            said.push(outcome.err().map(|error| match error.as_db_error() {
+                Some(error) => format!("{} {}", error.code().code(), error.message()),
+                None => error.to_string(),
+            }));
+        }
+        assert_eq!(said[0], said[1], "{sql}");
     }
 }

@@ -1,6 +1,5 @@
 //! The rehearsal: its verdicts are true, and the database is as it was, seen from outside.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use birthgate::plan;
