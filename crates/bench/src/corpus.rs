@@ -34,8 +34,8 @@ const UNDONE: &str = "corpus_undone";
 What is a case: a folder with sqitch.plan; a folder with two or more .sql files whose names all begin with a
 number, or with V or R as Flyway has it; a folder with two or more numbered subfolders that hold up.sql or
 migration.sql (Diesel, Prisma), whose files are given in order. Anywhere else each .sql file is one. Files that
-undo another (.down.sql, .undo.sql, down.sql, U1__name.sql) are none. A setup.sql beside the cases is run before
-each of them, by psql.
+undo another (.down.sql, .undo.sql, down.sql, U1__name.sql) are none. psql first runs the setup.sql of a folder of
+single files before each of them, and NAME.setup.sql beside a tool's folder NAME before that.
 
 What psql does to compare: it runs the files in order with ON_ERROR_STOP, each in one transaction where the name
 or the marks are a tool's that does so (golang-migrate, sqlx, Flyway, dbmate, goose, sql-migrate) unless the
@@ -315,13 +315,17 @@ async fn wrong_undo(
     case: &Case,
     reasons: &[outcome::Reason],
 ) -> Result<Option<String>> {
-    if case.steps.iter().all(|step| step.undo.is_none()) {
+    let is_about_undo = |reason: &&outcome::Reason| {
+        reason.verdict == Verdict::Fail && reason.message.contains("undo")
+    };
+    let named: Vec<&str> =
+        reasons.iter().filter(is_about_undo).filter_map(|reason| reason.step.as_deref()).collect();
+    if named.is_empty() {
         return Ok(None);
     }
     let is_named = |step: &Step| {
         let file = step.file.display().to_string();
-        let mut fails = reasons.iter().filter(|reason| reason.verdict == Verdict::Fail);
-        fails.any(|reason| reason.step.as_ref().is_none_or(|id| file.contains(id.as_str())))
+        named.iter().any(|id| file.contains(id))
     };
     ground.copy(UNDONE).await?;
     let mut found = None;
