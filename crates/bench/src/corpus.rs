@@ -79,7 +79,7 @@ pub struct Corpus {
     /// How much memory a rehearsal may have, in MB of address space for each of its programs
     #[arg(long, value_name = "MB", default_value_t = 8192)]
     memory: u64,
-    /// A folder to watch besides: where hostile cases try to write
+    /// A folder to watch besides, made and emptied here: where hostile cases try to write
     #[arg(long, value_name = "DIR", default_value = "/tmp/birthgate-canary")]
     canary: PathBuf,
     /// More arguments for `birthgate rehearse`
@@ -187,6 +187,7 @@ impl Corpus {
         ground.copy(LIVE).await?;
         ground.copy(COPY).await?;
         let answer = self.run_birthgate(birthgate, case, &ground, &mut outcome).await?;
+        ground.clear_canary()?;
 
         let begun = Instant::now();
         let psql = ground.run(COPY, &case.steps).await?;
@@ -201,6 +202,7 @@ impl Corpus {
         outcome.say(answer, &psql);
 
         ground.drop(LIVE).await?;
+        ground.clear_canary()?;
         match psql {
             Said::Done if self.next => ground.keep(COPY).await?,
             _ => ground.drop(COPY).await?,
