@@ -239,7 +239,14 @@ impl Corpus {
         }
         if !matches!(ended.how, How::TooLong { .. }) {
             for entry in std::fs::read_dir(home.join("tmp"))? {
-                outcome.left_behind.push(entry?.path().display().to_string());
+                let path = entry?.path();
+                outcome.left_behind.push(path.display().to_string());
+                // So that the next case is not blamed for it.
+                if path.is_dir() {
+                    std::fs::remove_dir_all(path)?;
+                } else {
+                    std::fs::remove_file(path)?;
+                }
             }
         }
         let after = ground.look(LIVE).await?;
