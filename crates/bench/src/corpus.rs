@@ -34,8 +34,8 @@ const UNDONE: &str = "corpus_undone";
 What is a case: a folder with sqitch.plan; a folder with two or more .sql files whose names all begin with a
 number, or with V or R as Flyway has it; a folder with two or more numbered subfolders that hold up.sql or
 migration.sql (Diesel, Prisma), whose files are given in order. Anywhere else each .sql file is one. Files that
-undo another (.down.sql, .undo.sql, down.sql, U1__name.sql) are none. A setup.sql beside the cases is run before
-each of them, by psql.
+undo another (.down.sql, .undo.sql, down.sql, U1__name.sql) are none. psql first runs the setup.sql of a folder of
+single files before each of them, and NAME.setup.sql beside a tool's folder NAME before that.
 
 What psql does to compare: it runs the files in order with ON_ERROR_STOP, each in one transaction where the name
 or the marks are a tool's that does so (golang-migrate, sqlx, Flyway, dbmate, goose, sql-migrate) unless the
@@ -44,7 +44,8 @@ server says that this cannot run in one, else each statement by itself.
 False PASS: psql fails, or the way back was run as well where a file holds both. False FAIL: psql succeeds, and no undo that the FAIL names is wrong: each is run by psql
 and the dumps of the schema before and after are compared. Live changes: rows of all tables and catalogs,
 sequences, settings, roles, databases, slots, prepared transactions, advisory locks, files of the data folder that
-are not relations', and the canary folder.")]
+are not relations', and the canary folder. The planner's figures in pg_class, which ROLLBACK does not take back, are
+counted apart.")]
 pub struct Corpus {
     /// The folder with the cases
     dir: PathBuf,
@@ -78,7 +79,7 @@ pub struct Corpus {
     /// How much memory a rehearsal may have, in MB of address space for each of its programs
     #[arg(long, value_name = "MB", default_value_t = 8192)]
     memory: u64,
-    /// A folder to watch besides: where hostile cases try to write
+    /// A folder to watch besides, made and emptied here: where hostile cases try to write
     #[arg(long, value_name = "DIR", default_value = "/tmp/birthgate-canary")]
     canary: PathBuf,
     /// More arguments for `birthgate rehearse`
@@ -186,6 +187,7 @@ impl Corpus {
         ground.copy(LIVE).await?;
         ground.copy(COPY).await?;
         let answer = self.run_birthgate(birthgate, case, &ground, &mut outcome).await?;
+        ground.clear_canary()?;
 
         let begun = Instant::now();
         let psql = ground.run(COPY, &case.steps).await?;
@@ -200,6 +202,7 @@ impl Corpus {
         outcome.say(answer, &psql);
 
         ground.drop(LIVE).await?;
+        ground.clear_canary()?;
         match psql {
             Said::Done if self.next => ground.keep(COPY).await?,
             _ => ground.drop(COPY).await?,
@@ -236,12 +239,22 @@ impl Corpus {
         }
         if !matches!(ended.how, How::TooLong { .. }) {
             for entry in std::fs::read_dir(home.join("tmp"))? {
-                outcome.left_behind.push(entry?.path().display().to_string());
+                let path = entry?.path();
+                outcome.left_behind.push(path.display().to_string());
+                // So that the next case is not blamed for it.
+                if path.is_dir() {
+                    std::fs::remove_dir_all(path)?;
+                } else {
+                    std::fs::remove_file(path)?;
+                }
             }
         }
         let after = ground.look(LIVE).await?;
-        outcome.live_changes = before.differences(&after);
-        let changed = outcome.live_changes.clone();
+        let is_statistics = |change: &String| change.starts_with(look::STATISTICS);
+        let (statistics, changed) =
+            before.differences(&after).into_iter().partition::<Vec<_>, _>(is_statistics);
+        outcome.statistics = statistics;
+        outcome.live_changes.clone_from(&changed);
         let relations = changed.iter().filter_map(|change| change.strip_prefix("rows of "));
         for relation in relations.filter_map(|rest| rest.split_once(": ")).map(|(name, _)| name) {
             outcome.live_changes.extend(ground.changed_rows(COPY, LIVE, relation).await?);
@@ -278,6 +291,7 @@ impl Outcome {
             psql: None,
             same_error: None,
             live_changes: Vec::new(),
+            statistics: Vec::new(),
             left_behind: Vec::new(),
             undo: None,
             seconds: 0.0,
@@ -310,13 +324,17 @@ async fn wrong_undo(
     case: &Case,
     reasons: &[outcome::Reason],
 ) -> Result<Option<String>> {
-    if case.steps.iter().all(|step| step.undo.is_none()) {
+    let is_about_undo = |reason: &&outcome::Reason| {
+        reason.verdict == Verdict::Fail && reason.message.contains("undo")
+    };
+    let named: Vec<&str> =
+        reasons.iter().filter(is_about_undo).filter_map(|reason| reason.step.as_deref()).collect();
+    if named.is_empty() {
         return Ok(None);
     }
     let is_named = |step: &Step| {
         let file = step.file.display().to_string();
-        let mut fails = reasons.iter().filter(|reason| reason.verdict == Verdict::Fail);
-        fails.any(|reason| reason.step.as_ref().is_none_or(|id| file.contains(id.as_str())))
+        named.iter().any(|id| file.contains(id))
     };
     ground.copy(UNDONE).await?;
     let mut found = None;

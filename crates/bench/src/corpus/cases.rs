@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::births::Result;
 
-/// The file that is run before the cases of its folder, and is none.
-pub const SETUP: &str = "setup.sql";
+/// The file that is run before the single files of its folder, and the end of the name of what is run before a
+/// tool's folder beside it: neither is a case, and the tool's folder holds nothing that is not the tool's.
+const SETUP: &str = "setup.sql";
+const FOLDER_SETUP: &str = ".setup.sql";
 
 /// The marks of tools that keep both directions in one file: of the way there, and of the way back.
 const MARKS: [(&str, &str); 4] = [
@@ -86,17 +88,19 @@ fn walk(
     before: &[Step],
     found: &mut Vec<Case>,
 ) -> Result<()> {
-    let setup = folder.join(SETUP);
-    let mut first = before.to_vec();
-    if setup.is_file() {
-        first.push(plain(&setup)?);
-    }
+    let after = |setup: PathBuf| -> Result<Vec<Step>> {
+        let setup = Some(setup).filter(|setup| setup.is_file());
+        let setup = setup.map(|setup| plain(&setup)).transpose()?;
+        Ok(before.iter().cloned().chain(setup).collect())
+    };
     if part != Part::Single
         && let Some((steps, is_named)) = tool_folder(folder)?
     {
+        let first = after(folder.with_file_name(name_of(folder) + FOLDER_SETUP))?;
         found.extend(cases_of(root, folder, part, &first, steps, is_named));
         return Ok(());
     }
+    let first = after(folder.join(SETUP))?;
     let mut files = sql_files(folder)?;
     files.retain(|file| !is_undo(&name_of(file)));
     files.sort_by_key(|file| order(&name_of(file)));
@@ -192,7 +196,8 @@ fn tool_folder(folder: &Path) -> Result<Option<(Vec<Step>, bool)>> {
     if folders.len() < 2 {
         return Ok(None);
     }
-    folders.sort_by_key(|path| order(&name_of(path)));
+    // As strings, and without the hyphens that Diesel has in some.
+    folders.sort_by_key(|path| name_of(path).replace('-', ""));
     let steps = folders.iter().filter_map(file_in).map(|file| {
         let down = Some(file.with_file_name("down.sql")).filter(|file| file.is_file());
         Step { undo: down.map(Script::File), ..Step::of(file) }
@@ -246,7 +251,8 @@ fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<std::io::Result<_>>()?;
     let is_sql = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "sql");
-    files.retain(|path| is_sql(path) && path.is_file() && name_of(path) != SETUP);
+    let is_setup = |name: &str| name == SETUP || name.ends_with(FOLDER_SETUP);
+    files.retain(|path| is_sql(path) && path.is_file() && !is_setup(&name_of(path)));
     Ok(files)
 }
 

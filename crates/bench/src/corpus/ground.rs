@@ -74,6 +74,7 @@ impl Ground {
         std::fs::create_dir(home.path().join("tmp"))?;
         open_to_all(&home.path().join("tmp"))?;
         let owner = as_owner.then_some(OWNER);
+        empty_canary(canary)?;
         let (canary, clean) = (canary.to_owned(), Look::default());
         let ground = Ground { server, home, canary, owner, limit, clean };
         if let Some(owner) = owner {
@@ -115,7 +116,16 @@ impl Ground {
     /// A copy of the base.
     pub async fn copy(&self, name: &str) -> Result<()> {
         let role = self.role();
-        self.admin(&format!("CREATE DATABASE {name} TEMPLATE {BASE} OWNER {role}")).await
+        self.admin(&format!("CREATE DATABASE {name} TEMPLATE {BASE} OWNER {role}")).await?;
+        let (base, copy) = (format!("base={BASE}"), format!("copy={name}"));
+        let sql = include_str!("../../sql/corpus/settings.sql");
+        self.ask("postgres", sql, &["-v", &base, "-v", &copy]).await.map(|_| ())
+    }
+
+    /// Takes away what a case wrote there.
+    pub fn clear_canary(&self) -> Result<()> {
+        std::fs::remove_dir_all(&self.canary)?;
+        empty_canary(&self.canary)
     }
 
     pub async fn drop(&self, name: &str) -> Result<()> {
@@ -163,8 +173,9 @@ impl Ground {
         relation: &str,
     ) -> Result<Vec<String>> {
         let rows = format!(r#"SELECT "the row"::text FROM ONLY {relation} AS "the row""#);
-        let before = self.ask(before, &rows, &[]).await?;
-        let after = self.ask(after, &rows, &[]).await?;
+        // The one that lacks the relation has none.
+        let before = self.ask(before, &rows, &[]).await.unwrap_or_default();
+        let after = self.ask(after, &rows, &[]).await.unwrap_or_default();
         let lines =
             |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
         let (before, after) = (lines(&before), lines(&after));
@@ -318,6 +329,16 @@ impl Said {
         let (sqlstate, message) = (sqlstate.to_owned(), message.to_owned());
         Said::Failed { file, sqlstate, message }
     }
+}
+
+/// An empty folder that all may write to; one with something in it is somebody's.
+fn empty_canary(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(folder)?;
+    if std::fs::read_dir(folder)?.next().is_some() {
+        return Err(format!("{} is not empty; empty it, or name another", folder.display()).into());
+    }
+    Ok(std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777))?)
 }
 
 /// The server's user must be able to go there.

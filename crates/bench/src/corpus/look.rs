@@ -21,6 +21,9 @@ const BUSY: [&str; 9] = [
 /// Files that it writes at any time, in the data folder or in that of a database.
 const BUSY_FILES: [&str; 3] = ["postmaster.pid", "pg_internal.init", "pg_filenode.map"];
 
+/// How the names of the planner's figures begin.
+pub const STATISTICS: &str = "planner statistics of ";
+
 /// A look: what was seen, by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {

@@ -111,6 +111,8 @@ pub struct Outcome {
     pub same_error: Option<bool>,
     /// What is other in the live state afterwards, seen from outside.
     pub live_changes: Vec<String>,
+    /// The planner's figures that are other.
+    pub statistics: Vec<String>,
     /// Files and sessions that the program left.
     pub left_behind: Vec<String>,
     /// What is wrong with an undo, seen from outside.

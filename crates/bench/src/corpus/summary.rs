@@ -31,6 +31,7 @@ struct Counts {
     classes: BTreeMap<Class, usize>,
     cases: usize,
     live_changes: usize,
+    statistics: usize,
     seconds: f64,
 }
 
@@ -39,6 +40,7 @@ impl Counts {
         *self.classes.entry(outcome.class).or_default() += 1;
         self.cases += 1;
         self.live_changes += usize::from(!outcome.live_changes.is_empty());
+        self.statistics += usize::from(!outcome.statistics.is_empty());
         self.seconds += outcome.seconds;
     }
 
@@ -60,6 +62,7 @@ impl Counts {
             self.of(&[FalseFail]),
             self.of(&[NeedlessIncomplete]),
             self.live_changes,
+            self.statistics,
             self.of(&[Crash]),
             self.of(&[TooLong]),
             self.of(&[Refused]),
@@ -123,6 +126,7 @@ impl Summary {
             "false FAIL",
             "INCOMPLETE, psql succeeds",
             "live changes",
+            "statistics moved",
             "crashes",
             "too long",
             "refused",
