@@ -152,10 +152,8 @@ impl Mentions {
                         }
                     }
                 }
-                _ if token.is("copy") && statement.iter().any(|token| token.is("from")) => {
-                    if !statement.get(at + 1).is_some_and(|next| next.is_mark("(")) {
-                        self.change(statement, at + 1, Changes::INSERT);
-                    }
+                _ if copies_into(statement, at) => {
+                    self.change(statement, at + 1, Changes::INSERT);
                 }
                 Token::Literal(content) => self.elsewhere |= open_end(content),
                 _ => {}
@@ -197,6 +195,13 @@ impl Mentions {
             self.operators.push(operator);
         }
     }
+}
+
+/// Whether a COPY begins here that fills a table.
+fn copies_into(statement: &[Token], at: usize) -> bool {
+    statement[at].is("copy")
+        && statement.iter().any(|token| token.is("from"))
+        && !statement.get(at + 1).is_some_and(|next| next.is_mark("("))
 }
 
 /// Whether an UPDATE or TRUNCATE is part of something else: FOR UPDATE, ON UPDATE CASCADE, a privilege, the event

@@ -129,7 +129,7 @@ impl Reach {
     pub fn of(&self, statement: &str) -> Vec<Reached> {
         let mut walk = Walk::new(self);
         walk.follow(None, &mentions(statement, false));
-        walk.to_the_end()
+        walk.walked()
     }
 
     /// What any change of the rows of these tables reaches; tables as `schema.name`, quoted where they have to be.
@@ -141,7 +141,7 @@ impl Reach {
                 walk.go(at, Changes::ANY, None);
             }
         }
-        walk.to_the_end()
+        walk.walked()
     }
 
     /// The functions of which nothing is known.
@@ -158,7 +158,7 @@ impl Reach {
                 walk.go(at, Changes::default(), None);
             }
         }
-        walk.to_the_end()
+        walk.walked()
     }
 
     /// The objects that a name may mean.
@@ -303,7 +303,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn to_the_end(mut self) -> Vec<Reached> {
+    fn walked(mut self) -> Vec<Reached> {
         while let Some(at) = self.next.pop_front() {
             let changes = self.seen.get(&at).map_or(Changes::default(), |(changes, _)| *changes);
             let object = &self.reach.objects[at];

@@ -86,7 +86,7 @@ const ATTACKS: &[Attack] = &[
         ..attack(
             "postgres",
             "CREATE EXTENSION dblink;
-             DO $$ BEGIN EXECUTE 'SELECT dblink' || $q$_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$; END $$",
+             DO $$ BEGIN EXECUTE concat('SELECT dblink', $q$_exec('host=LIVE user=postgres dbname=postgres', 'COPY (SELECT 1) TO PROGRAM ''touch FILE''')$q$); END $$",
         )
     },
 ];
