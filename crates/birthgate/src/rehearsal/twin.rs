@@ -37,15 +37,18 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Whether it is this object of a fingerprint.
-    fn is(&self, object: &str) -> bool {
-        let of_table = || {
-            let (kind, on) =
-                self.object.rsplit_once(&format!(" {}", self.name))?.0.rsplit_once(' ')?;
-            let kind = kind.rsplit(' ').next()?.to_lowercase();
-            Some(format!("{kind} {} on {on}", self.name))
-        };
-        self.object.eq_ignore_ascii_case(object) || of_table().is_some_and(|name| name == object)
+    /// As a fingerprint has it.
+    fn fingerprinted(&self) -> String {
+        let is_kind = |word: &&str| word.chars().all(|c| c.is_ascii_uppercase());
+        let kind: Vec<&str> = self.object.split(' ').take_while(is_kind).collect();
+        let rest = self.object.get(kind.join(" ").len() + 1..).unwrap_or_default();
+        let of_table = rest.strip_suffix(&self.name).and_then(|rest| rest.strip_suffix(' '));
+        match (of_table, kind.last()) {
+            (Some(table), Some(kind)) => {
+                format!("{} {} on {table}", kind.to_lowercase(), self.name)
+            }
+            _ => format!("{} {rest}", kind.join(" ").to_lowercase()),
+        }
     }
 }
 
@@ -423,9 +426,10 @@ mod tests {
             name: name.to_owned(),
             why: Why::NotNeeded,
         };
-        assert!(left_out("TABLE public.t", "t").is("table public.t"));
+        let table = left_out("MATERIALIZED VIEW public.T", "T");
+        assert_eq!(table.fingerprinted(), "materialized view public.T");
         let key = left_out("FK CONSTRAINT public.t50 t50_parent_fkey", "t50_parent_fkey");
-        assert!(key.is("constraint t50_parent_fkey on public.t50"));
-        assert!(!key.is("constraint t50_parent_fkey on public.t5"));
+        assert_eq!(key.fingerprinted(), "constraint t50_parent_fkey on public.t50");
+        assert_eq!(left_out("EXTENSION postgis", "postgis").fingerprinted(), "extension postgis");
     }
 }

@@ -1,5 +1,7 @@
 //! What a copy does not have like its original, and what that means.
 
+use std::collections::BTreeMap;
+
 use super::{Judgement, LeftOut, Unlike, Why};
 use crate::fingerprint::{Difference, Fingerprint};
 
@@ -12,13 +14,41 @@ pub(in super::super) fn compare(
     sandbox: &Fingerprint,
     left_out: &[LeftOut],
 ) -> Vec<Unlike> {
+    let missing = Missing::of(left_out);
     live.diff(sandbox)
         .into_iter()
-        .map(|difference| Unlike { judgement: judge(&difference, left_out), difference })
+        .map(|difference| Unlike { judgement: judge(&difference, &missing), difference })
         .collect()
 }
 
-fn judge(difference: &Difference, left_out: &[LeftOut]) -> Judgement {
+/// What was left out, by its name in a fingerprint.
+struct Missing<'a>(BTreeMap<String, &'a LeftOut>);
+
+impl Missing<'_> {
+    fn of(left_out: &[LeftOut]) -> Missing<'_> {
+        Missing(left_out.iter().map(|one| (one.fingerprinted(), one)).collect())
+    }
+
+    fn why(&self, object: &str) -> Option<&Why> {
+        Some(&self.0.get(object)?.why)
+    }
+
+    /// Whether the plan cannot reach the object, or a table that it stands on.
+    fn is_not_needed(&self, object: &str) -> bool {
+        let is = |object: &str| self.why(object) == Some(&Why::NotNeeded);
+        let is_table = |table: &str| is(&format!("table {table}"));
+        let Some((what, table)) = object.rsplit_once(" on ") else { return is(object) };
+        // `trigger "RI_FKey_check_ins" of constraint key of public.child on public.parent`
+        let key = what.split_once(" of constraint ").and_then(|(_, key)| key.rsplit_once(" of "));
+        is(object)
+            || is_table(table)
+            || key.is_some_and(|(key, child)| {
+                is_table(child) || is(&format!("constraint {key} on {child}"))
+            })
+    }
+}
+
+fn judge(difference: &Difference, missing: &Missing<'_>) -> Judgement {
     let object = difference.object.as_str();
     let (kind, name) = object.split_once(' ').unwrap_or((object, ""));
     let is_new = difference.attribute.is_none() && difference.before.is_none();
@@ -36,12 +66,11 @@ fn judge(difference: &Difference, left_out: &[LeftOut]) -> Judgement {
         }
         _ => {}
     }
-    let because = left_out.iter().find(|one| one.is(object));
-    if because.is_some_and(|one| one.why == Why::NotNeeded) {
+    if missing.is_not_needed(object) {
         return Judgement::Harmless;
     }
-    let why = match (kind, because) {
-        (_, Some(one)) => one.why.to_string(),
+    let why = match (kind, missing.why(object)) {
+        (_, Some(why)) => why.to_string(),
         ("subscription", _) => "subscriptions are not copied into the sandbox".to_owned(),
         ("security", _) => "security labels are not copied into the sandbox".to_owned(),
         ("database", _) if is_gone => {
