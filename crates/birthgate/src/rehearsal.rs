@@ -487,8 +487,17 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
             rounds::run(database, &client, plan, &facts, options, tracker.now(), &mut rehearsal)
                 .await?;
     }
-    if !refused && clean && options.live != Live::Never {
-        live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal).await?;
+    match options.live {
+        _ if refused || !clean => {}
+        Live::Never => {
+            for step in &mut rehearsal.steps {
+                "nothing was to be run in the live database".clone_into(&mut step.why);
+            }
+        }
+        _ => {
+            live::run(database, &client, &mut tracker, plan, &facts, options, &mut rehearsal)
+                .await?;
+        }
     }
     (options.observer.tell)(&Stage::Proof);
     proof::exit(&client, &entry, &mut tracker, plan, options, &mut rehearsal).await?;

@@ -265,13 +265,17 @@ fn a_change_is_rehearsed_and_a_difference_named() {
     }
     assert!(said["leaks"].is_array() && said["blocked_ms"].is_number(), "{said}");
 
-    let bad = file("2.sql", "CREATE TABLE x (a int);\nCOMMIT;");
+    let bad = file("2.sql", "CREATE TABLE x (a int);\nALTER TABLE x ADDD b int;");
     let ended = user.run_as("postgres", &["rehearse", &bad]).expect(3);
-    assert!(ended.stdout.contains("2.sql:2:1: COMMIT would end"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("2.sql:2:15: in the sandbox: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("  ALTER TABLE x ADDD b int;\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(&format!("\n{:16}^\n", "")), "{}", ended.stdout);
+    let empty = file("0.sql", "-- to do\n");
+    let ended = user.run_as("postgres", &["rehearse", &empty]).expect(4);
+    assert!(ended.stdout.contains("it holds no statement"), "{}", ended.stdout);
     let part = file("3.sql", "CREATE INDEX CONCURRENTLY thing_name ON thing (name)");
-    user.run_as("postgres", &["rehearse", &part]).expect(4);
-    let markdown =
-        user.run_as("postgres", &["rehearse", &part, "--rows", "all", "--markdown"]).expect(0);
+    user.run_as("postgres", &["rehearse", &part, "--rows", "none"]).expect(4);
+    let markdown = user.run_as("postgres", &["rehearse", &part, "--markdown"]).expect(0);
     assert!(markdown.stdout.starts_with("### Rehearsal: PASS"), "{}", markdown.stdout);
     let unreadable = file("4.sql", "\\i 3.sql");
     let ended = user.run_as("postgres", &["--format", "json", "rehearse", &unreadable]).expect(4);

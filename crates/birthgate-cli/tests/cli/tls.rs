@@ -156,10 +156,6 @@ fn certificates_are_believed_as_libpq_believes_them() {
         let url = url("localhost", &named);
         let arguments = ["rehearse", "--sandbox-only", plan.to_str().unwrap()];
         let ended = run(env!("CARGO_BIN_EXE_birthgate"), &arguments, &[("DATABASE_URL", &url)], "");
-        assert!(
-            ended.stdout.contains("it was seen in the sandbox only"),
-            "{kind}: {}",
-            ended.stdout
-        );
+        assert!(ended.stdout.starts_with("PASS"), "{kind}: {}{}", ended.stdout, ended.stderr);
     }
 }
