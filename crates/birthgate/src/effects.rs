@@ -197,6 +197,25 @@ fn known_extensions() -> impl Iterator<Item = &'static str> {
     others.split_whitespace().chain(functions::TRUE_TO_THEIR_WORD.split_whitespace())
 }
 
+/// Whether a statement makes an extension whose functions could reach out of the sandbox, or of which nothing is known.
+pub(crate) fn makes_reaching_extension(sql: &str) -> bool {
+    let words = crate::words::first(sql, 8);
+    if !(words.first().is_some_and(|word| word.is("create"))
+        && words.get(1).is_some_and(|word| word.is("extension")))
+    {
+        return false;
+    }
+    let skipped = |word: &crate::words::Word<'_>| {
+        ["if", "not", "exists"].iter().any(|keyword| word.is(keyword))
+    };
+    let name = words[2..].iter().find(|word| !skipped(word)).and_then(|word| word.name());
+    name.is_none_or(|name| {
+        let reaches =
+            |names: &Names| names.values().flatten().any(|effect| effect.place() == Place::Nowhere);
+        LIBRARIES.get(name.as_str()).is_some_and(reaches) || !is_known_extension(&name)
+    })
+}
+
 /// Whether CREATE EXTENSION brings functions that the table knows.
 fn is_known_extension(name: &str) -> bool {
     known_extensions().any(|known| known == name)

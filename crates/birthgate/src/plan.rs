@@ -151,7 +151,7 @@ fn listed(paths: &[PathBuf]) -> Result<Folder> {
 
 /// A piece of SQL as a plan of one step, and what undoes it, each run as `psql -f` runs a file.
 pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
-    let read = |name: &str, text: &str| parse(Path::new(name), text.as_bytes());
+    let read = |name: &str, text: &str| tools::script_of(Path::new(name), text.as_bytes(), true);
     let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
     let step = Step::new("sql".to_owned(), read("sql", does)?, undo, false);
     Ok(Plan { steps: vec![step], ..Plan::empty("sql", Source::Text) })

@@ -84,13 +84,12 @@ impl Binaries {
         if let Some(bin_dir) = &search.bin_dir {
             return inspect(bin_dir, Source::Named).filter(|found| search.accepts(found));
         }
-        let cached = npm::cached(&search.cache, search.major);
-        cached.filter(|_| search.major.is_some()).or_else(|| {
-            installed(&search.path)
-                .into_iter()
-                .filter(|found| search.accepts(found))
-                .max_by_key(|found| found.major)
-        })
+        // What is installed here is what whoever works here has; what was fetched once is older.
+        let installed = installed(&search.path)
+            .into_iter()
+            .filter(|found| search.accepts(found))
+            .max_by_key(|found| found.major);
+        installed.or_else(|| npm::cached(&search.cache, search.major))
     }
 
     /// The pinned build of the version wanted, or of the newest; through npm where it is not in the cache yet.

@@ -195,7 +195,9 @@ async fn keeps(
     let texts = step
         .scripts()
         .flat_map(|script| script.statements.iter().map(|statement| script.text_of(statement)));
-    let fired = reach.of_tables(report.touched.iter().map(String::as_str));
+    let writes_rows = !step.scripts().all(Script::is_of_the_schema_alone);
+    let written = report.touched.iter().filter(|_| writes_rows);
+    let fired = reach.of_tables(written.map(String::as_str));
     for one in texts.flat_map(|text| reach.of(text)).chain(fired) {
         if one.place() == Place::Anywhere {
             continue;
@@ -211,7 +213,7 @@ async fn keeps(
             moves.insert(one.what);
         }
     }
-    if !burns && !step.scripts().all(Script::is_of_the_schema_alone) {
+    if !burns && writes_rows {
         moves.extend(rows.iter().map(|row| row.get("sequence_name")));
     }
     if let Some(other) = moves.iter().find(|name| !own.contains(*name)) {

@@ -13,12 +13,12 @@ use tokio_postgres::error::{DbError, Severity};
 use super::redirect::Redirect;
 use super::{Reason, Verdict};
 use crate::database::Database;
-use crate::ddl_guard;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
-use crate::script::{Kept, Place, Script, Statement};
+use crate::script::{Conduct, Kept, Place, Script, Statement};
 use crate::send::{Protocol, send, send_simply};
 use crate::unprepared::Unprepared;
+use crate::{ddl_guard, effects};
 
 /// Notices that are kept of a statement; the others are counted.
 const NOTICES: usize = 20;
@@ -173,6 +173,8 @@ pub(crate) struct Session {
     pub strict_columns: bool,
     /// Whether it is in the sandbox: there statements go as psql sends them.
     is_private: bool,
+    /// Whether an extension was made since whose functions have no tripwires.
+    has_unwatched_extension: bool,
     /// Looks at the locks while a statement runs.
     sampler: Option<Client>,
     notices: Arc<Mutex<Notices>>,
@@ -297,6 +299,7 @@ impl Session {
             is_confined: false,
             strict_columns: false,
             is_private: false,
+            has_unwatched_extension: false,
             sampler: None,
             notices,
             relations: BTreeMap::new(),
@@ -517,6 +520,8 @@ impl Session {
             Err(source) => return Ok(Err(failed(script, statement, &source))),
         };
         let duration = begun.elapsed();
+        self.has_unwatched_extension |=
+            self.is_private && effects::makes_reaching_extension(script.text_of(statement));
         let mut report = self.report(statement, milliseconds(duration), rows);
         if looks {
             match self.seen(script, statement, passing, &mut report).await? {
@@ -553,6 +558,13 @@ impl Session {
 
     /// Why a statement is not run here.
     fn keeps<'a>(&self, statement: &'a Statement) -> Option<&'a str> {
+        if self.has_unwatched_extension
+            && !statement.of_the_schema
+            && !statement.of_the_session
+            && !matches!(statement.conduct, Conduct::Controls(_))
+        {
+            return Some("an extension that the plan makes could let it reach out of the sandbox");
+        }
         match statement.kept.as_ref()? {
             Kept::FromEverywhere(why) => Some(why),
             Kept::FromLive(why) => (!self.is_private).then_some(why),

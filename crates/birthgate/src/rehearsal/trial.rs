@@ -68,8 +68,14 @@ pub(super) async fn run(
         rehearsal.steps[at].lacks = gaps;
         trial.lacking.extend(lacking);
         if let Some(failed) = forward {
-            trial.wants_all |= failed.depends_on_rows() && held.any_gap().is_some();
-            rehearsal.reasons.push(run.why_failed(at, step, failed, held));
+            let reads = run.may_read_tables(step).await?;
+            trial.wants_all |= reads && failed.depends_on_rows() && held.any_gap().is_some();
+            rehearsal.reasons.push(run.why_failed(
+                at,
+                step,
+                failed,
+                held.any_gap().filter(|_| reads),
+            ));
             return Ok(trial);
         }
         run.try_undos(plan, at, rehearsal).await?;
@@ -407,12 +413,29 @@ impl Run {
         Some((first, gaps.into_iter().map(|(table, _)| table.clone()).collect()))
     }
 
+    /// Whether a step names a table that was there before, be it by what it calls: then rows may make a difference.
+    async fn may_read_tables(&self, step: &Step) -> Result<bool> {
+        let scripts: Vec<&Script> = step.scripts().collect();
+        let closure = reach::Closure::of(&self.root, &scripts).await?;
+        let runs_code = |script: &Script| {
+            script.statements.iter().any(|one| reach::runs_code(script.text_of(one)))
+        };
+        Ok(closure.tables.iter().any(|table| self.originals.contains(table))
+            || step.scripts().any(runs_code))
+    }
+
     /// Why a step failed, as a reason for the verdict.
-    fn why_failed(&self, at: usize, step: &Step, failed: Failed, held: &Held) -> super::Reason {
+    fn why_failed(
+        &self,
+        at: usize,
+        step: &Step,
+        failed: Failed,
+        gap: Option<String>,
+    ) -> super::Reason {
         // Here, on this machine; there it may be fast enough.
         let out_of_time = failed.sqlstate.as_deref() == Some("57014");
         let out_of_reach = self.session.is_out_of_reach(&failed);
-        let gap = held.any_gap().filter(|_| failed.depends_on_rows());
+        let gap = gap.filter(|_| failed.depends_on_rows());
         let (verdict, after) = if out_of_reach {
             let why = " (in this sandbox nobody may do everything, make roles, run programs or read files)";
             (Verdict::Incomplete, why.to_owned())

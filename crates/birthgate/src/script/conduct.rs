@@ -2,7 +2,7 @@
 //! ones decide, as they do in PostgreSQL's grammar.
 
 use super::{Conduct, Control, Kept};
-use crate::effects::{Effect, Place, named_in};
+use crate::effects::{Command, Effect, Place, What, named_in};
 use crate::words::Word;
 
 /// How many words of a statement are looked at.
@@ -159,8 +159,14 @@ impl<'a> Opening<'a> {
             .filter(|one| one.place() != Place::Anywhere);
         let kept = worst.map(|one| {
             let why = format!("{} {}, which ROLLBACK does not undo", one.name(), one.effect());
+            // Made by the plan itself, no tripwire stands before it.
+            let is_native = matches!(
+                one.what,
+                What::Command(Command::NativeFunction | Command::UntrustedBlock)
+            );
             match one.place() {
                 Place::Nowhere => Kept::FromEverywhere(why),
+                _ if is_native => Kept::FromEverywhere(why),
                 _ => Kept::FromLive(why),
             }
         });

@@ -37,8 +37,8 @@ const fn attack(role: &'static str, sql: &'static str) -> Attack {
 }
 
 const ATTACKS: &[Attack] = &[
-    attack("postgres", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; END $$"),
-    attack("postgres", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; END $$"),
+    attack("postgres", "DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'); END $$"),
+    attack("postgres", "DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO 'FILE'$q$, 'K', 'C'); END $$"),
     attack(
         "postgres",
         "DO $$ BEGIN RAISE EXCEPTION '%', pg_catalog.birthgate_was_pg_read_file('SECRET'); END $$",
@@ -46,30 +46,30 @@ const ATTACKS: &[Attack] = &[
     attack(
         "postgres",
         "CREATE TABLE stolen (t text);
-         DO $$ BEGIN EXECUTE $q$COPY stolen FROM 'SECRET'$q$; RAISE EXCEPTION '%', (SELECT t FROM stolen); END $$",
+         DO $$ BEGIN EXECUTE replace($q$KOPY stolen FROM 'SECRET'$q$, 'K', 'C'); RAISE EXCEPTION '%', (SELECT t FROM stolen); END $$",
     ),
     attack(
         "postgres",
         "DO $$ DECLARE o oid := pg_catalog.birthgate_was_lo_import('SECRET'); BEGIN RAISE EXCEPTION '%', convert_from(lo_get(o), 'UTF8'); END $$",
     ),
-    attack("runner", "DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; END $$"),
+    attack("runner", "DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'); END $$"),
     // It fails in every sandbox.
     Attack {
         until: 0,
         ..attack("runner", "DO $$ BEGIN RAISE EXCEPTION '%', pg_read_file('SECRET'); END $$")
     },
-    attack("agent", "SELECT admin_do($q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$)"),
+    attack("agent", "SELECT admin_do(replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'))"),
     attack(
         "agent",
         "SELECT admin_do('DO $d$ BEGIN SET SESSION AUTHORIZATION birthgate_sandbox; EXCEPTION WHEN OTHERS THEN NULL; END $d$'),
-                admin_do($q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$)",
+                admin_do(replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'))",
     ),
     Attack {
         until: 15,
         ..attack(
             "maker",
             "GRANT pg_execute_server_program TO maker;
-             DO $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; END $$",
+             DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'); END $$",
         )
     },
     Attack {

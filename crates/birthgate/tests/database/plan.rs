@@ -83,9 +83,9 @@ fn the_errors_of_a_packet_point_into_its_file() {
     assert!(problem_of(&[("packet.toml", "macro = M\n")]).starts_with("packet.toml:1:9: "));
     let sql = problem_of(&[
         ("packet.toml", &format!("{step}do = \"a.sql\"")),
-        ("a.sql", "SELECT 1;\nSELEC 2"),
+        ("a.sql", "SELECT 1;\nSELECT 2 \\gexec"),
     ]);
-    assert!(sql.starts_with("a.sql:2:"), "{sql}");
+    assert!(sql.starts_with("a.sql:2:10: "), "{sql}");
     let outside =
         problem_of(&[("packet.toml", &format!("{step}do = \"a.sql\"")), ("a.sql", "VACUUM")]);
     assert!(outside.contains("say transaction = false"), "{outside}");

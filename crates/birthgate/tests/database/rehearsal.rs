@@ -435,8 +435,9 @@ async fn a_label_used_by_a_later_step_is_seen_in_the_sandbox_only() {
     ];
     let options = Options { rows: Rows::All, ..options() };
     let said = rehearse_packet(&db, packet, &files, &options).await;
-    assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::None), "{said:#?}");
-    assert!(said.reasons[0].message.contains("unsafe use of new value"), "{said:#?}");
+    assert_eq!((said.verdict, said.mutated), (Verdict::Pass, Mutated::None), "{said:#?}");
+    // One transaction cannot show in the live database what two commits can; the sandbox has.
+    assert!(said.notes.iter().any(|note| note.contains("unsafe use of new value")), "{said:#?}");
 }
 
 #[tokio::test]
@@ -489,7 +490,7 @@ async fn a_sequence_that_the_role_may_not_see_is_no_pass() {
     let plan = plan::read(&[path]).unwrap();
     let options = Options { live: Live::First, ..options() };
     let said = rehearsal::rehearse(&db.database("app"), &plan, &options).await.unwrap();
-    assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::Unknown), "{said:#?}");
+    assert_eq!((said.verdict, said.mutated), (Verdict::Incomplete, Mutated::None), "{said:#?}");
 }
 
 #[tokio::test]
@@ -565,7 +566,7 @@ async fn temporary_files_are_counted() {
     let does = "SET LOCAL work_mem = '64kB'; SELECT count(*) FROM (SELECT generate_series(1, 200000) AS n ORDER BY 1 DESC) AS sorted; SELECT 1";
     for live in WAYS {
         let options = Options { live, max_time: Duration::from_secs(30), ..options() };
-        let said = rehearse(&db, does, None, &options).await.unwrap();
+        let said = rehearse_so(&db, does, None, true, &options).await.unwrap();
         let bytes: Vec<_> = said.steps[0].statements.iter().map(|one| one.temp_bytes).collect();
         assert_eq!((bytes[0], bytes[2]), (Some(0), Some(0)), "{said:#?}");
         assert!(bytes[1] > Some(1_000_000), "{said:#?}");

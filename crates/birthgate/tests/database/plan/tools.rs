@@ -170,7 +170,7 @@ fn flyway_reads_below_its_folder_by_version_and_heeds_the_conf_beside_a_file() {
         [
             ("V1__a.sql", false, true),
             // Several statements would be by themselves; one is the same in a transaction.
-            ("sub/V1_1__b.sql", false, true),
+            ("sub/V1_1__b.sql", false, false),
             ("sub/deeper/V2.0__c.SQL", false, false),
             ("V3__mixed.sql", false, true),
             ("V4__detach.sql", false, true),
@@ -254,7 +254,7 @@ fn files_of_no_tool_are_read_as_psql_reads_them() {
         [
             // What has no number comes first.
             ("seed.sql", false, true),
-            ("1-a.sql", true, true),
+            ("1-a.sql", true, false),
             ("2-b.sql", false, false),
             ("3-two.sql", false, false),
             // What its BEGIN says besides is not to be lost.
@@ -270,7 +270,7 @@ fn files_that_are_named_are_run_in_that_order() {
     let folder = folder(&[("1-a.sql", A), ("2-b.sql", A), ("2-b.undo.sql", B)]);
     let path = |name: &str| folder.path().join(name);
     let plan = plan::read(&[path("2-b.sql"), path("1-a.sql"), path("2-b.undo.sql")]).unwrap();
-    assert_eq!(steps(&plan), [("2-b.sql", true, true), ("1-a.sql", false, true)]);
+    assert_eq!(steps(&plan), [("2-b.sql", true, false), ("1-a.sql", false, false)]);
     // A way back by itself is what is to be seen.
     let plan = plan::read(&[path("2-b.undo.sql")]).unwrap();
     assert_eq!(ids(&plan), ["2-b.undo.sql"]);
