@@ -293,7 +293,7 @@ fn a_change_is_rehearsed_and_a_difference_named() {
     assert!(
         ended
             .stdout
-            .contains("table public.thing: column name was 3 text, is 3 text DEFAULT 'n'::text"),
+            .contains("table public.thing: column name was text, is text DEFAULT 'n'::text"),
         "{}",
         ended.stdout
     );
