@@ -151,7 +151,7 @@ fn listed(paths: &[PathBuf]) -> Result<Folder> {
 
 /// A piece of SQL as a plan of one step, and what undoes it, each run as `psql -f` runs a file.
 pub fn of_text(does: &str, undo: Option<&str>) -> Result<Plan> {
-    let read = |name: &str, text: &str| tools::script_of(Path::new(name), text.as_bytes(), true);
+    let read = |name: &str, text: &str| alone(Path::new(name), text.as_bytes());
     let undo = undo.map(|text| read("undo.sql", text)).transpose()?;
     let step = Step::new("sql".to_owned(), read("sql", does)?, undo, false);
     Ok(Plan { steps: vec![step], ..Plan::empty("sql", Source::Text) })
@@ -167,9 +167,15 @@ pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Script> {
     Script::parse(&path.display().to_string(), text).map_err(Error::Unreadable)
 }
 
-/// The statements of a file that is a step as it is, without the transaction that it brings itself.
+/// The statements of a packet's file, without the transaction that it brings itself.
 pub(crate) fn script(path: &Path, text: &[u8]) -> Result<Script> {
-    tools::script_of(path, text, true).map(Script::unwrapped)
+    alone(path, text).map(Script::unwrapped)
+}
+
+/// The statements of a text that reads no other file.
+fn alone(path: &Path, text: &[u8]) -> Result<Script> {
+    tools::refuse_foreign(path, text, true)?;
+    Script::parse_alone(&path.display().to_string(), text).map_err(Error::Unreadable)
 }
 
 impl Plan {

@@ -210,13 +210,26 @@ struct Reading {
     variables: BTreeMap<String, String>,
     may_fail: bool,
     standard_strings: bool,
+    /// Whether it may read other files.
+    may_include: bool,
 }
 
 impl Script {
-    /// Reads the text of a file. Answers what cannot be known of it otherwise, with its places.
+    /// Reads the text of a file, with the files that it reads. Answers what cannot be known of it otherwise, with its
+    /// places.
     pub fn parse(path: &str, bytes: &[u8]) -> Result<Script, Vec<Problem>> {
+        Script::read(path, bytes, true)
+    }
+
+    /// Reads a text that may read no other file: it is signed as it is, or comes from somebody who may not read ours.
+    pub fn parse_alone(path: &str, bytes: &[u8]) -> Result<Script, Vec<Problem>> {
+        Script::read(path, bytes, false)
+    }
+
+    fn read(path: &str, bytes: &[u8], may_include: bool) -> Result<Script, Vec<Problem>> {
         let text = decode(path, bytes)?;
         let mut reading = Reading {
+            may_include,
             statements: Vec::new(),
             problems: Vec::new(),
             variables: BTreeMap::new(),
@@ -353,6 +366,12 @@ impl Reading {
     }
 
     fn include(&mut self, path: &str, place: Place, file: &str, beside: bool, depth: usize) {
+        if !self.may_include {
+            let message = format!(
+                "{file} is another file, which a packet or a given text may not read: put its statements here"
+            );
+            return self.problems.push(Problem { place, message });
+        }
         let named = PathBuf::from(file);
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         let target = if beside { folder.join(&named) } else { named };

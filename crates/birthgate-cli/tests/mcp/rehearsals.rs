@@ -23,8 +23,13 @@ fn what_was_seen_in_the_sandbox_alone_is_no_pass_and_a_fail_is_a_fail() {
     assert_eq!(said["steps"][0]["undo"]["restores"], true);
     let wrong = json!({ "sql": "ALTER TABLE own ADD note text", "undo": "SELECT 1" });
     assert_eq!(client.call("rehearse_sql", wrong)["verdict"], "FAIL");
-    let unread = client.refused("rehearse_sql", json!({ "sql": "ALTER TABEL own" }));
-    assert_eq!(unread["code"], "bad_input");
+    let misspelt = client.call("rehearse_sql", json!({ "sql": "ALTER TABEL own" }));
+    assert_eq!(misspelt["verdict"], "FAIL", "{misspelt}");
+    assert!(reasons(&misspelt).contains("syntax error at or near"), "{misspelt}");
+    // Rows that the sandbox lacks do not matter where no table is touched that has any.
+    let new = json!({ "sql": "CREATE TABLE other (id int)", "undo": "DROP TABLE other" });
+    let said = client.call("rehearse_sql", new);
+    assert_eq!((&said["verdict"], &said["steps"][0]["where"]), (&json!("PASS"), &json!("sandbox")));
     drop(client);
     // An owner allows the live database: then all of it is seen.
     estate.configure("rehearse_live = true\n");
@@ -85,7 +90,7 @@ fn it_runs_no_program_and_reads_no_file() {
             "permission denied",
             "must be superuser",
             "must have privileges",
-            "is not undone",
+            "it was not run",
             "COPY ",
             "privileges of",
         ];
@@ -93,6 +98,28 @@ fn it_runs_no_program_and_reads_no_file() {
         assert!(!said.to_string().contains("root:x:"), "{sql}: {said}");
     }
     assert!(!file.exists());
+}
+
+#[test]
+fn its_sql_reads_no_file_of_the_machine() {
+    let estate = Estate::new();
+    let mut client = estate.client("agent");
+    let file = estate.path().join("secret.sql");
+    std::fs::write(&file, "CONFIDENTIAL words").unwrap();
+    for command in ["i", "ir", "include"] {
+        let sql = format!("\\{command} {}", file.display());
+        let said =
+            client.ask("callTool", json!({ "name": "rehearse_sql", "arguments": { "sql": sql } }));
+        assert!(!said.to_string().contains("CONFIDENTIAL"), "{said}");
+    }
+    let folder = estate.path().join("packets/sly");
+    std::fs::create_dir_all(&folder).unwrap();
+    let packet = "macro = \"SLY\"\n[[step]]\nid = \"s\"\ndo = \"do.sql\"\n";
+    std::fs::write(folder.join("packet.toml"), packet).unwrap();
+    std::fs::write(folder.join("do.sql"), format!("\\i {}\n", file.display())).unwrap();
+    let said = client
+        .ask("callTool", json!({ "name": "rehearse_packet", "arguments": { "packet": "sly" } }));
+    assert!(!said.to_string().contains("CONFIDENTIAL"), "{said}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct RehearsePacket {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RehearseSql {
-    /// The change: statements that run in one transaction, or a single one that cannot.
+    /// The change, run as psql -f runs a file: each statement by itself, or in the transactions that it makes.
     #[schemars(example = &"ALTER TABLE orders ADD COLUMN note text")]
     sql: Sql,
     /// What undoes it. Without it no way back is looked for.
@@ -45,7 +45,7 @@ pub struct RehearseSql {
 
 #[tool_router(router = rehearsing, vis = "pub(super)")]
 impl Mcp {
-    /// Rehearse a piece of SQL: run it and undo it in a private copy of the schema, without rows, where nobody may do everything. PASS needs the live database, which an owner must have allowed; what was seen in the copy alone is INCOMPLETE, and FAIL is a FAIL. Nothing is applied.
+    /// Rehearse a piece of SQL: run it and undo it in a private copy of the schema, without rows, where nobody may do everything. A change of tables that have rows is INCOMPLETE there; for a PASS an owner must have allowed the live database. FAIL is a FAIL. Nothing is applied.
     #[tool(annotations(read_only_hint = true, open_world_hint = false))]
     async fn rehearse_sql(
         &self,

@@ -131,7 +131,7 @@ struct FileStep {
 }
 
 fn is_one_query(text: &str) -> bool {
-    let script = Script::parse("query", text.as_bytes());
+    let script = Script::parse_alone("query", text.as_bytes());
     script.is_ok_and(
         |script| matches!(&script.statements[..], [one] if matches!(one.conduct, Conduct::Inside)),
     )

@@ -323,11 +323,15 @@ fn unwrapped(script: Script) -> Unwrapped {
 /// Reads a file of SQL whose text is at hand. What bears another tool's marks is refused by its name, even if it
 /// cannot be parsed. `certain`: it is known whose it is.
 pub(super) fn script_of(path: &Path, text: &[u8], certain: bool) -> Result<Script> {
+    refuse_foreign(path, text, certain)?;
+    parse(path, text)
+}
+
+/// Refuses a text that bears another tool's marks.
+pub(super) fn refuse_foreign(path: &Path, text: &[u8], certain: bool) -> Result<()> {
     let named = path.display().to_string();
-    match marks::foreign(&named, &String::from_utf8_lossy(text), certain) {
-        Some(foreign) => Err(foreign.into()),
-        None => parse(path, text),
-    }
+    let foreign = marks::foreign(&named, &String::from_utf8_lossy(text), certain);
+    foreign.map_or(Ok(()), |foreign| Err(foreign.into()))
 }
 
 /// Reads a file of SQL.
