@@ -147,6 +147,9 @@ pub fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.get(name)
 }
 
+/// The trace that making a function in C leaves in the sandbox, be it by an extension.
+pub(crate) const MAKES_NATIVE: &str = "a function in C or internal";
+
 /// What is known of a function of the server itself, by its name: `Some(None)` is known to be harmless.
 fn of_the_server(name: &str) -> Option<Option<Effect>> {
     LIBRARIES.get("")?.get(name).copied()

@@ -175,6 +175,8 @@ pub struct Statement {
     pub of_the_schema: bool,
     /// Whether it only sets parameters of the session.
     pub(crate) of_the_session: bool,
+    /// Whether it says how its transaction runs.
+    pub(crate) of_transaction: bool,
     /// Whether it is an INSERT, of which files have many in a row.
     pub(crate) is_an_insert: bool,
     /// Whether the file goes on when it fails.
@@ -285,6 +287,11 @@ impl Script {
         self.statements.iter().all(|one| one.of_the_schema)
     }
 
+    /// Whether it begins by saying how its transaction runs, which PostgreSQL takes only before any query.
+    pub(crate) fn sets_its_transaction(&self) -> bool {
+        self.statements.iter().take_while(|one| one.of_the_session).any(|one| one.of_transaction)
+    }
+
     /// Why it may not run in the live database, if it may not.
     pub fn kept_from_live(&self) -> Option<&str> {
         self.statements.iter().find_map(|one| match one.kept.as_ref()? {
@@ -337,13 +344,14 @@ impl Reading {
     fn read(&mut self, path: &str, text: &str, depth: usize) -> bool {
         let lines = Lines::of(text);
         let mut pieces = Pieces::of(text);
+        pieces.standard_strings = self.standard_strings;
         loop {
-            pieces.standard_strings = self.standard_strings;
             let Some(piece) = pieces.next() else { return true };
             match piece {
                 Piece::Statement { span, rows, variables } => {
                     let place = lines.place(path, text, span);
                     self.statement(text, place, rows, &variables, depth > 0);
+                    pieces.turn_strings(self.standard_strings);
                 }
                 Piece::Command(span) => {
                     let place = lines.place(path, text, span.clone());
@@ -415,6 +423,7 @@ impl Reading {
             moves_a_sequence,
             of_the_schema: opening.is_of_the_schema(),
             of_the_session: opening.is_of_the_session(),
+            of_transaction: opening.is_of_the_transaction(),
             is_an_insert: opening.is_an_insert(),
             may_fail: self.may_fail,
             rows: rows.map(|span| match elsewhere {

@@ -43,7 +43,7 @@ pub(super) async fn run(
             return Ok(false);
         }
     };
-    for _ in 1..MOST {
+    for round in 1..=MOST {
         let outcome = one(&sandbox, plan, options, live, &need, of_all, rehearsal).await?;
         let (Rows::Auto(_), Some((trial, Held::Copied { copied, .. }))) = (options.rows, outcome)
         else {
@@ -58,6 +58,9 @@ pub(super) async fn run(
             break;
         } else {
             missing.iter().for_each(|table| need.add((*table).clone(), rows::Reach::BothWays));
+        }
+        if round == MOST {
+            break;
         }
         rehearsal.clone_from(&blank);
         (options.observer.tell)(&Stage::Sandbox);

@@ -529,6 +529,7 @@ impl Session {
                 Err(failed) => return Ok(Err(failed)),
             }
         }
+        self.hear(&mut report);
         Ok(Ok(report))
     }
 
@@ -553,6 +554,7 @@ impl Session {
         let mut report = self.report(&statements[0], duration, rows);
         report.statements = statements.len() as u64;
         let seen = self.seen(script, &statements[0], BTreeSet::new(), &mut report).await?;
+        self.hear(&mut report);
         Ok(seen.map(|()| report))
     }
 
@@ -572,20 +574,27 @@ impl Session {
     }
 
     fn report(&self, statement: &Statement, duration_ms: f64, rows: u64) -> StatementReport {
-        let notices =
-            std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
         StatementReport {
             place: statement.place.clone(),
             statements: 1,
             duration_ms,
             rows,
             wal_bytes: 0,
-            temp_bytes: Some(notices.temp_bytes),
+            temp_bytes: Some(0),
             locks: Vec::new(),
             rewrites: Vec::new(),
-            notice_count: notices.count,
-            notices: notices.kept,
+            notice_count: 0,
+            notices: Vec::new(),
         }
+    }
+
+    /// Adds the notices that came with a statement; some come only with the next answer.
+    fn hear(&self, report: &mut StatementReport) {
+        let notices =
+            std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner));
+        report.temp_bytes = report.temp_bytes.map(|_| notices.temp_bytes);
+        report.notice_count = notices.count;
+        report.notices = notices.kept;
     }
 
     /// Adds what is seen after a statement, or says what is wrong there.

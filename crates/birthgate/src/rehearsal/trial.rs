@@ -130,10 +130,16 @@ fn note_leaks(
         }
         let tripped =
             leak.sequence.as_deref().and_then(|name| name.strip_prefix("birthgate_tripwire."));
+        let tripped = tripped.map(|name| name.trim_matches('"'));
         if let Some(name) = tripped {
             match effects::function(name).map(|function| function.effect) {
                 Some(effect) if effect.place() != Place::Nowhere => {
                     let why = format!("{name} {effect}, which ROLLBACK does not undo");
+                    rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
+                }
+                // An extension's: a plan's own is not run.
+                None if name == effects::MAKES_NATIVE => {
+                    let why = "it makes functions in C".to_owned();
                     rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
                 }
                 _ => {
@@ -302,12 +308,15 @@ impl Run {
         let types = self.row_types().await?;
         // An apply that goes on after a crash has another session: no step may live on another's settings.
         self.session.reset().await?;
-        if step.transaction {
+        self.session.limit(Some(step), None).await?;
+        if step.transaction && step.does.sets_its_transaction() {
+            self.session.watch_single_statements().await?;
+            self.session.command("BEGIN").await?;
+        } else if step.transaction {
             self.session.watch_transaction("BEGIN").await?;
         } else {
             self.session.watch_single_statements().await?;
         }
-        self.session.limit(Some(step), None).await?;
         let report = &mut rehearsal.steps[at];
         let mut unwatched = false;
         let mut failed = match step.transaction {
@@ -441,6 +450,10 @@ impl Run {
             (Verdict::Incomplete, why.to_owned())
         } else if let Some(gap) = gap {
             (Verdict::Incomplete, format!(" (it may be for want of rows: {gap})"))
+        } else if failed.sqlstate.as_deref() == Some("42704")
+            && self.named[at].iter().any(|name| name.starts_with("lo_"))
+        {
+            (Verdict::Incomplete, " (large objects are not copied into the sandbox)".to_owned())
         } else if out_of_time || failed.how == How::NotRun {
             (Verdict::Incomplete, String::new())
         } else if at == 0 && failed.is_there_already() {

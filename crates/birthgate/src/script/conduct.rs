@@ -54,6 +54,11 @@ impl<'a> Opening<'a> {
             && !self.begins(&["set", "constraints"])
     }
 
+    /// Whether it says how its transaction runs.
+    pub fn is_of_the_transaction(&self) -> bool {
+        self.begins(&["set", "transaction"])
+    }
+
     /// Whether it puts rows in, one statement like the next.
     pub fn is_an_insert(&self) -> bool {
         self.is(0, "insert")
@@ -145,7 +150,7 @@ impl<'a> Opening<'a> {
             let what = "standard_conforming_strings changes where strings end";
             return (Some(Kept::FromLive(what.to_owned())), false);
         }
-        if self.is(0, "set") && self.has("transaction") {
+        if self.is_of_the_transaction() {
             return (Some(Kept::FromLive("it sets how its transaction runs".to_owned())), false);
         }
         let named = named_in(text);

@@ -26,6 +26,8 @@ pub(super) struct Pieces<'a> {
     at: usize,
     /// Whether a backslash in an ordinary string is a backslash.
     pub standard_strings: bool,
+    /// From which byte on that is otherwise: psql asks the server when it begins a line.
+    turns: Option<usize>,
 }
 
 /// What the scanner knows of the statement that it is in.
@@ -81,7 +83,17 @@ impl Statement {
 
 impl<'a> Pieces<'a> {
     pub fn of(text: &'a str) -> Pieces<'a> {
-        Pieces { text, at: 0, standard_strings: true }
+        Pieces { text, at: 0, standard_strings: true, turns: None }
+    }
+
+    /// From the next line on, a backslash in an ordinary string is a backslash or it is not.
+    pub fn turn_strings(&mut self, standard: bool) {
+        if self.standard_strings != standard {
+            let end = self.text[self.at..].find('\n').map_or(self.text.len(), |end| self.at + end);
+            self.turns = Some(end);
+        } else {
+            self.turns = None;
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -208,6 +220,10 @@ impl Iterator for Pieces<'_> {
         };
         while self.at < bytes.len() {
             let (at, byte) = (self.at, bytes[self.at]);
+            if self.turns.is_some_and(|from| at >= from) {
+                self.turns = None;
+                self.standard_strings = !self.standard_strings;
+            }
             if let Some(end) = self.comment() {
                 // One without an end is for the server to refuse.
                 if end == bytes.len() && byte == b'/' && !self.text.ends_with("*/") {
