@@ -5,7 +5,7 @@ SELECT pg_export_snapshot() AS snapshot, pg_get_userbyid(d.datdba)::text AS owne
        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale, to_jsonb(d) ->> 'daticurules' AS icu_rules,
        d.datconnlimit AS connection_limit, d.datistemplate AS is_template,
        (SELECT spcname::text FROM pg_tablespace t WHERE t.oid = d.dattablespace AND t.oid >= 16384) AS tablespace,
-       shobj_description(d.oid, 'pg_database') AS comment,
+       shobj_description(d.oid, 'pg_database') AS comment, NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public') AS lacks_public,
        (SELECT count(*) FROM pg_class c WHERE c.oid >= 16384) AS relations,
        (SELECT count(*) FROM pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p')) AS tables,
        current_setting('max_locks_per_transaction')::bigint * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint) AS locks,

@@ -142,6 +142,12 @@ fn direction(mark: &Mark) -> Option<(String, String)> {
         |word: &&&str| DIRECTIONS.iter().any(|(up, downs)| up == *word || downs.contains(*word));
     let mut told = words.iter().filter(said);
     let (word, None) = (told.next()?, told.next()) else { return None };
+    // A comment that explains something has words of its own.
+    let of_marks =
+        ["migration", "migrations", "script", "sql", "section", "step", "begin", "start", "here"];
+    if words.iter().any(|one| !one.is_empty() && one != word && !of_marks.contains(one)) {
+        return None;
+    }
     Some(((*word).to_owned(), text.replacen(word, "*", 1)))
 }
 

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::held::Held;
 use super::sandbox::Sandbox;
 use super::twin::{self, Judgement, Unlike};
-use super::{Facts, Options, Rehearsal, Rows, Stage, Verdict, reach, rows, trial};
+use super::{Facts, Options, Rehearsal, Rows, Stage, Verdict, reach, rows, trial, way_back};
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::fingerprint::{self, Fingerprint, Scope};
@@ -149,6 +149,18 @@ fn judge(unlike: &[Unlike], rehearsal: &mut Rehearsal) {
         if rehearsal.changes.contains(object) || reached.iter().any(|known| known.as_str() == table)
         {
             found.push(format!("the sandbox is not like the live database in {object}: {why}"));
+        }
+    }
+    // What failed may have failed for that.
+    for reason in rehearsal.reasons.iter_mut().filter(|one| one.verdict == Verdict::Fail) {
+        let named = |one: &&Unlike| {
+            let name = way_back::bare_name(&one.difference.object);
+            reason.message.contains(&format!("\"{name}\""))
+        };
+        let Some(one) = unlike.iter().find(named) else { continue };
+        if let Judgement::IfTouched { why } = &one.judgement {
+            reason.verdict = Verdict::Incomplete;
+            reason.message = format!("{}; {}: {why}", reason.message, one.difference.object);
         }
     }
     for message in found {

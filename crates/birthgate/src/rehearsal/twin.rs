@@ -249,6 +249,9 @@ impl Blueprint {
         };
         let (event_triggers, entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(is_trigger);
+        if original.lacks_public {
+            run_all(root, &["DROP SCHEMA public".to_owned()]).await;
+        }
         left_out.extend(restore(root, &entries).await);
         let shut = crate::effects::ways_out_sql();
         let shut = format!("RESET SESSION AUTHORIZATION; SET default_tablespace = ''; {shut}");

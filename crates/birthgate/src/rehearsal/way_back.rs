@@ -273,7 +273,7 @@ impl Run {
 }
 
 /// The name of an object without its kind, schema and arguments, as it would stand in a text.
-fn bare_name(object: &str) -> &str {
+pub(super) fn bare_name(object: &str) -> &str {
     let identity = object.split_once(' ').map_or(object, |(_, identity)| identity);
     let identity = identity.split_once(" on ").map_or(identity, |(name, _)| name);
     let identity = identity.split_once('(').map_or(identity, |(name, _)| name);

@@ -26,6 +26,8 @@ pub(in super::super) struct Original {
     pub(super) relations: i64,
     pub(super) locks: i64,
     pub(super) about: Vec<String>,
+    /// Whether the schema public was dropped.
+    pub(super) lacks_public: bool,
     pub(super) server_settings: Vec<(String, String)>,
     pub(super) roles: Vec<String>,
     pub(super) settings: Vec<Setting>,
@@ -119,6 +121,7 @@ impl Original {
             relations: row.get("relations"),
             locks: row.get("locks"),
             about,
+            lacks_public: row.get("lacks_public"),
             server_settings: server_settings
                 .iter()
                 .map(|row| (row.get("name"), row.get("value")))
