@@ -435,10 +435,7 @@ impl Session {
             }
             known.file = file;
             let (object, kind) = (known.name.clone(), known.kind.clone());
-            // What the DDL guard writes down is nobody's step.
-            if ["AccessShareLock", "RowExclusiveLock"].contains(&mode.as_str())
-                && object.starts_with(ddl_guard::TABLE)
-            {
+            if is_of_the_ddl_guard(&object, &mode) {
                 continue;
             }
             if kind == "S" && mode == "RowExclusiveLock" {
@@ -623,7 +620,8 @@ impl Session {
         }
         for (oid, mode) in passing {
             let Some(relation) = self.relations.get(&oid) else { continue };
-            if !self.held.contains(&(oid, mode.clone())) {
+            let is_held = self.held.contains(&(oid, mode.clone()));
+            if !is_held && !is_of_the_ddl_guard(&relation.name, &mode) {
                 let (object, kind) = (relation.name.clone(), relation.kind.clone());
                 seen.locks.push(Lock { object, blocks: blocks(&mode), mode, kind });
             }
@@ -674,6 +672,11 @@ async fn sampled<T>(
         };
         seen.extend(rows.iter().map(|row| (row.get::<_, u32>(0), row.get::<_, String>(1))));
     }
+}
+
+/// What the DDL guard writes down is nobody's step.
+fn is_of_the_ddl_guard(object: &str, mode: &str) -> bool {
+    ["AccessShareLock", "RowExclusiveLock"].contains(&mode) && object.starts_with(ddl_guard::TABLE)
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
