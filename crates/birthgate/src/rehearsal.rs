@@ -4,9 +4,12 @@
 mod as_psql;
 mod clone;
 mod content;
+pub(crate) mod failed;
 mod held;
+mod kept;
 mod libpq;
 mod live;
+pub(crate) mod lock;
 mod placement;
 mod progress;
 mod proof;
@@ -43,9 +46,11 @@ use crate::script::{Place, Problem};
 use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
 
+use kept::KeptBack;
+pub use lock::Lock;
 pub use progress::{Observer, Stage};
 pub use rows::RowBudget;
-pub use session::{Lock, StatementReport};
+pub use session::StatementReport;
 pub use state::Leak;
 pub use watched::Watched;
 pub use watcher::Blocked;
@@ -197,22 +202,6 @@ pub enum Door {
     OneWay,
     /// It was not tried.
     Unknown,
-}
-
-/// Why a step may not run on the tables of the live database.
-#[derive(Clone, Debug)]
-enum KeptBack {
-    /// Nor on clones of them.
-    Wholly(String),
-    /// It would move sequences that belong to the tables: clones have their own.
-    FromTables(String),
-}
-
-impl KeptBack {
-    fn why(&self) -> &str {
-        let (KeptBack::Wholly(why) | KeptBack::FromTables(why)) = self;
-        why
-    }
 }
 
 /// What was seen of a step.
@@ -575,7 +564,7 @@ async fn states(
         let mut locks = BTreeMap::new();
         for lock in report.locks.iter().filter(|lock| lock.is_of_a_table() && lock.is_strong()) {
             let known: &mut String = locks.entry(lock.object.clone()).or_default();
-            if lock.strength() > session::strength(known) {
+            if lock.strength() > lock::strength(known) {
                 known.clone_from(&lock.mode);
             }
         }

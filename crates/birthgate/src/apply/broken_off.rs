@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::step::{Action, Direction, Stands};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Doing, Error, Result};
-use crate::rehearsal::session::How;
+use crate::rehearsal::failed::How;
 use crate::rehearsal::steps;
 use crate::unprepared::Unprepared;
 

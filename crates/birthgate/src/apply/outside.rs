@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::step::{Action, Attempt, Direction, Stands, Why, told};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Error, Result};
-use crate::rehearsal::session::{Failed, How};
+use crate::rehearsal::failed::{Failed, How};
 use crate::rehearsal::steps;
 use crate::script::{Conduct, Script};
 use crate::unprepared::Unprepared;

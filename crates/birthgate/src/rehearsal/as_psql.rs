@@ -1,7 +1,8 @@
 //! Running a script as `psql -v ON_ERROR_STOP=1 -f` runs it: each statement is a transaction of its own, but for
 //! those between the file's own BEGIN and COMMIT. In the sandbox only.
 
-use super::session::{Failed, Session, StatementReport, failed};
+use super::failed::{Failed, failed};
+use super::session::{Session, StatementReport};
 use crate::error::Result;
 use crate::script::{Conduct, Control, Script, Statement};
 
@@ -33,14 +34,13 @@ pub(super) async fn perform(
     let mut at = 0;
     while at < script.statements.len() {
         let group = inserts(script, at);
-        if group > 1 {
-            if let Some(report) =
+        if group > 1
+            && let Some(report) =
                 together(session, script, &script.statements[at..at + group], open).await?
-            {
-                done.statements.push(report);
-                at += group;
-                continue;
-            }
+        {
+            done.statements.push(report);
+            at += group;
+            continue;
         }
         let statement = &script.statements[at];
         match one(session, script, statement, &mut open).await? {

@@ -7,8 +7,9 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::content::{Content, Logs, content, differing};
+use super::failed::Failed;
 use super::redirect::Redirect;
-use super::session::{Failed, Session, StatementReport, milliseconds};
+use super::session::{Session, StatementReport, milliseconds};
 use super::steps::{Left, constraints, perform, verify};
 use super::{Options, UndoReport};
 use crate::error::{Doing, Result};

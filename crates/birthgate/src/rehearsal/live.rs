@@ -7,18 +7,17 @@ use tokio_postgres::Client;
 
 use super::clone::{self, Clones, NotSeen};
 use super::content::{Since, content};
-use super::session::{Failed, How, Session, StatementReport};
+use super::failed::{Failed, How};
+use super::session::{Session, StatementReport};
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watcher::Watcher;
 use super::{
-    Facts, KeptBack, Live, Mutated, Options, Reason, Rehearsal, StepReport, UndoReport, Verdict,
-    Where, placement, reach,
+    Facts, Live, Mutated, Options, Reason, Rehearsal, UndoReport, Verdict, Where, kept, placement,
 };
 use crate::database::Database;
-use crate::effects::{Effect, Place, Reach};
 use crate::error::{Doing, Result};
 use crate::fingerprint::Tracker;
-use crate::plan::{Plan, Rehearse, Step};
+use crate::plan::{Plan, Step};
 use crate::script::Script;
 use crate::states::Delta;
 use crate::unprepared::Unprepared;
@@ -52,8 +51,8 @@ pub(super) async fn run(
         }
     }
     let steps: Vec<Step> = plan.steps.iter().map(Step::in_one_transaction).collect();
-    keep_back(client, &steps, options, rehearsal).await?;
-    if let (Live::First, Some((at, why))) = (options.live, first_kept(&rehearsal.steps)) {
+    kept::keep_back(client, &steps, options, rehearsal).await?;
+    if let (Live::First, Some((at, why))) = (options.live, kept::first_kept(&rehearsal.steps)) {
         let id = steps[at].id.clone();
         let message = format!("it was not run: without a sandbox before it, {why}");
         rehearsal.because(Verdict::Incomplete, Some(&id), message);
@@ -82,9 +81,8 @@ pub(super) async fn run(
     )
     .await?;
     let xid = session.watch_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    let outcome =
-        within(&mut session, &watcher, tracker, plan, &steps, places, &xid, options, rehearsal)
-            .await;
+    let under = Under { watcher: &watcher, plan, steps: &steps, options };
+    let outcome = within(&under, &mut session, tracker, places, &xid, rehearsal).await;
     let watched = watcher.seen();
     rehearsal.blocked_ms = watched.blocked_ms;
     rehearsal.blocked = watched.blocked();
@@ -111,7 +109,9 @@ pub(super) async fn run(
             // What its own transactions can do, one alone may not: a label used where it was added.
             let is_one = plan.steps.iter().any(|one| one.id == step && one.transaction);
             let unsaid = watched.cancelled.is_some() || failed.is_circumstance();
-            let may_be_split = !is_one && !failed.violates();
+            let is_alone =
+                plan.steps.iter().any(|one| one.id == step && one.does.statements.len() == 1);
+            let may_be_split = !is_one && !is_alone && failed.is_for_want_of_a_commit();
             let verdict = match unsaid || failed.how == How::NotRun || may_be_split {
                 true => Verdict::Incomplete,
                 false => Verdict::Fail,
@@ -147,85 +147,6 @@ pub(super) async fn run(
             .push("the connection ended before ROLLBACK; the server rolls back".to_owned());
     }
     aborted(client, &xid, rehearsal).await
-}
-
-/// Finds the steps whose text, or whose functions' text, says that they would do what no ROLLBACK undoes, and those
-/// that put rows into tables whose rows take numbers from a sequence.
-async fn keep_back(
-    client: &Client,
-    steps: &[Step],
-    options: &Options,
-    rehearsal: &mut Rehearsal,
-) -> Result<()> {
-    let reach = Reach::read(client).await?;
-    for (at, step) in steps.iter().enumerate() {
-        let report = &rehearsal.steps[at];
-        if report.kept.is_none() && step.rehearse != Rehearse::Sandbox {
-            rehearsal.steps[at].kept = keeps(client, &reach, step, report, options).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Why a step may not run on the live tables, by what it moved and by what its text leads to.
-async fn keeps(
-    client: &Client,
-    reach: &Reach,
-    step: &Step,
-    report: &StepReport,
-    options: &Options,
-) -> Result<Option<KeptBack>> {
-    const NO_WAY_BACK: &str = "and no ROLLBACK moves it back";
-    let wholly = |why: String| Ok(Some(KeptBack::Wholly(why)));
-    // What is moved of declared sequences is looked at in the sandbox, and afterwards.
-    let burns = !step.burns.is_empty() || !options.burns.is_empty();
-    let statements = || step.scripts().flat_map(|script| &script.statements);
-    if !burns && statements().any(|statement| statement.moves_a_sequence) {
-        return wholly(format!("it moves a sequence, {NO_WAY_BACK}"));
-    }
-    let scripts: Vec<&Script> = step.scripts().collect();
-    let mut tables = reach::Closure::of(client, &scripts).await?.tables;
-    tables.extend(report.touched.iter().chain(&report.reached).cloned());
-    let tables: Vec<String> = tables.into_iter().collect();
-    let sql = include_str!("../../sql/rehearsal/sequence_defaults.sql");
-    let rows = client.rows(sql, &[&tables]).await.doing("looking for sequences")?;
-    let own: BTreeSet<String> =
-        rows.iter().filter(|row| row.get("is_own")).map(|row| row.get("sequence_name")).collect();
-    let mut moves: BTreeSet<String> = report.moved.clone();
-    let texts = step
-        .scripts()
-        .flat_map(|script| script.statements.iter().map(|statement| script.text_of(statement)));
-    let writes_rows = !step.scripts().all(Script::is_of_the_schema_alone);
-    let written = report.touched.iter().filter(|_| writes_rows);
-    let fired = reach.of_tables(written.map(String::as_str));
-    for one in texts.flat_map(|text| reach.of(text)).chain(fired) {
-        if one.place() == Place::Anywhere {
-            continue;
-        }
-        if one.effect != Effect::MovesSequence {
-            let way = one.path.last().map(|name| format!(" by {name}")).unwrap_or_default();
-            return wholly(format!(
-                "{}{way} {}, and no ROLLBACK undoes that",
-                one.what, one.effect
-            ));
-        }
-        if !burns {
-            moves.insert(one.what);
-        }
-    }
-    if !burns && writes_rows {
-        moves.extend(rows.iter().map(|row| row.get("sequence_name")));
-    }
-    if let Some(other) = moves.iter().find(|name| !own.contains(*name)) {
-        return wholly(format!("it may move {other}, {NO_WAY_BACK}"));
-    }
-    let first = moves.first();
-    Ok(first.map(|name| KeptBack::FromTables(format!("it may move {name}, {NO_WAY_BACK}"))))
-}
-
-/// The first step that may not run in the live database, and why.
-fn first_kept(steps: &[StepReport]) -> Option<(usize, &str)> {
-    steps.iter().enumerate().find_map(|(at, step)| Some((at, step.kept.as_ref()?.why())))
 }
 
 /// The server's own word that the transaction was rolled back.
@@ -273,6 +194,15 @@ async fn way_out(client: &Client) -> Result<Option<String>> {
 
 type Stopped = (String, Failed);
 
+/// What the steps are run under.
+struct Under<'a> {
+    watcher: &'a Watcher,
+    plan: &'a Plan,
+    /// The plan's, as one transaction can run them.
+    steps: &'a [Step],
+    options: &'a Options,
+}
+
 /// What was seen of a step in the live database.
 struct Seen {
     before: Before,
@@ -291,16 +221,14 @@ impl Seen {
 /// First what runs on the tables themselves, with its way back, then what runs on clones: a bare name means a
 /// clone as soon as there is one.
 async fn within(
+    under: &Under<'_>,
     session: &mut Session,
-    watcher: &Watcher,
     tracker: &mut Tracker,
-    plan: &Plan,
-    steps: &[Step],
     mut places: Vec<Where>,
     xid: &str,
-    options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<(), Stopped>> {
+    let Under { watcher, plan, steps, options } = *under;
     let longest = (options.max_block, options.max_time);
     session.limit(None, Some(longest)).await?;
     if options.live == Live::First {
@@ -308,9 +236,7 @@ async fn within(
     }
     let logs = rehearsal.logs.clone();
     let since = Since { logs: &logs, xid };
-    let done =
-        live_steps(session, watcher, tracker, plan, steps, &mut places, since, options, rehearsal)
-            .await?;
+    let done = live_steps(under, session, tracker, &mut places, since, rehearsal).await?;
     watcher.during(None);
     let done = match done {
         Ok(done) => done,
@@ -362,16 +288,14 @@ async fn within(
 /// Runs the steps whose place is the live database; one that needs what was left out before it is to be tried
 /// on clones. Answers those that are done, with what was before each.
 async fn live_steps(
+    under: &Under<'_>,
     session: &mut Session,
-    watcher: &Watcher,
     tracker: &mut Tracker,
-    plan: &Plan,
-    steps: &[Step],
     places: &mut [Where],
     since: Since<'_>,
-    options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<std::result::Result<Vec<(usize, Before)>, Stopped>> {
+    let Under { watcher, plan, steps, options } = *under;
     let longest = (options.max_block, options.max_time);
     let mut done: Vec<(usize, Before)> = Vec::new();
     let mut missing: Option<&str> = None;

@@ -10,8 +10,9 @@ use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, Severity};
 
+use super::failed::{Failed, How, failed};
+use super::lock::{Lock, blocks};
 use super::redirect::Redirect;
-use super::{Reason, Verdict};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::plan::Step;
@@ -50,74 +51,6 @@ pub struct StatementReport {
     pub notice_count: u64,
     /// The first of them.
     pub notices: Vec<String>,
-}
-
-/// A lock on a table or the like.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Lock {
-    /// Of what.
-    pub object: String,
-    /// As PostgreSQL names it, such as `AccessExclusiveLock`.
-    pub mode: String,
-    /// Which statements of others would wait for it.
-    pub blocks: &'static str,
-    #[serde(skip)]
-    pub(crate) kind: String,
-}
-
-/// The modes of table locks, each keeping others from more than the one before.
-const MODES: [&str; 8] = [
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-];
-
-/// The place of a mode among them, from 1; 0 for none.
-pub(crate) fn strength(mode: &str) -> usize {
-    MODES.iter().position(|known| *known == mode).map_or(0, |at| at + 1)
-}
-
-/// What waits for a lock of this mode.
-fn blocks(mode: &str) -> &'static str {
-    match mode {
-        "AccessExclusiveLock" => "everything, SELECT too",
-        "ExclusiveLock" => "everything but SELECT",
-        "ShareRowExclusiveLock" | "ShareLock" => "INSERT, UPDATE, DELETE",
-        "ShareUpdateExclusiveLock" => "VACUUM and changes of the schema",
-        _ => "changes of the schema",
-    }
-}
-
-impl Lock {
-    /// Whether it is of an index.
-    pub fn is_index(&self) -> bool {
-        matches!(self.kind.as_str(), "i" | "I")
-    }
-
-    /// Whether it is of a table.
-    pub(crate) fn is_of_a_table(&self) -> bool {
-        matches!(self.kind.as_str(), "r" | "p")
-    }
-
-    /// How much it keeps others from.
-    pub(crate) fn strength(&self) -> usize {
-        strength(&self.mode)
-    }
-
-    /// Whether it is more than reading and locking rows takes.
-    pub(crate) fn is_strong(&self) -> bool {
-        self.strength() > strength("RowShareLock")
-    }
-
-    /// Whether others who write, or read, would wait for it.
-    pub fn hurts(&self) -> bool {
-        !matches!(self.blocks, "changes of the schema" | "VACUUM and changes of the schema")
-    }
 }
 
 #[derive(Default)]
@@ -184,85 +117,6 @@ pub(crate) struct Session {
     pub sequences: BTreeSet<String>,
     xid: Option<String>,
     wal: i64,
-}
-
-/// Why a statement did not run to its end.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub place: Place,
-    pub sqlstate: Option<String>,
-    pub message: String,
-    /// What the server says besides; it may hold values of rows.
-    pub detail: Option<String>,
-    /// What kind of failure it is.
-    pub how: How,
-}
-
-/// How a statement failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// The server refused it, or it did not do what it should.
-    Refused,
-    /// The connection was lost.
-    Lost,
-    /// It was not run: it would reach out.
-    NotRun,
-}
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)?;
-        self.detail.iter().try_for_each(|detail| write!(f, " ({detail})"))
-    }
-}
-
-impl Failed {
-    /// As a reason for a verdict.
-    pub fn because(self, verdict: Verdict, step: &str, before: &str, after: &str) -> Reason {
-        Reason {
-            verdict,
-            step: Some(step.to_owned()),
-            place: Some(self.place),
-            message: format!("{before}{}{after}", self.message),
-            detail: self.detail,
-        }
-    }
-
-    /// Whether rows are not as they would have to be: they break a constraint, or cannot be computed with.
-    pub fn violates(&self) -> bool {
-        self.sqlstate
-            .as_deref()
-            .is_some_and(|code| code.starts_with("23") || code.starts_with("22"))
-    }
-
-    /// Whether other rows could have made it: they break a constraint or cannot be computed with, a query finds none,
-    /// or code of the plan raises an error of its own.
-    pub fn depends_on_rows(&self) -> bool {
-        self.violates()
-            || self.how == How::Refused && self.sqlstate.is_none()
-            || self.sqlstate.as_deref().is_some_and(|code| {
-                ["P0", "21", "38", "39", "44"].iter().any(|class| code.starts_with(class))
-            })
-    }
-
-    /// Whether what it would make is there already.
-    pub fn is_there_already(&self) -> bool {
-        let codes = ["42P07", "42710", "42701", "42P06", "42723"];
-        self.sqlstate.as_deref().is_some_and(|code| codes.contains(&code))
-    }
-
-    /// Whether the server refused a statement, or it did not do what it should.
-    pub fn is_about_the_plan(&self) -> bool {
-        self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
-    }
-
-    /// Whether locks, time, the connection, or what one transaction alone cannot do were in the way: nothing
-    /// that is wrong with the plan.
-    pub fn is_circumstance(&self) -> bool {
-        let circumstances = ["55P03", "57014", "57P01", "55P04", "40001", "40P01"];
-        self.how == How::Lost
-            || self.sqlstate.as_deref().is_some_and(|code| circumstances.contains(&code))
-    }
 }
 
 impl Session {
@@ -681,34 +535,4 @@ fn is_of_the_ddl_guard(object: &str, mode: &str) -> bool {
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// What PostgreSQL says of a statement, at the place in the file that it means.
-pub(crate) fn failed(
-    script: &Script,
-    statement: &Statement,
-    source: &tokio_postgres::Error,
-) -> Failed {
-    let Some(db) = source.as_db_error() else {
-        return Failed {
-            place: statement.place.clone(),
-            sqlstate: None,
-            message: format!("the connection was lost: {source}"),
-            detail: None,
-            how: How::Lost,
-        };
-    };
-    let place = match db.position() {
-        Some(tokio_postgres::error::ErrorPosition::Original(character)) => {
-            script.place_in(statement, *character as usize)
-        }
-        _ => statement.place.clone(),
-    };
-    Failed {
-        place,
-        sqlstate: Some(db.code().code().to_owned()),
-        message: db.message().to_owned(),
-        detail: db.detail().map(str::to_owned),
-        how: How::Refused,
-    }
 }

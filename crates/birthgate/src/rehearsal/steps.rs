@@ -6,7 +6,8 @@ use std::time::Instant;
 use tokio_postgres::Client;
 
 use super::content::{Content, Logs, Since, content, differing};
-use super::session::{Failed, How, Session, StatementReport, failed, milliseconds};
+use super::failed::{Failed, How, failed};
+use super::session::{Session, StatementReport, milliseconds};
 use super::{StepReport, UndoReport};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Difference, Look, Tracker};

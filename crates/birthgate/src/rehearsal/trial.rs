@@ -9,10 +9,11 @@ use tokio_postgres::Client;
 
 use super::as_psql;
 use super::content::{Content, Logs, Since, content};
+use super::failed::{Failed, How};
 use super::held::Held;
 use super::reach;
 use super::sandbox::Sandbox;
-use super::session::{Failed, How, Session, StatementReport, milliseconds};
+use super::session::{Session, StatementReport, milliseconds};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
 use super::watched;

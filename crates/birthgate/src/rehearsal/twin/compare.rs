@@ -57,6 +57,10 @@ fn judge(difference: &Difference, missing: &Missing<'_>) -> Judgement {
         // Of the server, and none of the plan's business.
         "password" | "system" => return Judgement::Harmless,
         "setting" if OWN_SETTINGS.contains(&name) => return Judgement::Harmless,
+        // The sandbox has another incarnation, or none.
+        _ if difference.before.as_ref().is_some_and(|text| text.contains("<incarnation>")) => {
+            return Judgement::Harmless;
+        }
         // Where a table's files lie.
         _ if difference.attribute.as_deref() == Some("tablespace") => return Judgement::Harmless,
         // Ours: the superuser, the tripwires, and what keeps roles from being dropped.
