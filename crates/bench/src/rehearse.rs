@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use birthgate::fingerprint::{self, Scope};
 use birthgate::plan;
 use birthgate::private_server::Search;
-use birthgate::rehearsal::{self, Live, Options, Rows, Verdict, Where};
+use birthgate::rehearsal::{self, Live, Options, RowBudget, Rows, Verdict, Where};
 use clap::Args;
 use estate_kb_3a66 as estate;
 
@@ -48,6 +48,7 @@ impl Rehearse {
         self.fingerprints(&server, &mut report).await?;
         self.overhead(&server, &mut report).await?;
         memory(&server, &mut report).await?;
+        strangers(&server, self.runs, &mut report).await?;
         packet(&server, &mut report).await?;
         server.stop().await?;
         Ok(report)
@@ -197,6 +198,84 @@ async fn memory(server: &Server, report: &mut Report) -> Result<()> {
         let most = (resident_mb("VmHWM")? - before).max(0.0);
         eprintln!("{name}: {most:.0} MB, {seconds:.1} s");
         report.add(name, Bar::AtMost(bar), &[most], format!("{seconds:.1} s; one run, live"));
+    }
+    Ok(())
+}
+
+/// What strangers rehearse first, as they would: one file, a folder of many, one column beside thousands of tables,
+/// and a dump's rows.
+async fn strangers(server: &Server, runs: usize, report: &mut Report) -> Result<()> {
+    const TABLES: &str = "DO $$ BEGIN FOR i IN 0..4999 LOOP
+           EXECUTE format('CREATE TABLE t%s (id bigint PRIMARY KEY, a int, b text, c text, d timestamptz, e int, f numeric, g boolean, h text, parent bigint %s)',
+                          i, CASE WHEN i > 0 THEN format('REFERENCES t%s', i - 1) END);
+           EXECUTE format('CREATE INDEX ON t%s (a)', i);
+         END LOOP; END $$";
+    server.empty_database("small").await?;
+    server.empty_database("wide").await?;
+    let wide = server.connect("wide", "postgres").await?;
+    eprintln!("making 5,000 tables");
+    run(&wide, "making tables", TABLES).await?;
+    run(&wide, "analysing", "VACUUM ANALYZE").await?;
+    let table = |at: usize| {
+        (
+            format!(
+                "CREATE TABLE n{at} (id bigint PRIMARY KEY, name text); CREATE INDEX ON n{at} (name)"
+            ),
+            format!("DROP TABLE n{at}"),
+        )
+    };
+    let column = "ALTER TABLE t77 ADD COLUMN added int";
+    let insert = |at: usize| {
+        format!(
+            "INSERT INTO big VALUES ({at}, 'some text of row {at}', 'and some more text of it, to fill a hundred bytes');\n"
+        )
+    };
+    let rows: String = (0..300_000).map(insert).collect();
+    let rows = format!("CREATE TABLE big (id int, a text, b text);\n{rows}");
+    let one = ("CREATE TABLE one (a int)".to_owned(), "DROP TABLE one".to_owned());
+    let wide = (column.to_owned(), "ALTER TABLE t77 DROP COLUMN added".to_owned());
+    let cases: [(&'static str, f64, &str, Vec<(String, String)>); 4] = [
+        ("seconds_for_one_file", 0.4, "small", vec![one]),
+        ("seconds_for_300_files", 30.0, "small", (0..300).map(table).collect()),
+        ("seconds_beside_5_000_tables", 5.0, "wide", vec![wide]),
+        ("seconds_for_300_000_inserts", 60.0, "small", vec![(rows, String::new())]),
+    ];
+    for (name, bar, database, files) in cases {
+        let folder = tempfile::tempdir()?;
+        for (at, (does, undo)) in files.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{at:04}_n.up.sql")), does)?;
+            if !undo.is_empty() {
+                std::fs::write(folder.path().join(format!("{at:04}_n.down.sql")), undo)?;
+            }
+        }
+        drop(files);
+        let plan = plan::read(&[folder.path().to_owned()])?;
+        let options = Options {
+            rows: Rows::Auto(RowBudget::default()),
+            live: Live::AfterSandbox,
+            max_time: Duration::from_secs(600),
+            sandbox_time: Duration::from_secs(600),
+            search: Search {
+                path: std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect(),
+                ..Search::default()
+            },
+            ..options()
+        };
+        let database = server.reach(database, "postgres")?;
+        let mut taken = Vec::new();
+        for number in 0..=runs.min(3) {
+            let begun = Instant::now();
+            let said = rehearsal::rehearse(&database, &plan, &options).await?;
+            if said.verdict != Verdict::Pass {
+                return Err(format!("{name}: {:?}: {:?}", said.verdict, said.reasons).into());
+            }
+            let seconds = begun.elapsed().as_secs_f64();
+            eprintln!("{name}: {seconds:.2} s");
+            if number > 0 {
+                taken.push(seconds);
+            }
+        }
+        report.add(name, Bar::AtMost(bar), &taken, "with --rows auto and each way back".to_owned());
     }
     Ok(())
 }

@@ -8,3 +8,5 @@ SET LOCAL "IntervalStyle" = 'postgres';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1;
 SET LOCAL jit = off;
+-- What spills into a file leaves a folder behind in a server that had none.
+SET LOCAL work_mem = '64MB';
