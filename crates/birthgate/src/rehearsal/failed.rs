@@ -62,10 +62,11 @@ impl Failed {
             })
     }
 
-    /// Whether it is what several transactions can do and one alone cannot: use a label that it adds, change a table
-    /// with triggers that wait, run what wants no transaction.
-    pub fn is_for_want_of_a_commit(&self) -> bool {
-        let codes = ["55P04", "55006", "25001", "2D000"];
+    /// Whether it is of the way in which the live database is asked, and the sandbox was not: in one transaction, where
+    /// a label that it adds cannot be used, a table with triggers that wait cannot be changed and nothing commits; and
+    /// with values in binary, which a few types do not have.
+    pub fn is_of_the_way(&self) -> bool {
+        let codes = ["55P04", "55006", "25001", "2D000", "42883"];
         self.sqlstate.as_deref().is_some_and(|code| codes.contains(&code))
     }
 

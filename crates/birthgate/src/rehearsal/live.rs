@@ -109,9 +109,7 @@ pub(super) async fn run(
             // What its own transactions can do, one alone may not: a label used where it was added.
             let is_one = plan.steps.iter().any(|one| one.id == step && one.transaction);
             let unsaid = watched.cancelled.is_some() || failed.is_circumstance();
-            let is_alone =
-                plan.steps.iter().any(|one| one.id == step && one.does.statements.len() == 1);
-            let may_be_split = !is_one && !is_alone && failed.is_for_want_of_a_commit();
+            let may_be_split = !is_one && failed.is_of_the_way();
             let verdict = match unsaid || failed.how == How::NotRun || may_be_split {
                 true => Verdict::Incomplete,
                 false => Verdict::Fail,
