@@ -177,6 +177,8 @@ pub struct Statement {
     pub(crate) of_the_session: bool,
     /// Whether it says how its transaction runs.
     pub(crate) of_transaction: bool,
+    /// Whether it writes the planner's figures of a table in place.
+    pub(crate) writes_figures: bool,
     /// Whether it is an INSERT, of which files have many in a row.
     pub(crate) is_an_insert: bool,
     /// Whether the file goes on when it fails.
@@ -424,6 +426,7 @@ impl Reading {
             of_the_schema: opening.is_of_the_schema(),
             of_the_session: opening.is_of_the_session(),
             of_transaction: opening.is_of_the_transaction(),
+            writes_figures: opening.writes_figures(),
             is_an_insert: opening.is_an_insert(),
             may_fail: self.may_fail,
             rows: rows.map(|span| match elsewhere {

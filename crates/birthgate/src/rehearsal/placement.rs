@@ -78,6 +78,15 @@ fn place(step: &Step, report: &StepReport, budget: f64, options: &Options) -> (W
     if step.transaction && step.undo.as_ref().is_some_and(Script::leaves_the_transaction) {
         return sandbox("its undo runs outside of a transaction");
     }
+    // It was seen already, on everything that it touches.
+    let is_seen = step.rehearse == Rehearse::Auto
+        && matches!(options.rows, Rows::Auto(_))
+        && report.lacks.is_none();
+    let acts = !step.does.is_of_the_schema_alone()
+        || step.does.statements.iter().any(|one| one.writes_figures);
+    if is_seen && (acts || report.kept.is_some()) {
+        return sandbox("it was seen there on all the rows that it touches");
+    }
     match &report.kept {
         Some(KeptBack::FromTables(why)) if step.rehearse != Rehearse::Sandbox => {
             return (Where::Clone, why.clone());
@@ -89,14 +98,6 @@ fn place(step: &Step, report: &StepReport, budget: f64, options: &Options) -> (W
         Rehearse::Sandbox => sandbox("the packet says so"),
         Rehearse::Clone => (Where::Clone, "the packet says so".to_owned()),
         Rehearse::Live => live,
-        // It was seen already, on everything that it touches.
-        Rehearse::Auto
-            if matches!(options.rows, Rows::Auto(_))
-                && report.lacks.is_none()
-                && !step.does.is_of_the_schema_alone() =>
-        {
-            sandbox("it was seen there on all the rows that it touches")
-        }
         // Nobody waits for the step; its stand-in, which is no proof of it, is not to be waited for either.
         Rehearse::Auto if !step.transaction => (Where::Clone, outside()),
         Rehearse::Auto if report.hurting_ms > budget => {

@@ -59,6 +59,15 @@ impl<'a> Opening<'a> {
         self.begins(&["set", "transaction"])
     }
 
+    /// Whether it writes the planner's figures of a table that is there, in place, where no ROLLBACK brings back what they
+    /// were: it builds an index.
+    pub fn writes_figures(&self) -> bool {
+        let builds = ["unique", "primary", "exclude"].iter().any(|kind| self.has(kind));
+        self.is(0, "reindex")
+            || self.is(0, "create") && (self.is(1, "index") || self.is(2, "index"))
+            || self.begins(&["alter", "table"]) && builds
+    }
+
     /// Whether it puts rows in, one statement like the next.
     pub fn is_an_insert(&self) -> bool {
         self.is(0, "insert")
@@ -141,6 +150,8 @@ impl<'a> Opening<'a> {
             ("listen", "LISTEN stays in the session"),
             ("prepare", "PREPARE stays in the session"),
             ("vacuum", "VACUUM is not undone by ROLLBACK"),
+            ("analyze", "ANALYZE writes the planner's figures in place"),
+            ("analyse", "ANALYZE writes the planner's figures in place"),
         ] {
             if self.is(0, keyword) && !self.is(1, "transaction") {
                 return (Some(Kept::FromLive(what.to_owned())), false);
