@@ -202,6 +202,9 @@ async fn memory(server: &Server, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// What a file does, and what undoes it.
+type Files = (String, String);
+
 /// What strangers rehearse first, as they would: one file, a folder of many, one column beside thousands of tables,
 /// and a dump's rows.
 async fn strangers(server: &Server, runs: usize, report: &mut Report) -> Result<()> {
@@ -234,7 +237,7 @@ async fn strangers(server: &Server, runs: usize, report: &mut Report) -> Result<
     let rows = format!("CREATE TABLE big (id int, a text, b text);\n{rows}");
     let one = ("CREATE TABLE one (a int)".to_owned(), "DROP TABLE one".to_owned());
     let wide = (column.to_owned(), "ALTER TABLE t77 DROP COLUMN added".to_owned());
-    let cases: [(&'static str, f64, &str, Vec<(String, String)>); 4] = [
+    let cases: [(&'static str, f64, &str, Vec<Files>); 4] = [
         ("seconds_for_one_file", 0.4, "small", vec![one]),
         ("seconds_for_300_files", 30.0, "small", (0..300).map(table).collect()),
         ("seconds_beside_5_000_tables", 5.0, "wide", vec![wide]),

@@ -41,6 +41,7 @@ mod reconcile;
 mod refusal;
 mod rehearsal;
 mod replication;
+mod rows;
 mod scale;
 mod schema;
 mod shapes;
