@@ -271,6 +271,8 @@ impl Session {
             .rows(include_str!("../../sql/rehearsal/locks.sql"), &[])
             .await
             .doing("looking at the locks")?;
+        // Its portal goes with the next one: what it spilled is not the next statement's.
+        self.command("SELECT 1").await?;
         let (mut locks, mut rewrites) = (Vec::new(), Vec::new());
         let (mut same, mut hears_temporary_files) = (true, false);
         let mut wal = 0;
