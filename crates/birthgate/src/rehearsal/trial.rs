@@ -107,6 +107,16 @@ pub(super) async fn run(
     Ok(trial)
 }
 
+/// Whether a step is CREATE EXTENSION and nothing else, and its undo of the schema.
+fn makes_only_extensions(step: &Step) -> bool {
+    let makes_one = |sql: &str| {
+        let words = crate::words::first(sql, 2);
+        words.len() == 2 && words[0].is("create") && words[1].is("extension")
+    };
+    step.does.statements.iter().all(|one| makes_one(step.does.text_of(one)))
+        && step.undo.as_ref().is_none_or(Script::is_of_the_schema_alone)
+}
+
 /// What a step, or an undo that was tried after it, has moved that no ROLLBACK moves back: it stays out of the live
 /// database.
 fn note_leaks(
@@ -138,8 +148,8 @@ fn note_leaks(
                     let why = format!("{name} {effect}, which ROLLBACK does not undo");
                     rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
                 }
-                // An extension's: a plan's own is not run.
-                None if name == effects::MAKES_NATIVE => {
+                // An extension's, where nothing else of the step can have made one.
+                None if name == effects::MAKES_NATIVE && makes_only_extensions(step) => {
                     let why = "it makes functions in C".to_owned();
                     rehearsal.steps[at].kept.get_or_insert(KeptBack::Wholly(why));
                 }
