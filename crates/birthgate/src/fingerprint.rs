@@ -17,9 +17,12 @@ use crate::error::{Doing, Error, Result};
 use crate::schema;
 use crate::unprepared::{Param, Unprepared};
 
+mod ask;
 mod tracker;
 mod versions;
 
+pub use ask::Ask;
+pub(crate) use ask::Plans;
 pub use tracker::{Look, Tracker};
 
 /// What the texts depend on.
@@ -292,7 +295,8 @@ async fn taken(client: &Client, scope: &Scope) -> Result<Fingerprint> {
             (Some(found.relations), Some(found.functions))
         }
     };
-    let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
+    let mut reader =
+        Reader { incarnation: incarnation(client.into()).await?, objects: BTreeMap::new() };
     for sql in OF_RELATIONS.iter().chain([&OF_RULES]) {
         reader.read(client, sql, &[&relations]).await?;
     }
@@ -352,14 +356,14 @@ pub(crate) async fn find(client: &Client, names: &[String]) -> Result<Found> {
 
 /// The number that this database's life has, where Birthgate is installed: it stands in defaults, and equal
 /// objects of two databases are to be equal.
-async fn incarnation(client: &Client) -> Result<Option<String>> {
+async fn incarnation(ask: Ask<'_>) -> Result<Option<String>> {
     const DOING: &str = "looking for the incarnation";
     let sql = include_str!("../sql/fingerprint/has_incarnation.sql");
-    if !client.one_row(sql, &[]).await.doing(DOING)?.get::<_, bool>(0) {
+    if !ask.one_row(sql, &[]).await.doing(DOING)?.get::<_, bool>(0) {
         return Ok(None);
     }
     let sql = include_str!("../sql/fingerprint/incarnation.sql");
-    Ok(client.optional_row(sql, &[]).await.doing(DOING)?.map(|row| row.get(0)))
+    Ok(ask.rows(sql, &[]).await.doing(DOING)?.first().map(|row| row.get(0)))
 }
 
 /// The fingerprint of what a superuser alone may look at.
@@ -375,7 +379,8 @@ pub(crate) async fn surrounded_gate(client: &Client) -> Result<Fingerprint> {
     const DOING: &str = "taking the fingerprint of the gate";
     client.batch_execute(PIN).await.doing(DOING)?;
     let gate = gate(client).await?;
-    let mut reader = Reader { incarnation: incarnation(client).await?, objects: BTreeMap::new() };
+    let mut reader =
+        Reader { incarnation: incarnation(client.into()).await?, objects: BTreeMap::new() };
     let relations = Some(gate.relations.clone());
     for sql in OF_RELATIONS.iter().chain([&OF_RULES]) {
         reader.read(client, sql, &[&relations]).await?;
@@ -417,7 +422,7 @@ impl Reader {
     }
 
     async fn read(&mut self, client: &Client, sql: &str, params: &[&dyn Param]) -> Result<()> {
-        for found in objects(client, sql, params, self.incarnation.as_deref()).await? {
+        for found in objects(client.into(), sql, params, self.incarnation.as_deref()).await? {
             self.objects.insert(found.name, found.object);
         }
         Ok(())
@@ -433,12 +438,12 @@ struct Read {
 }
 
 async fn objects(
-    client: &Client,
+    ask: Ask<'_>,
     sql: &str,
     params: &[&dyn Param],
     incarnation: Option<&str>,
 ) -> Result<Vec<Read>> {
-    let rows = client.rows(sql, params).await.doing("taking the fingerprint")?;
+    let rows = ask.rows(sql, params).await.doing("taking the fingerprint")?;
     let unit_at = rows
         .first()
         .and_then(|row| row.columns().iter().position(|column| column.name() == "unit"));

@@ -14,6 +14,7 @@ mod user;
 pub(crate) use environment::command;
 
 pub use binaries::{Binaries, SUPPORTED, Search, Source};
+pub use cluster::{Cache, Cluster, Locale};
 pub use error::Error;
 pub use pg_dump::{find_pg_dump, pg_dump_here};
 pub use server::{Folder, Options, PrivateServer};

@@ -50,6 +50,7 @@ use kept::KeptBack;
 pub use lock::Lock;
 pub use progress::{Observer, Stage};
 pub use rows::RowBudget;
+use sandbox::Programs;
 pub use session::StatementReport;
 pub use state::Leak;
 pub use watched::Watched;
@@ -466,16 +467,20 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.superuser = row.get("superuser");
     rehearsal.server = row.get("server");
     rehearsal.began = row.get("now");
+    let refused = !rehearsal.reasons.is_empty();
+    let programs = (!refused && options.live != Live::First)
+        .then(|| Programs::look_for(facts.major, &options.search));
     let (entry, mut tracker) = proof::entry(&client, plan).await?;
     rehearsal.look_ms = entry.look_ms;
     rehearsal.entry = entry.root().to_owned();
-    let refused = !rehearsal.reasons.is_empty();
-    let mut clean = options.live == Live::First;
-    if !refused && !clean {
-        clean =
-            rounds::run(database, &client, plan, &facts, options, tracker.now(), &mut rehearsal)
-                .await?;
-    }
+    let clean = match programs {
+        Some(programs) => {
+            let live = tracker.now();
+            rounds::run(database, &client, plan, &facts, programs, options, live, &mut rehearsal)
+                .await?
+        }
+        None => options.live == Live::First,
+    };
     match options.live {
         _ if refused || !clean => {}
         Live::Never => {

@@ -64,7 +64,7 @@ impl Server {
             binaries,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable,
-            cache: Some(search.cache),
+            cache: Some(search.cache.into()),
             settings: settings
                 .iter()
                 .chain(&[("max_connections", "250")])

@@ -65,7 +65,7 @@ impl Ground {
             binaries: Binaries::find(&search).map_err(Error::from)?,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable: true,
-            cache: Some(std::env::temp_dir().join("birthgate-corpus-cache")),
+            cache: Some(std::env::temp_dir().join("birthgate-corpus-cache").into()),
             settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };
         let server = PrivateServer::start(options).await.map_err(Error::from)?;

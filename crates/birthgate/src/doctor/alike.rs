@@ -44,7 +44,7 @@ pub async fn try_out(live: &Client, private: Private, findings: &mut Findings) -
         binaries: private.binaries.clone(),
         folder: Folder::Temporary(private.folder),
         disposable: true,
-        cache: Some(private.cache),
+        cache: Some(private.cache.into()),
         settings: Vec::new(),
     })
     .await;

@@ -7,16 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures_util::future::try_join_all;
-use tokio_postgres::Client;
-
 use super::versions::{Address, Moved, Versions};
 use super::{
-    Difference, Fingerprint, OF_FUNCTIONS, OF_RELATIONS, OF_RULES, OF_SUPERUSERS, OF_THE_REST,
+    Ask, Difference, Fingerprint, OF_FUNCTIONS, OF_RELATIONS, OF_RULES, OF_SUPERUSERS, OF_THE_REST,
     OF_THE_SERVER, Object, PIN, SINCE_15, incarnation, objects,
 };
 use crate::error::{Doing, Error, Result};
-use crate::unprepared::{Param, Unprepared};
+use crate::unprepared::Param;
+use futures_util::future::try_join_all;
 
 const DOING: &str = "taking the fingerprint";
 
@@ -106,9 +104,9 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    async fn read(client: &Client) -> Result<Surroundings> {
+    async fn read(ask: Ask<'_>) -> Result<Surroundings> {
         let sql = include_str!("../../sql/tracker/surroundings.sql");
-        let row = client.one_row(sql, &[]).await.doing(DOING)?;
+        let row = ask.one_row(sql, &[]).await.doing(DOING)?;
         let names = |ids: &str, names: &str| {
             let (ids, names): (Vec<u32>, Vec<String>) = (row.get(ids), row.get(names));
             ids.into_iter().zip(names).collect()
@@ -140,9 +138,9 @@ type Found = Vec<(Unit, String, Object)>;
 
 impl Tracker {
     /// Takes the whole fingerprint. The client must not be in a transaction.
-    pub async fn start(client: &Client) -> Result<(Tracker, Look)> {
+    pub async fn start(ask: impl Into<Ask<'_>>) -> Result<(Tracker, Look)> {
         let mut tracker = Tracker::default();
-        let look = tracker.look(client).await?;
+        let look = tracker.look(ask).await?;
         Ok((tracker, look))
     }
 
@@ -153,22 +151,24 @@ impl Tracker {
 
     /// Looks what the database is like, all of it in one snapshot. The client must not be in a transaction; it may be
     /// another one than before, of the same database.
-    pub async fn look(&mut self, client: &Client) -> Result<Look> {
+    pub async fn look(&mut self, ask: impl Into<Ask<'_>>) -> Result<Look> {
+        let ask = ask.into();
         let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {PIN}");
-        client.batch_execute(&begin).await.doing(DOING)?;
-        let looked = self.refresh(client).await;
-        client.batch_execute("ROLLBACK").await.doing(DOING)?;
+        ask.run(&begin).await.doing(DOING)?;
+        let looked = self.refresh(ask).await;
+        ask.run("ROLLBACK").await.doing(DOING)?;
         looked
     }
 
     /// Looks what the transaction sees that the client is in, and leaves no trace in it.
-    pub async fn look_inside(&mut self, client: &Client) -> Result<Look> {
+    pub async fn look_inside(&mut self, ask: impl Into<Ask<'_>>) -> Result<Look> {
+        let ask = ask.into();
         let begin = format!("SAVEPOINT birthgate_fingerprint; {PIN}");
-        client.batch_execute(&begin).await.doing(DOING)?;
-        let looked = self.refresh(client).await;
+        ask.run(&begin).await.doing(DOING)?;
+        let looked = self.refresh(ask).await;
         let end =
             "ROLLBACK TO SAVEPOINT birthgate_fingerprint; RELEASE SAVEPOINT birthgate_fingerprint";
-        client.batch_execute(end).await.doing(DOING)?;
+        ask.run(end).await.doing(DOING)?;
         looked
     }
 
@@ -228,13 +228,12 @@ impl Tracker {
         were
     }
 
-    async fn refresh(&mut self, client: &Client) -> Result<Look> {
+    async fn refresh(&mut self, ask: Ask<'_>) -> Result<Look> {
         // A look that fails midway leaves nothing to compare the next one with.
         let known = self.known.take();
-        let surroundings = Surroundings::read(client).await?;
-        let incarnation = incarnation(client).await?;
-        let asks =
-            Asks { client, surroundings: &surroundings, incarnation: incarnation.as_deref() };
+        let surroundings = Surroundings::read(ask).await?;
+        let incarnation = incarnation(ask).await?;
+        let asks = Asks { ask, surroundings: &surroundings, incarnation: incarnation.as_deref() };
         let is_small = self.is_small();
         let holds = |known: &Known| {
             !is_small
@@ -243,7 +242,7 @@ impl Tracker {
         };
         let (versions, moved) = match known.filter(holds) {
             Some(Known { mut versions, .. }) => {
-                let moved = versions.update(client, surroundings.is_since_15).await?;
+                let moved = versions.update(ask, surroundings.is_since_15).await?;
                 (versions, Some(moved).filter(|moved| !moved.everything))
             }
             None => (Versions::default(), None),
@@ -269,7 +268,7 @@ impl Tracker {
     async fn read_everything(&mut self, asks: &Asks<'_>) -> Result<Option<Versions>> {
         let versions = match self.whole > 0 && self.is_small() {
             true => None,
-            false => Some(Versions::read(asks.client, asks.surroundings.is_since_15).await?),
+            false => Some(Versions::read(asks.ask, asks.surroundings.is_since_15).await?),
         };
         let found = asks.read(&asks.of_everything()).await?;
         let old = std::mem::take(&mut self.now.objects);
@@ -342,7 +341,7 @@ impl Tracker {
 
 /// Asking for what a fingerprint is made of.
 struct Asks<'a> {
-    client: &'a Client,
+    ask: Ask<'a>,
     surroundings: &'a Surroundings,
     incarnation: Option<&'a str>,
 }
@@ -402,7 +401,7 @@ impl Asks<'_> {
         let answers = queries.iter().map(async |query| {
             let only = query.only.as_ref().map(|only| only as &dyn Param);
             let params: Vec<&dyn Param> = only.into_iter().collect();
-            let found = objects(self.client, query.sql, &params, self.incarnation).await?;
+            let found = objects(self.ask, query.sql, &params, self.incarnation).await?;
             let belong =
                 found.into_iter().map(|one| ((query.unit)(one.unit), one.name, one.object));
             Ok::<Found, Error>(belong.collect())
@@ -418,7 +417,7 @@ impl Asks<'_> {
         let (named_classes, named_ids) = columns(&moved.named);
         let sql = include_str!("../../sql/tracker/touched.sql");
         let params: [&dyn Param; 4] = [&classes, &ids, &named_classes, &named_ids];
-        let row = self.client.one_row(sql, &params).await.doing(DOING)?;
+        let row = self.ask.one_row(sql, &params).await.doing(DOING)?;
         let mut touched = Touched {
             relations: row.get("relations"),
             all: row.get("temporary"),

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tokio_postgres::Client;
-
+use super::Ask;
 use crate::error::{Doing, Error, Result};
-use crate::unprepared::Unprepared;
 
 /// An object: the catalog that it is a row of, and its oid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,16 +64,16 @@ pub(super) struct Versions {
 
 impl Versions {
     /// Reads all of them.
-    pub async fn read(client: &Client, is_since_15: bool) -> Result<Versions> {
+    pub async fn read(ask: Ask<'_>, is_since_15: bool) -> Result<Versions> {
         // The stamps first: what moves in between is seen to have moved by the next look.
-        let stamps = Stamps::read(client, is_since_15).await?;
-        let listed = listed(client, is_since_15, None).await?;
+        let stamps = Stamps::read(ask, is_since_15).await?;
+        let listed = listed(ask, is_since_15, None).await?;
         Ok(Versions { stamps, listed })
     }
 
     /// Brings them up to date, and tells what moved.
-    pub async fn update(&mut self, client: &Client, is_since_15: bool) -> Result<Moved> {
-        let stamps = Stamps::read(client, is_since_15).await?;
+    pub async fn update(&mut self, ask: Ask<'_>, is_since_15: bool) -> Result<Moved> {
+        let stamps = Stamps::read(ask, is_since_15).await?;
         let mut moved = Moved::default();
         let mut parts: HashMap<Part, bool> = HashMap::new();
         for ((part, reach), _) in stamps.differing(&self.stamps) {
@@ -88,7 +86,7 @@ impl Versions {
         }
         moved.rest |= stamps.0.keys().any(|(_, reach)| *reach == Reach::Always);
         if !parts.is_empty() && !moved.everything {
-            let mut now = listed(client, is_since_15, Some(&parts)).await?;
+            let mut now = listed(ask, is_since_15, Some(&parts)).await?;
             for (part, names) in parts {
                 let now = now.remove(&part).unwrap_or_default();
                 let before = self.listed.remove(&part).unwrap_or_default();
@@ -109,10 +107,10 @@ impl Versions {
 }
 
 impl Stamps {
-    async fn read(client: &Client, is_since_15: bool) -> Result<Stamps> {
+    async fn read(ask: Ask<'_>, is_since_15: bool) -> Result<Stamps> {
         let sql = with_versions(include_str!("../../sql/tracker/stamps.sql"), is_since_15);
         let mut stamps = HashMap::new();
-        for row in client.rows(&sql, &[]).await.doing(DOING)? {
+        for row in ask.rows(&sql, &[]).await.doing(DOING)? {
             let part = (row.get("catalog"), row.get("part"));
             stamps.insert((part, Reach::read(row.get("reach"))?), row.get("stamp"));
         }
@@ -137,7 +135,7 @@ const DOING: &str = "looking what moved in the catalogs";
 
 /// The objects of these parts, or of all.
 async fn listed(
-    client: &Client,
+    ask: Ask<'_>,
     is_since_15: bool,
     parts: Option<&HashMap<Part, bool>>,
 ) -> Result<HashMap<Part, HashMap<Address, i64>>> {
@@ -152,7 +150,7 @@ async fn listed(
         numbers.into_iter().collect()
     });
     let mut listed = HashMap::new();
-    for row in client.rows(&sql, &[&catalogs, &numbers]).await.doing(DOING)? {
+    for row in ask.rows(&sql, &[&catalogs, &numbers]).await.doing(DOING)? {
         let classes: Vec<u32> = row.get("classes");
         let ids: Vec<u32> = row.get("objects");
         let versions: Vec<i64> = row.get("versions");

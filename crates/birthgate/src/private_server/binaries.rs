@@ -1,5 +1,6 @@
 //! Finding the programs of a PostgreSQL.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -85,10 +86,18 @@ impl Binaries {
             return inspect(bin_dir, Source::Named).filter(|found| search.accepts(found));
         }
         // What is installed here is what whoever works here has; what was fetched once is older.
-        let installed = installed(&search.path)
+        let mut known = BTreeSet::new();
+        // Each look starts a program: no more than it takes.
+        let mut found = [in_path, packaged, told]
             .into_iter()
-            .filter(|found| search.accepts(found))
-            .max_by_key(|found| found.major);
+            .flat_map(|places| places(&search.path))
+            .filter(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)))
+            .filter_map(|folder| inspect(&folder, Source::Installed))
+            .filter(|found| search.accepts(found));
+        let installed = match search.major {
+            Some(_) => found.next(),
+            None => found.max_by_key(|found| found.major),
+        };
         installed.or_else(|| npm::cached(&search.cache, search.major))
     }
 
@@ -135,19 +144,15 @@ fn parse_version(said: &str) -> Option<(String, u32)> {
     Some((version.replace('/', "-"), digits.parse().ok()?))
 }
 
-fn installed(path: &[PathBuf]) -> Vec<Binaries> {
+/// The folders of servers that are commands. A command is often a link into the folder that holds the rest.
+fn in_path(path: &[PathBuf]) -> Vec<PathBuf> {
+    let servers = path.iter().filter_map(|folder| fs::canonicalize(folder.join("postgres")).ok());
+    servers.filter_map(|server| Some(server.parent()?.to_owned())).collect()
+}
+
+/// The folders of packages.
+fn packaged(_: &[PathBuf]) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    // The same folder is often there twice, as /bin and /usr/bin.
-    let mut known = std::collections::BTreeSet::new();
-    let path: Vec<&PathBuf> = path
-        .iter()
-        .filter(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)))
-        .collect();
-    for pg_config in path.iter().map(|folder| folder.join("pg_config")).filter(|f| f.is_file()) {
-        if let Ok(output) = environment::command(pg_config).arg("--bindir").output() {
-            folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-        }
-    }
     for (parent, prefix) in [
         ("/usr/lib/postgresql", ""),
         ("/usr", "pgsql-"),
@@ -161,10 +166,15 @@ fn installed(path: &[PathBuf]) -> Vec<Binaries> {
             }
         }
     }
-    folders.extend(path.into_iter().cloned());
-    let mut known = std::collections::BTreeSet::new();
-    folders.retain(|folder| fs::canonicalize(folder).is_ok_and(|folder| known.insert(folder)));
-    folders.iter().filter_map(|folder| inspect(folder, Source::Installed)).collect()
+    folders
+}
+
+/// The folders that a `pg_config` tells.
+fn told(path: &[PathBuf]) -> Vec<PathBuf> {
+    let pg_configs = path.iter().map(|folder| folder.join("pg_config")).filter(|f| f.is_file());
+    let outputs =
+        pg_configs.filter_map(|it| environment::command(it).arg("--bindir").output().ok());
+    outputs.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio_postgres::{Config, NoTls};
 
 use super::error::last_lines;
 use super::user::ServerUser;
-use super::{Binaries, Error, cluster, environment, leftovers};
+use super::{Binaries, Cache, Error, cluster, environment, leftovers};
 
 /// Paths of unix sockets are short: 107 bytes on Linux, 103 on macOS, with `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 85;
@@ -57,7 +57,7 @@ pub struct Options {
     pub disposable: bool,
     /// Where a new cluster is kept, so that the next server in a temporary folder begins with a copy of it;
     /// `None`: initdb makes each.
-    pub cache: Option<PathBuf>,
+    pub cache: Option<Cache>,
     /// More settings, name and value.
     pub settings: Vec<(String, String)>,
 }

@@ -65,6 +65,7 @@ pub(super) async fn run(
 
     let mut session = Session::connect(database).await?;
     session.strict_columns = options.strict_columns;
+    session.keep_plans(&steps);
     session
         .command(&format!(
             "SET idle_in_transaction_session_timeout = {}",
@@ -92,6 +93,8 @@ pub(super) async fn run(
     for query in &watched.queries {
         rehearsal.notes.push(format!("it was waited for by {query:?}"));
     }
+    // A pooler may give this server's session to somebody else afterwards.
+    session.forget_plans();
     let rolled_back = session.client.batch_execute("ROLLBACK").await;
     drop(watcher);
     rehearsal.own_sequences.append(&mut session.sequences);
@@ -241,7 +244,7 @@ async fn within(
         Err(stopped) => return Ok(Err(stopped)),
     };
     // What the plan changes is not to be changed by others meanwhile.
-    let end = tracker.look_inside(&session.client).await?;
+    let end = tracker.look_inside(session.ask()).await?;
     let looks = done.iter().map(|(_, before)| &before.look);
     for (before, after) in looks.clone().zip(looks.skip(1).chain([&end])) {
         let (before, after) = tracker.differing(before, after);
@@ -485,7 +488,7 @@ async fn one(
     since: Since<'_>,
 ) -> Result<std::result::Result<Seen, Failed>> {
     let before = Before {
-        look: tracker.look_inside(&session.client).await?,
+        look: tracker.look_inside(session.ask()).await?,
         content: content(&session.client, &tables, Some(since)).await?,
     };
     let does = step.stand_in.as_ref().filter(|_| !step.transaction).unwrap_or(&step.does);

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 use super::held::Held;
-use super::sandbox::Sandbox;
-use super::twin::{self, Judgement, Unlike};
+use super::sandbox::{Programs, Sandbox};
+use super::twin::{Judgement, Unlike};
 use super::{Facts, Options, Rehearsal, Rows, Stage, Verdict, reach, rows, trial, way_back};
 use crate::database::Database;
 use crate::error::{Error, Result};
-use crate::fingerprint::{self, Fingerprint, Scope};
+use crate::fingerprint::Fingerprint;
 use crate::plan::{Plan, Step};
 
 /// How often the plan is run at most: each time with the rows of more tables that it turned out to touch.
@@ -23,6 +23,7 @@ pub(super) async fn run(
     client: &Client,
     plan: &Plan,
     facts: &Facts,
+    programs: Programs,
     options: &Options,
     live: &Fingerprint,
     rehearsal: &mut Rehearsal,
@@ -36,7 +37,7 @@ pub(super) async fn run(
     };
     let mut of_all = false;
     (options.observer.tell)(&Stage::Sandbox);
-    let mut sandbox = match Sandbox::make(database, facts, plan, options).await {
+    let mut sandbox = match Sandbox::make(database, facts, programs, plan, options).await {
         Ok(sandbox) => sandbox,
         Err(why) => {
             rehearsal.because(Verdict::Incomplete, None, no_sandbox(why.to_string()));
@@ -97,7 +98,6 @@ async fn one(
     if !rehearsal.reasons.is_empty() {
         return Ok(None);
     }
-    let unlike = compare(sandbox, live).await?;
     let run = async {
         let held = match options.rows {
             Rows::None => Held::Nothing,
@@ -108,7 +108,7 @@ async fn one(
                 Held::Copied { copied: sandbox.fill(need, budget).await?, of_all }
             }
         };
-        let trial = trial::run(sandbox, plan, &held, options, rehearsal).await?;
+        let trial = trial::run(sandbox, plan, &held, live, options, rehearsal).await?;
         Ok::<_, Error>((trial, held))
     };
     let ran = tokio::select! {
@@ -118,7 +118,7 @@ async fn one(
     match ran {
         Ok(ran) => {
             let ran = ran?;
-            judge(&unlike, rehearsal);
+            judge(&ran.0.unlike, rehearsal);
             sandbox.excuse(rehearsal);
             Ok(Some(ran))
         }
@@ -127,13 +127,6 @@ async fn one(
             Ok(None)
         }
     }
-}
-
-/// What the sandbox is not like the live database in.
-async fn compare(sandbox: &Sandbox, live: &Fingerprint) -> Result<Vec<Unlike>> {
-    let client = sandbox.database.connect().await?;
-    let copy = fingerprint::take(&client, &Scope::All).await?;
-    Ok(twin::compare(live, &copy, sandbox.left_out()))
 }
 
 /// A difference counts where the plan changes the object, or touches the table that it is or stands on.

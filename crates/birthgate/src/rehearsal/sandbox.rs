@@ -2,10 +2,11 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use super::libpq::Libpq;
@@ -16,15 +17,36 @@ use super::{Confined, Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
 use crate::effects;
 use crate::error::{Doing, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::private_server::{
-    self, Binaries, Folder, Options as ServerOptions, PrivateServer, Search, find_pg_dump,
+    self, Binaries, Cache, Cluster, Folder, Options as ServerOptions, PrivateServer, Search,
+    find_pg_dump,
 };
+
+use crate::script::Script;
+use crate::words;
 
 /// The superuser of a sandbox; in the original no role has this name.
 const OWN_ROOT: &str = "birthgate_sandbox";
 /// How often the size of a confined sandbox is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// The programs that make and fill a sandbox, being looked for.
+pub(super) struct Programs(
+    JoinHandle<std::result::Result<(Binaries, PathBuf), private_server::Error>>,
+);
+
+impl Programs {
+    /// Begins to look, beside whatever else there is to do: programs are started for it, or even fetched.
+    pub fn look_for(major: u32, search: &Search) -> Programs {
+        let search = Search { major: Some(major), ..search.clone() };
+        Programs(tokio::task::spawn_blocking(move || {
+            let binaries = Binaries::find(&search)?;
+            let pg_dump = find_pg_dump(&binaries, &search)?;
+            Ok((binaries, pg_dump))
+        }))
+    }
+}
 
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
@@ -48,6 +70,8 @@ struct Recipe {
     options: Options,
     login: String,
     major: u32,
+    /// Whether the plan makes databases.
+    makes_databases: bool,
     /// What a session of the live database is asked for, such as `-c search_path=app`.
     session_options: Option<String>,
 }
@@ -87,6 +111,7 @@ impl Sandbox {
     pub async fn make(
         live: &Database,
         facts: &Facts,
+        programs: Programs,
         plan: &Plan,
         options: &Options,
     ) -> std::result::Result<Sandbox, NoSandbox> {
@@ -96,12 +121,6 @@ impl Sandbox {
         }
         let until = Instant::now() + options.sandbox_time;
         let make = async {
-            let search = Search { major: Some(facts.major), ..options.search.clone() };
-            let find = tokio::task::spawn_blocking(move || {
-                let binaries = Binaries::find(&search)?;
-                let pg_dump = find_pg_dump(&binaries, &search)?;
-                Ok::<_, private_server::Error>((binaries, pg_dump))
-            });
             let look = async {
                 let holder = live.connect().await?;
                 let original = Original::look(&holder, &facts.name).await?;
@@ -111,15 +130,16 @@ impl Sandbox {
                 };
                 Ok::<_, crate::error::Error>((holder, original, selection))
             };
-            let (found, looked) = tokio::join!(find, look);
+            let (found, looked) = tokio::join!(programs.0, look);
             let (snapshot_holder, original, selection) = looked?;
             let (binaries, pg_dump) = match found {
                 Ok(found) => found?,
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             };
+            let makes_databases = plan.steps.iter().flat_map(Step::scripts).any(makes_databases);
             let libpq = Libpq::reach(live, &options.folder)?;
             let (server, blueprint) = tokio::join!(
-                start(&binaries, &original, options),
+                start(&binaries, &original, options, makes_databases),
                 Blueprint::draw(original.clone(), selection, &libpq, &pg_dump)
             );
             let recipe = Recipe {
@@ -128,6 +148,7 @@ impl Sandbox {
                 options: options.clone(),
                 login: facts.login.clone(),
                 major: facts.major,
+                makes_databases,
                 session_options: live.config().get_options().map(str::to_owned),
             };
             Sandbox::build(recipe, server?, snapshot_holder, until).await
@@ -144,8 +165,8 @@ impl Sandbox {
         let (time, until) = (limits.time, limits.until);
         tokio::spawn(server.stop());
         let make = async {
-            let server =
-                start(&recipe.binaries, &recipe.blueprint.original, &recipe.options).await?;
+            let Recipe { blueprint, binaries, options, makes_databases, .. } = &recipe;
+            let server = start(binaries, &blueprint.original, options, *makes_databases).await?;
             Sandbox::build(recipe, server, snapshot_holder, until).await
         };
         match tokio::time::timeout_at(until.into(), make).await {
@@ -156,16 +177,17 @@ impl Sandbox {
 
     async fn build(
         recipe: Recipe,
-        server: PrivateServer,
+        (server, cluster): (PrivateServer, Cluster),
         snapshot_holder: Client,
         until: Instant,
     ) -> std::result::Result<Sandbox, NoSandbox> {
         let Recipe { blueprint, options, .. } = &recipe;
         let original = &blueprint.original;
         let confined = options.confined.is_some();
-        own_root(&server, (!confined).then_some(&original.bootstrap)).await?;
+        let door = twin::door(&cluster);
+        own_root(&server, door, (!confined).then_some(&original.bootstrap)).await?;
         let mut left_out =
-            blueprint.found(&as_root(&server, "template1")?.connect().await?).await?;
+            blueprint.found(&as_root(&server, door)?.connect().await?, &cluster).await?;
         let root = as_root(&server, &original.name)?;
         let there = root.connect().await?;
         there
@@ -292,11 +314,36 @@ impl Sandbox {
     }
 }
 
-/// Starts the server.
+/// Whether a script makes databases: then the templates have to be there. No function can.
+fn makes_databases(script: &Script) -> bool {
+    let words = words::words(&script.text);
+    words.windows(2).any(|pair| pair[0].is("create") && pair[1].is("database"))
+}
+
+/// Starts the server: with one database, or where that is not to be had, as initdb makes it.
 async fn start(
     binaries: &Binaries,
     original: &Original,
     options: &Options,
+    makes_databases: bool,
+) -> std::result::Result<(PrivateServer, Cluster), private_server::Error> {
+    // Without a cache initdb makes each.
+    let cached = options.search.cache.is_absolute();
+    if let Some(single) = original.cluster().filter(|_| cached && !makes_databases) {
+        match start_of(binaries, original, options, &single).await {
+            // Mostly it does not know the locale.
+            Err(private_server::Error::Program { .. }) => {}
+            started => return Ok((started?, single)),
+        }
+    }
+    Ok((start_of(binaries, original, options, &Cluster::Whole).await?, Cluster::Whole))
+}
+
+async fn start_of(
+    binaries: &Binaries,
+    original: &Original,
+    options: &Options,
+    cluster: &Cluster,
 ) -> std::result::Result<PrivateServer, private_server::Error> {
     let own = [
         ("wal_level", "logical"),
@@ -317,7 +364,9 @@ async fn start(
         binaries: binaries.clone(),
         folder: Folder::Temporary(options.folder.clone()),
         disposable: true,
-        cache: Some(options.search.cache.clone()).filter(|cache| cache.is_absolute()),
+        cache: Some(options.search.cache.clone())
+            .filter(|cache| cache.is_absolute())
+            .map(|folder| Cache { folder, cluster: cluster.clone() }),
         settings,
     })
     .await
@@ -325,9 +374,9 @@ async fn start(
 
 /// Gives the server a superuser whose name is nobody's in the original. The superuser of initdb gets the name that it
 /// has in the original; without one, it gets out of the way.
-async fn own_root(server: &PrivateServer, bootstrap: Option<&String>) -> Result<()> {
+async fn own_root(server: &PrivateServer, door: &str, bootstrap: Option<&String>) -> Result<()> {
     const DOING: &str = "making the sandbox's superuser";
-    let first = Database::new(server.config("postgres"))?.connect().await?;
+    let first = Database::new(server.config(door))?.connect().await?;
     first.batch_execute(&format!("CREATE ROLE {OWN_ROOT} SUPERUSER LOGIN")).await.doing(DOING)?;
     drop(first);
     let sql = match bootstrap.map(String::as_str) {
@@ -335,7 +384,7 @@ async fn own_root(server: &PrivateServer, bootstrap: Option<&String>) -> Result<
         Some("postgres") => return Ok(()),
         Some(name) => format!("ALTER ROLE postgres RENAME TO {}", twin::quote(name)),
     };
-    as_root(server, "postgres")?.connect().await?.batch_execute(&sql).await.doing(DOING)
+    as_root(server, door)?.connect().await?.batch_execute(&sql).await.doing(DOING)
 }
 
 /// Reaches a database of the sandbox as its superuser. No setting of the server or of a database changes these

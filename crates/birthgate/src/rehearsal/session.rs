@@ -15,6 +15,7 @@ use super::lock::{Lock, blocks};
 use super::redirect::Redirect;
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
+use crate::fingerprint::{Ask, Plans};
 use crate::plan::Step;
 use crate::script::{Conduct, Kept, Place, Script, Statement};
 use crate::send::{Protocol, send, send_simply};
@@ -108,6 +109,8 @@ pub(crate) struct Session {
     is_private: bool,
     /// Whether an extension was made since whose functions have no tripwires.
     has_unwatched_extension: bool,
+    /// What its own looks have planned.
+    plans: Option<Plans>,
     /// Looks at the locks while a statement runs.
     sampler: Option<Client>,
     notices: Arc<Mutex<Notices>>,
@@ -154,6 +157,7 @@ impl Session {
             strict_columns: false,
             is_private: false,
             has_unwatched_extension: false,
+            plans: None,
             sampler: None,
             notices,
             relations: BTreeMap::new(),
@@ -184,6 +188,29 @@ impl Session {
              SET client_min_messages = log; SET standard_conforming_strings = on"
         ))
         .await
+    }
+
+    /// How its looks ask.
+    pub fn ask(&self) -> Ask<'_> {
+        match &self.plans {
+            Some(plans) => Ask::again(&self.client, plans),
+            None => Ask::from(&self.client),
+        }
+    }
+
+    /// Lets its looks plan their queries once, unless these steps may take plans out of the session.
+    pub fn keep_plans(&mut self, steps: &[Step]) {
+        let forgets = |text: &str| {
+            let text = text.to_ascii_lowercase();
+            ["deallocate", "discard"].iter().any(|word| text.contains(word))
+        };
+        let mut scripts = steps.iter().flat_map(Step::scripts);
+        self.plans = (!scripts.any(|script| forgets(&script.text))).then(Plans::default);
+    }
+
+    /// Takes what its looks have planned out of it.
+    pub fn forget_plans(&mut self) {
+        self.plans = None;
     }
 
     /// Runs a command of our own.

@@ -225,7 +225,7 @@ pub(super) async fn undo(
         report.differences = told(failed);
         return Ok(report);
     }
-    let look = tracker.look_inside(&session.client).await?;
+    let look = tracker.look_inside(session.ask()).await?;
     let content = match tables {
         Some(tables) => content(&session.client, tables, Some(since)).await?,
         None => Content::new(),

@@ -16,6 +16,7 @@ use super::sandbox::Sandbox;
 use super::session::{Session, StatementReport, milliseconds};
 use super::state::State;
 use super::steps::{self, Before, constraints, perform, verify};
+use super::twin::{self, Unlike};
 use super::watched;
 use super::way_back::tables_of;
 use super::{KeptBack, Options, Rehearsal, StepReport, Verdict, Where};
@@ -35,6 +36,8 @@ pub(super) struct Trial {
     pub lacking: BTreeSet<String>,
     /// Whether a step failed in a way that rows could explain, or touched what cannot be told.
     pub wants_all: bool,
+    /// What the sandbox was not like the live database in, before the first step.
+    pub unlike: Vec<Unlike>,
 }
 
 /// Runs the whole plan.
@@ -42,13 +45,15 @@ pub(super) async fn run(
     sandbox: &Sandbox,
     plan: &Plan,
     held: &Held,
+    live: &Fingerprint,
     options: &Options,
     rehearsal: &mut Rehearsal,
 ) -> Result<Trial> {
     let before = rehearsal.reasons.len();
     let mut run = Run::begin(sandbox, plan, options).await?;
     rehearsal.logs.clone_from(&run.logs);
-    let mut trial = Trial::default();
+    let unlike = twin::compare(live, run.tracker.now(), sandbox.left_out());
+    let mut trial = Trial { unlike, ..Trial::default() };
     let mut leaks = State::take(&run.root).await?;
     for (at, step) in plan.steps.iter().enumerate() {
         options.observer.step(at, plan, Where::Sandbox);
@@ -207,6 +212,7 @@ impl Run {
         session.is_confined = options.confined.is_some();
         session.strict_columns = options.strict_columns;
         session.sample(&sandbox.root).await?;
+        session.keep_plans(&plan.steps);
         let root = sandbox.root.connect().await?;
         // Nothing that the plan makes is found by a bare name of ours.
         root.batch_execute("SET search_path = pg_catalog, pg_temp").await.doing("rehearsing")?;
@@ -214,7 +220,7 @@ impl Run {
         let originals = session.tables();
         let logs = steps::find_logs(&mut session).await?;
         session.command("ROLLBACK").await?;
-        let (tracker, now) = Tracker::start(&session.client).await?;
+        let (tracker, now) = Tracker::start(session.ask()).await?;
         let mut run = Run {
             session,
             befores: Vec::new(),
@@ -298,7 +304,7 @@ impl Run {
 
     /// Looks at the database as it is now, after a commit.
     pub async fn look(&mut self) -> Result<()> {
-        self.now = self.tracker.look(&self.session.client).await?;
+        self.now = self.tracker.look(self.session.ask()).await?;
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use tokio_postgres::error::SqlState;
 use super::libpq::Libpq;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::Difference;
+use crate::private_server::Cluster;
 use dump::Entry;
 use extensions::Available;
 
@@ -111,6 +112,15 @@ pub(super) enum NoSandbox {
     OutOfTime(Duration),
 }
 
+/// The database through which a new server of this cluster is reached.
+pub(super) fn door(cluster: &Cluster) -> &'static str {
+    match cluster {
+        // The other one may have to make way for the original.
+        Cluster::Whole => "template1",
+        Cluster::Single(_) => original::FIRST,
+    }
+}
+
 /// A database's schema as it is to be made again, however often.
 #[derive(Clone, Debug)]
 pub(super) struct Blueprint {
@@ -172,8 +182,9 @@ impl Blueprint {
         Ok(Blueprint { original, entries, left_out, not_needed })
     }
 
-    /// Makes the roles, tablespaces and the database on a server that has none. The client is of template1.
-    pub async fn found(&self, root: &Client) -> Result<Vec<LeftOut>> {
+    /// Makes the roles, tablespaces and the database on a server of this cluster that has none. The client is of
+    /// [`door`].
+    pub async fn found(&self, root: &Client, cluster: &Cluster) -> Result<Vec<LeftOut>> {
         const DOING: &str = "making the sandbox's database";
         let original = &self.original;
         let name = quote(&original.name);
@@ -186,6 +197,11 @@ impl Blueprint {
             let grant =
                 format!("GRANT USAGE ON SCHEMA public TO {}", original.elsewhere.join(", "));
             root.batch_execute(&grant).await.doing(DOING)?;
+        }
+        if *cluster != Cluster::Whole {
+            root.batch_execute(&original.take_over()).await.doing(DOING)?;
+            run_all(root, &original.about).await;
+            return Ok(Vec::new());
         }
         root.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.doing(DOING)?;
         let mut left_out = Vec::new();

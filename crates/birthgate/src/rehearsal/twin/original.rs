@@ -8,7 +8,11 @@ use tokio_postgres::Client;
 use super::extensions::{self, Extension};
 use super::{list_items, literal, quote};
 use crate::error::{Doing, Result};
+use crate::private_server::{self, Cluster};
 use crate::unprepared::Unprepared;
+
+/// The database that initdb makes for people.
+pub(in super::super) const FIRST: &str = "postgres";
 
 const DOING: &str = "looking at what the sandbox has to be like";
 
@@ -181,6 +185,28 @@ impl Original {
             (None, Some((_, value))) => list_items(value),
             (None, None) => "'$user', 'public'".to_owned(),
         }
+    }
+
+    /// The cluster that a server begins with whose first database becomes this one: nothing else is faster. None,
+    /// where it sorts in another way than by libc, or lies elsewhere.
+    pub fn cluster(&self) -> Option<Cluster> {
+        let Locale { encoding, collate, ctype, provider, tablespace, .. } = &self.locale;
+        let is_a_template = ["template0", "template1"].contains(&self.name.as_str());
+        let (encoding, collate, ctype) = (encoding.clone(), collate.clone(), ctype.clone());
+        (provider == "c" && tablespace.is_none() && !is_a_template)
+            .then_some(Cluster::Single(private_server::Locale { encoding, collate, ctype }))
+    }
+
+    /// How the only database of such a cluster becomes this one. The session may be one of it.
+    pub(super) fn take_over(&self) -> String {
+        let (name, owner) = (quote(&self.name), quote(&self.owner));
+        format!(
+            "UPDATE pg_database SET datname = {} WHERE datname = {};
+             ALTER DATABASE {name} OWNER TO {owner};
+             COMMENT ON DATABASE {name} IS NULL",
+            literal(&self.name),
+            literal(FIRST)
+        )
     }
 
     /// The ways to make the database, the most alike first: this machine may not know its locale.
