@@ -51,7 +51,8 @@ impl Prepared {
             folder: std::env::temp_dir(),
             observer: Default::default(),
             strict_columns: false,
-            confined: None,
+            confined: false,
+            walls: Default::default(),
         };
         let said = rehearsal::rehearse(database, &packet.plan, &options).await?;
         let sources = Sources { packet: &packet, rehearsal: &said, key_change, dimensions: None };

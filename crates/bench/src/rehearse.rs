@@ -306,7 +306,8 @@ fn options() -> Options {
         folder: std::env::temp_dir(),
         observer: Default::default(),
         strict_columns: false,
-        confined: None,
+        confined: false,
+        walls: Default::default(),
     }
 }
 

@@ -28,6 +28,7 @@ impl Server {
             binaries: Binaries::find(&search).map_err(Error::from)?,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable: false,
+            walls: None,
             cache: None,
             settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };

@@ -5,11 +5,15 @@ mod binaries;
 mod cluster;
 mod environment;
 mod error;
+mod guard;
 mod leftovers;
 mod npm;
 mod pg_dump;
+mod running;
 mod server;
+mod usage;
 mod user;
+mod walls;
 
 pub(crate) use environment::command;
 
@@ -18,3 +22,4 @@ pub use cluster::{Cache, Cluster, Locale};
 pub use error::Error;
 pub use pg_dump::{find_pg_dump, pg_dump_here};
 pub use server::{Folder, Options, PrivateServer};
+pub use walls::{Bounds, Confinement, Passed, Walls};

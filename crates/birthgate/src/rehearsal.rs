@@ -41,7 +41,7 @@ use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::Difference;
 use crate::plan::{self, Plan};
-use crate::private_server::Search;
+use crate::private_server::{Confinement, Search, Walls};
 use crate::script::{Place, Problem};
 use crate::states::{Delta, States, StepStates};
 use crate::unprepared::Unprepared;
@@ -81,16 +81,11 @@ pub struct Options {
     pub observer: Observer,
     /// Whether an undo that leaves a table's columns in another order has not brought back what was.
     pub strict_columns: bool,
-    /// What keeps the plan's SQL in the sandbox when nobody vouches for it; `None`: who rehearses does.
-    pub confined: Option<Confined>,
-}
-
-/// A sandbox for SQL that nobody vouches for, such as an agent's: no program is run, no file read and nothing
-/// reached from it, and it has no rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Confined {
-    /// How many bytes it may grow by.
-    pub most_bytes: u64,
+    /// Whether nobody vouches for the plan's SQL, such as an agent's: the sandbox then has no rows, and nobody in it may
+    /// do everything.
+    pub confined: bool,
+    /// What the kernel keeps the sandbox within.
+    pub walls: Walls,
 }
 
 /// The rows that a sandbox gets.
@@ -268,6 +263,8 @@ pub struct Rehearsal {
     pub plan: String,
     /// The live database.
     pub database: String,
+    /// How the kernel confined the sandbox; nothing where there was none.
+    pub sandbox: Option<Confinement>,
     /// As whom it was reached.
     pub role: String,
     /// Whether that role may do everything.
@@ -387,6 +384,7 @@ impl Rehearsal {
         Rehearsal {
             plan: name.to_owned(),
             database: String::new(),
+            sandbox: None,
             role: String::new(),
             superuser: false,
             server: String::new(),
@@ -529,10 +527,7 @@ fn what_was_not_seen(plan: &Plan, options: &Options, rehearsal: &mut Rehearsal) 
         let (seen, id, lacks) = (report.seen, report.id.clone(), report.lacks.clone());
         match (seen, lacks) {
             (Where::Sandbox, Some(lacks)) if !failed => {
-                let more = match options.confined {
-                    Some(_) => "; this sandbox never has rows",
-                    None => "",
-                };
+                let more = if options.confined { "; this sandbox never has rows" } else { "" };
                 let message = format!(
                     "it was seen in the sandbox only, not on all rows: {lacks}{more} ({})",
                     report.why

@@ -64,6 +64,7 @@ impl Server {
             binaries,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable,
+            walls: None,
             cache: Some(search.cache.into()),
             settings: settings
                 .iter()

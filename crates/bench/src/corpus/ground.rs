@@ -65,6 +65,7 @@ impl Ground {
             binaries: Binaries::find(&search).map_err(Error::from)?,
             folder: Folder::Temporary(std::env::temp_dir()),
             disposable: true,
+            walls: None,
             cache: Some(std::env::temp_dir().join("birthgate-corpus-cache").into()),
             settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };

@@ -131,8 +131,14 @@ fn start_server(args: &Args) -> Result<impl Future<Output = Result<PrivateServer
         Some(folder) => Folder::Kept(folder.clone()),
         None => Folder::Temporary(std::env::temp_dir()),
     };
-    let options =
-        Options { binaries, folder, disposable: false, cache: None, settings: Vec::new() };
+    let options = Options {
+        binaries,
+        folder,
+        disposable: false,
+        cache: None,
+        settings: Vec::new(),
+        walls: None,
+    };
     Ok(async move {
         let server = PrivateServer::start(options).await?;
         step.end();
@@ -220,7 +226,8 @@ async fn rehearse_packet(
         folder: std::env::temp_dir(),
         observer: Default::default(),
         strict_columns: false,
-        confined: None,
+        confined: false,
+        walls: Default::default(),
     };
     let step = Step::begin("the change, rehearsed");
     let said = rehearsal::rehearse(owner, &packet.plan, &options).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use birthgate::evidence::{self, Evidence, Sources};
 use birthgate::plan::{self, Tool};
+use birthgate::private_server::{Bounds, Walls};
 use birthgate::rehearsal::{
     self, Door, Live, Mutated, Options, Rehearsal, RowBudget, Rows, StepReport, Verdict, Where,
 };
@@ -55,6 +56,15 @@ pub struct Args {
     /// How long the sandbox may take, in seconds
     #[arg(long, value_name = "S", default_value_t = 300)]
     sandbox_time: u64,
+    /// How much the sandbox may write, besides the copied rows, in MB
+    #[arg(long, value_name = "MB", default_value_t = 20_000)]
+    sandbox_disk: u64,
+    /// How much memory the sandbox may take, in MB
+    #[arg(long, value_name = "MB", default_value_t = 4000)]
+    sandbox_memory: u64,
+    /// How many processes the sandbox may have
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    sandbox_processes: u32,
     /// How much of tables may be cloned in the live database, with their indexes, in MB
     #[arg(long, value_name = "MB", default_value_t = 2000)]
     max_clone: u64,
@@ -178,7 +188,12 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
         folder: std::env::temp_dir(),
         observer: progress.observer(),
         strict_columns: args.strict,
-        confined: None,
+        confined: false,
+        walls: Walls::strongest(Bounds {
+            disk: args.sandbox_disk.saturating_mul(1_000_000),
+            memory: args.sandbox_memory.saturating_mul(1_000_000),
+            processes: args.sandbox_processes,
+        }),
     };
     let rehearsal = tokio::select! {
         rehearsal = rehearsal::rehearse(&database, &plan, &options) => rehearsal,

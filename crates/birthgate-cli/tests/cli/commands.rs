@@ -16,8 +16,14 @@ impl User {
         let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).collect();
         let binaries = Binaries::find(&Search { path, ..Search::default() }).unwrap();
         let folder = Folder::Temporary(std::env::temp_dir());
-        let options =
-            Options { binaries, folder, disposable: true, cache: None, settings: Vec::new() };
+        let options = Options {
+            binaries,
+            folder,
+            disposable: true,
+            cache: None,
+            settings: Vec::new(),
+            walls: None,
+        };
         let server = runtime.block_on(PrivateServer::start(options)).unwrap();
         let user = User { server, runtime };
         user.sql("CREATE TABLE thing (id bigint GENERATED ALWAYS AS IDENTITY, code text PRIMARY KEY, name text)");

@@ -61,8 +61,14 @@ impl Reader {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let binaries = Binaries::find(&testkit::search()).unwrap();
         let folder = Folder::Temporary(std::env::temp_dir());
-        let options =
-            Options { binaries, folder, disposable: true, cache: None, settings: Vec::new() };
+        let options = Options {
+            binaries,
+            folder,
+            disposable: true,
+            cache: None,
+            settings: Vec::new(),
+            walls: None,
+        };
         let server = runtime.block_on(PrivateServer::start(options)).unwrap();
         let reader = Reader { server, folder: tempfile::tempdir().unwrap(), runtime };
         reader.sql("postgres", "CREATE ROLE dba LOGIN SUPERUSER");

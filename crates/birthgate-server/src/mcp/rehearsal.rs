@@ -5,7 +5,8 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use birthgate::plan::{self, Plan, Watchable, packet};
-use birthgate::rehearsal::{self, Confined, Live, Options, Rehearsal, Rows};
+use birthgate::private_server::{Bounds, Walls};
+use birthgate::rehearsal::{self, Live, Options, Rehearsal, Rows};
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
@@ -110,7 +111,8 @@ impl Mcp {
             folder: self.scratch.clone(),
             observer: Default::default(),
             strict_columns: false,
-            confined: Some(Confined { most_bytes: MOST_BYTES }),
+            confined: true,
+            walls: Walls::strongest(Bounds { disk: MOST_BYTES, ..Bounds::default() }),
         };
         let most = self.config.rehearse_time;
         // Whatever ends it, the sandbox ends with it.

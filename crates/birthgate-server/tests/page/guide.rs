@@ -101,7 +101,8 @@ pub async fn estate() -> Estate {
     let options = Options {
         observer: Default::default(),
         strict_columns: false,
-        confined: None,
+        confined: false,
+        walls: Default::default(),
         rows: Rows::All,
         live: Live::AfterSandbox,
         max_block: Duration::from_secs(5),

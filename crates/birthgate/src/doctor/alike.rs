@@ -10,7 +10,7 @@ use super::{Findings, Found, Purpose};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::{self, Difference, Fingerprint, Object, Scope};
-use crate::private_server::{Binaries, Folder, Options, PrivateServer};
+use crate::private_server::{Binaries, Folder, Options, PrivateServer, Walls};
 
 const DOING: &str = "making objects and rolling them back";
 
@@ -46,6 +46,7 @@ pub async fn try_out(live: &Client, private: Private, findings: &mut Findings) -
         disposable: true,
         cache: Some(private.cache.into()),
         settings: Vec::new(),
+        walls: Some(Walls::default()),
     })
     .await;
     let server = match server {

@@ -4,6 +4,7 @@
 //! runs in a server could read secrets from it. So nothing is passed on but what finding and loading a program takes.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Where programs, what they need of their user, and their libraries are.
@@ -26,4 +27,10 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command
+}
+
+/// The folders in which libraries are looked for before the system's.
+pub(super) fn library_folders() -> Vec<PathBuf> {
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    std::env::split_paths(&named).filter(|folder| folder.is_absolute()).collect()
 }

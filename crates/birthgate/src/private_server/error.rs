@@ -81,6 +81,9 @@ pub enum Error {
         /// The unprivileged user.
         user: String,
     },
+    /// A confined server is not started again.
+    #[error("a confined server is not started again; make another")]
+    Confined,
     /// The server did not come up.
     #[error("the private PostgreSQL did not start; the end of its log:\n{log}")]
     NotStarted {

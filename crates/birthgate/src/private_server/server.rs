@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio_postgres::{Config, NoTls};
 
 use super::error::last_lines;
+use super::guard::Guard;
+use super::running::{Running, Shared};
 use super::user::ServerUser;
+use super::walls::{self, Confinement, Passed, Place, Walls};
 use super::{Binaries, Cache, Error, cluster, environment, leftovers};
 
 /// Paths of unix sockets are short: 107 bytes on Linux, 103 on macOS, with `/.s.PGSQL.5432`.
@@ -24,9 +26,16 @@ const LOOK: Duration = Duration::from_millis(5);
 const LOOKS: u32 = 12_000;
 
 /// Ends the server when its owner is gone, however it went: the owner holds the other end of the
-/// watchdog's input. `$1` is the data folder, `$2` the folder to remove or nothing.
+/// watchdog's input. `$1` is the data folder, `$2` the folder to remove or nothing. `$3` is the number of a server that
+/// the kernel ends with its owner: what stands in its folder is not believed, and nothing is sent to it.
 const WATCHDOG: &str = r#"
 cat >/dev/null
+if [ -n "$3" ]; then
+  n=0
+  while kill -0 "$3" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+  [ -z "$2" ] || rm -rf -- "$2"
+  exit
+fi
 pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
 if [ -n "$pid" ]; then
   kill -INT "$pid" 2>/dev/null
@@ -60,6 +69,8 @@ pub struct Options {
     pub cache: Option<Cache>,
     /// More settings, name and value.
     pub settings: Vec<(String, String)>,
+    /// What it is kept within, when SQL of others is to run in it; `None`: it is not.
+    pub walls: Option<Walls>,
 }
 
 /// A running server. It ends with this value, or with this process.
@@ -71,7 +82,10 @@ pub struct PrivateServer {
     data: PathBuf,
     socket: PathBuf,
     port: u16,
-    server: Child,
+    server: Shared,
+    confinement: Confinement,
+    refused: Vec<String>,
+    guard: Option<Guard>,
     watchdog: Child,
     /// Held for as long as we live; a free lock marks what a dead owner left.
     _lock: File,
@@ -101,7 +115,8 @@ impl PrivateServer {
                     .prefix(leftovers::PREFIX)
                     .tempdir_in(root)
                     .map_err(Error::file(root))?;
-                (folder.path().to_owned(), Some(folder))
+                let real = folder.path().canonicalize().map_err(Error::file(folder.path()))?;
+                (real, Some(folder))
             }
             Folder::Kept(folder) => {
                 fs::create_dir_all(folder).map_err(Error::file(folder))?;
@@ -139,7 +154,11 @@ impl PrivateServer {
                 ours: options.binaries.major,
             });
         }
-        let socket_folder = if folder.as_os_str().len() > LONGEST_SOCKET_FOLDER {
+        let own = match options.walls {
+            Some(_) => folder.join("socket"),
+            None => folder.clone(),
+        };
+        let socket_folder = if own.as_os_str().len() > LONGEST_SOCKET_FOLDER {
             let short = tempfile::Builder::new()
                 .prefix("birthgate-socket-")
                 .tempdir()
@@ -149,14 +168,51 @@ impl PrivateServer {
         } else {
             None
         };
-        let socket = socket_folder.as_ref().map_or(folder.clone(), |short| short.path().to_owned());
+        let socket = match &socket_folder {
+            Some(short) => short.path().canonicalize().map_err(Error::file(short.path()))?,
+            None => own,
+        };
+        let stage = folder.join("root");
+        if options.walls.is_some() {
+            for made in [&socket, &stage] {
+                fs::create_dir_all(made).map_err(Error::file(made))?;
+            }
+            user.give(&socket)?;
+        }
         write_settings(&user, &data, &socket, &options)?;
 
-        let server = spawn(&user, &options.binaries, &folder, &data)?;
+        let begun = match &options.walls {
+            None => None,
+            Some(walls) => {
+                let place = Place { data: &data, socket: &socket, stage: &stage };
+                let log = open_log(&folder)?;
+                Some(walls::start(walls, &user, &options.binaries, &place, &log)?)
+            }
+        };
+        let (server, confinement, refused) = match begun {
+            Some(Ok((process, confinement, refused))) => {
+                (Running::Confined(process), confinement, refused)
+            }
+            free => {
+                let server = spawn(&user, &options.binaries, &folder, &data)?;
+                let refused = free.and_then(Result::err).unwrap_or_default();
+                (Running::Free(server), Confinement::None, refused)
+            }
+        };
+        let named = server.is_confined().then(|| server.id().to_string());
+        let server = Shared::new(server);
+        let guard = match &options.walls {
+            None => None,
+            Some(walls) => {
+                let guard = Guard::begin(server.clone(), folder.clone(), walls.bounds);
+                Some(guard.map_err(Error::file("a thread"))?)
+            }
+        };
         let watchdog = environment::command("sh")
             .args(["-c", WATCHDOG, "birthgate-watchdog"])
             .arg(&data)
             .arg(temporary.as_ref().map_or(Path::new(""), |folder| folder.path()))
+            .arg(named.unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -174,6 +230,9 @@ impl PrivateServer {
             socket,
             port,
             server,
+            confinement,
+            refused,
+            guard,
             watchdog,
             _lock: lock,
             _socket_folder: socket_folder,
@@ -191,6 +250,37 @@ impl PrivateServer {
     /// The folder of its socket: the `host` for any client.
     pub fn socket_folder(&self) -> &Path {
         &self.socket
+    }
+
+    /// How the kernel confines it.
+    pub fn confinement(&self) -> Confinement {
+        self.confinement
+    }
+
+    /// Why the kernel confines it no better, for each kind that was tried in vain.
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// Lets its folder grow from what it holds now.
+    pub fn begin_disk_anew(&self) {
+        if let Some(guard) = &self.guard {
+            guard.begin_disk_anew();
+        }
+    }
+
+    /// Waits until it has passed a bound, and is ended for that.
+    pub fn passed(&self) -> impl Future<Output = Passed> + Send + use<> {
+        let passed = self.guard.as_ref().map(Guard::passed);
+        async move {
+            if let Some(mut passed) = passed
+                && let Ok(found) = passed.wait_for(Option::is_some).await
+                && let Some(found) = *found
+            {
+                return found;
+            }
+            std::future::pending().await
+        }
     }
 
     /// Its data folder.
@@ -221,7 +311,11 @@ impl PrivateServer {
     }
 
     async fn start_again(&mut self) -> Result<(), Error> {
-        self.server = spawn(&self.user, &self.binaries, &self.folder, &self.data)?;
+        if self.server.lock().is_confined() {
+            return Err(Error::Confined);
+        }
+        let server = spawn(&self.user, &self.binaries, &self.folder, &self.data)?;
+        *self.server.lock() = Running::Free(server);
         self.wait_until_ready().await
     }
 
@@ -249,7 +343,7 @@ impl PrivateServer {
                 let _ = connection.await;
                 return Ok(());
             }
-            if matches!(self.server.try_wait(), Ok(Some(_))) {
+            if self.server.lock().has_ended() {
                 break;
             }
             tokio::time::sleep(LOOK).await;
@@ -258,22 +352,17 @@ impl PrivateServer {
     }
 
     async fn end(&mut self, signal: Signal) {
-        self.signal(signal);
+        drop(self.guard.take());
+        self.server.lock().end(signal);
         for _ in 0..LOOKS {
-            if !matches!(self.server.try_wait(), Ok(None)) {
+            if self.server.lock().has_ended() {
                 return;
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.signal(Signal::SIGKILL);
-        let _ = self.server.wait();
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Ok(pid) = i32::try_from(self.server.id()) {
-            // It may have ended by itself.
-            let _ = kill(Pid::from_raw(pid), signal);
-        }
+        let mut server = self.server.lock();
+        server.kill();
+        server.wait();
     }
 
     /// Ends the watchdog when there is nothing left to watch.
@@ -285,8 +374,11 @@ impl PrivateServer {
 
 impl Drop for PrivateServer {
     fn drop(&mut self) {
-        self.signal(self.last_signal());
-        let _ = self.server.wait();
+        drop(self.guard.take());
+        let mut server = self.server.lock();
+        server.end(self.last_signal());
+        server.wait();
+        drop(server);
         self.end_watchdog();
     }
 }
@@ -371,10 +463,8 @@ fn spawn(
     folder: &Path,
     data: &Path,
 ) -> Result<Child, Error> {
-    let log = folder.join("log");
-    let output =
-        OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file(&log))?;
-    let errors = output.try_clone().map_err(Error::file(&log))?;
+    let output = open_log(folder)?;
+    let errors = output.try_clone().map_err(Error::file("the server's log"))?;
     let program = binaries.program("postgres");
     user.command(&program)
         .arg("-D")
@@ -385,6 +475,11 @@ fn spawn(
         .process_group(0)
         .spawn()
         .map_err(Error::file(&program))
+}
+
+fn open_log(folder: &Path) -> Result<File, Error> {
+    let log = folder.join("log");
+    OpenOptions::new().create(true).append(true).open(&log).map_err(Error::file(&log))
 }
 
 fn tail(log: &Path) -> String {

@@ -49,6 +49,11 @@ impl ServerUser {
         }
     }
 
+    /// The numbers of user and group, when it is not ourselves.
+    pub fn id(&self) -> Option<(u32, u32)> {
+        self.other.as_ref().map(|(uid, gid, _)| (uid.as_raw(), gid.as_raw()))
+    }
+
     /// Its name, when it is not ourselves.
     pub fn name(&self) -> Option<&str> {
         self.other.as_ref().map(|(_, _, name)| name.as_str())

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
 use tokio_postgres::Client;
 
 use super::held::Held;
@@ -44,6 +45,8 @@ pub(super) async fn run(
             return Ok(false);
         }
     };
+    rehearsal.sandbox = Some(sandbox.confinement());
+    let blank = Rehearsal { sandbox: rehearsal.sandbox, ..blank };
     for round in 1..=MOST {
         let outcome = one(&sandbox, plan, options, live, &need, of_all, rehearsal).await?;
         let (Rows::Auto(_), Some((trial, Held::Copied { copied, .. }))) = (options.rows, outcome)
@@ -115,6 +118,8 @@ async fn one(
         ran = run => Ok(ran),
         ended = sandbox.ended() => Err(ended),
     };
+    // What failed then, failed for that.
+    let ran = sandbox.ended().now_or_never().map_or(ran, Err);
     match ran {
         Ok(ran) => {
             let ran = ran?;

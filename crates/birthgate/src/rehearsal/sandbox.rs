@@ -2,10 +2,11 @@
 //! slot or a connection to elsewhere does no harm.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use std::{fmt, fs};
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
@@ -13,14 +14,14 @@ use super::libpq::Libpq;
 use super::quiet::Quiet;
 use super::rows::{self, Copied, Need, RowBudget};
 use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Why};
-use super::{Confined, Facts, Options, Rehearsal, Rows, Verdict, reach};
+use super::{Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
 use crate::effects;
 use crate::error::{Doing, Result};
 use crate::plan::{Plan, Step};
 use crate::private_server::{
-    self, Binaries, Cache, Cluster, Folder, Options as ServerOptions, PrivateServer, Search,
-    find_pg_dump,
+    self, Binaries, Cache, Cluster, Confinement, Folder, Options as ServerOptions, Passed,
+    PrivateServer, Search, find_pg_dump,
 };
 
 use crate::script::Script;
@@ -28,8 +29,6 @@ use crate::words;
 
 /// The superuser of a sandbox; in the original no role has this name.
 const OWN_ROOT: &str = "birthgate_sandbox";
-/// How often the size of a confined sandbox is looked at.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// The programs that make and fill a sandbox, being looked for.
 pub(super) struct Programs(
@@ -77,8 +76,6 @@ struct Recipe {
 }
 
 struct Limits {
-    /// How large it may become.
-    most_bytes: Option<u64>,
     time: Duration,
     until: Instant,
 }
@@ -86,8 +83,8 @@ struct Limits {
 /// The limit at which a sandbox ended before the plan did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// It grew larger than it may.
-    TooLarge,
+    /// A bound of its server.
+    Passed(Passed),
     /// [`Options::sandbox_time`].
     OutOfTime { limit: Duration },
 }
@@ -95,13 +92,22 @@ pub(super) enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::TooLarge => f.write_str("the sandbox grew too large and was ended: write less"),
+            Ended::Passed(passed) => write!(f, "the sandbox was ended: {passed}{}", more(*passed)),
             Ended::OutOfTime { limit } => write!(
                 f,
                 "the sandbox's time limit of {} s was reached; --sandbox-time raises it",
                 limit.as_secs_f64()
             ),
         }
+    }
+}
+
+/// What gives it more.
+fn more(passed: Passed) -> &'static str {
+    match passed {
+        Passed::Disk(_) => "; --sandbox-disk allows more",
+        Passed::Memory(_) => "; --sandbox-memory allows more",
+        Passed::Processes(_) => "; --sandbox-processes allows more",
     }
 }
 
@@ -115,7 +121,7 @@ impl Sandbox {
         plan: &Plan,
         options: &Options,
     ) -> std::result::Result<Sandbox, NoSandbox> {
-        if options.confined.is_some() && options.rows != Rows::None {
+        if options.confined && options.rows != Rows::None {
             // Their constraints would be checked as its superuser.
             return Err(NoSandbox::RowsOfConfined);
         }
@@ -175,7 +181,26 @@ impl Sandbox {
         }
     }
 
+    /// Restoring runs code of the database: on functions in indexes, constraints and triggers.
     async fn build(
+        recipe: Recipe,
+        (server, cluster): (PrivateServer, Cluster),
+        snapshot_holder: Client,
+        until: Instant,
+    ) -> std::result::Result<Sandbox, NoSandbox> {
+        let (passed, ended) = (server.passed(), server.passed());
+        let made = tokio::select! {
+            made = Sandbox::build_within(recipe, (server, cluster), snapshot_holder, until) => made,
+            passed = passed => return Err(NoSandbox::Ended(Ended::Passed(passed))),
+        };
+        match (made, ended.now_or_never()) {
+            // The connections were lost for it.
+            (Err(_), Some(passed)) => Err(NoSandbox::Ended(Ended::Passed(passed))),
+            (made, _) => made,
+        }
+    }
+
+    async fn build_within(
         recipe: Recipe,
         (server, cluster): (PrivateServer, Cluster),
         snapshot_holder: Client,
@@ -183,7 +208,7 @@ impl Sandbox {
     ) -> std::result::Result<Sandbox, NoSandbox> {
         let Recipe { blueprint, options, .. } = &recipe;
         let original = &blueprint.original;
-        let confined = options.confined.is_some();
+        let confined = options.confined;
         let door = twin::door(&cluster);
         own_root(&server, door, (!confined).then_some(&original.bootstrap)).await?;
         let mut left_out =
@@ -219,9 +244,8 @@ impl Sandbox {
             config.options(asked);
         }
         let database = Database::new(config)?;
-        let begins_with = size(server.data_folder());
-        let most_bytes = options.confined.map(|Confined { most_bytes }| begins_with + most_bytes);
-        let limits = Limits { most_bytes, time: options.sandbox_time, until };
+        server.begin_disk_anew();
+        let limits = Limits { time: options.sandbox_time, until };
         Ok(Sandbox { server, recipe, limits, snapshot_holder, left_out, copied, database, root })
     }
 
@@ -276,33 +300,29 @@ impl Sandbox {
         };
         blueprint.fill_materialized_views(&root, has_rows).await?;
         quiet.end().await?;
+        // How much is copied has a budget of its own.
+        self.server.begin_disk_anew();
         Ok(copied)
     }
 
     /// Waits until it has reached a limit.
     pub async fn ended(&self) -> Ended {
         tokio::select! {
-            () = self.outgrown() => Ended::TooLarge,
+            passed = self.server.passed() => Ended::Passed(passed),
             () = tokio::time::sleep_until(self.limits.until.into()) => {
                 Ended::OutOfTime { limit: self.limits.time }
             }
         }
     }
 
-    /// Waits until it is larger than it may be.
-    async fn outgrown(&self) {
-        let Some(most) = self.limits.most_bytes else { return std::future::pending().await };
-        // Its folder, and what the server logs beside its data.
-        let folder = self.server.data_folder();
-        let folder = folder.parent().unwrap_or(folder).to_owned();
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let folder = folder.clone();
-            let size = tokio::task::spawn_blocking(move || size(&folder)).await;
-            if size.is_ok_and(|size| size > most) {
-                return;
-            }
-        }
+    /// How the kernel confines it.
+    pub fn confinement(&self) -> Confinement {
+        self.server.confinement()
+    }
+
+    /// Why the kernel confines it no better.
+    pub fn refused(&self) -> &[String] {
+        self.server.refused()
     }
 
     /// Ends it. The live database's snapshot is let go before this returns, the server goes on its own.
@@ -351,7 +371,7 @@ async fn start_of(
         ("track_functions", "all"),
         ("autovacuum", "off"),
         ("log_temp_files", "0"),
-        ("temp_file_limit", if options.confined.is_some() { "1GB" } else { "-1" }),
+        ("temp_file_limit", if options.confined { "1GB" } else { "-1" }),
     ];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut settings: Vec<_> = own.into_iter().chain(original.server_settings()).collect();
@@ -368,6 +388,7 @@ async fn start_of(
             .filter(|cache| cache.is_absolute())
             .map(|folder| Cache { folder, cluster: cluster.clone() }),
         settings,
+        walls: Some(options.walls),
     })
     .await
 }
@@ -398,14 +419,4 @@ fn as_root(server: &PrivateServer, database: &str) -> Result<Database> {
     let mut config = server.config(database);
     config.user(OWN_ROOT).options(PINNED);
     Database::new(config)
-}
-
-/// The bytes of the files below a folder; of those that are there while it looks.
-fn size(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
-        .map(|(found, path)| if found.is_dir() { size(&path) } else { found.len() })
-        .sum()
 }

@@ -93,7 +93,7 @@ pub(super) async fn run(
     let looks = run.befores.iter().map(|before| &before.look).chain([&run.now]);
     let pairs = looks.clone().zip(looks.skip(1)).map(|(old, new)| run.tracker.differing(old, new));
     rehearsal.deltas = pairs.map(|(old, new)| Delta::between(&old, &new)).collect();
-    let watcher = if options.confined.is_some() { &run.session.client } else { &run.root };
+    let watcher = if options.confined { &run.session.client } else { &run.root };
     let inside = watched::values(watcher, &plan.watch).await?;
     rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();
     for at in run.way_back(plan, rehearsal).await? {
@@ -209,7 +209,7 @@ pub(super) struct Run {
 impl Run {
     async fn begin(sandbox: &Sandbox, plan: &Plan, options: &Options) -> Result<Run> {
         let mut session = Session::connect_privately(&sandbox.database).await?;
-        session.is_confined = options.confined.is_some();
+        session.is_confined = options.confined;
         session.strict_columns = options.strict_columns;
         session.sample(&sandbox.root).await?;
         session.keep_plans(&plan.steps);

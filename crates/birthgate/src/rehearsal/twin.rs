@@ -108,6 +108,8 @@ pub(super) enum NoSandbox {
     Server(#[from] crate::private_server::Error),
     #[error("the schema could not be copied: {0}")]
     Copy(#[from] crate::error::Error),
+    #[error("while the schema was restored, {0}")]
+    Ended(super::sandbox::Ended),
     #[error("copying the schema took longer than the sandbox's time limit of {} s", .0.as_secs_f64())]
     OutOfTime(Duration),
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use birthgate::Database;
 use birthgate::plan::{self, Watch, Watchable};
-use birthgate::rehearsal::{self, Confined, Live, Options, Rehearsal, Verdict};
+use birthgate::private_server::{Bounds, Walls};
+use birthgate::rehearsal::{self, Live, Options, Rehearsal, Verdict};
 use testkit::{Server, connect};
 
 const SECRET: &str = "the-secret-of-this-machine";
@@ -97,7 +98,11 @@ const ATTACKS: &[Attack] = &[
 fn options(confined: bool) -> Options {
     Options {
         live: Live::Never,
-        confined: confined.then_some(Confined { most_bytes: 200_000_000 }),
+        confined,
+        walls: match confined {
+            true => Walls::strongest(Bounds { disk: 200_000_000, ..Bounds::default() }),
+            false => Walls::open(Bounds::default()),
+        },
         ..crate::rehearsal::options()
     }
 }
@@ -150,7 +155,11 @@ async fn succeeds(
         assert!(ran, "{sql}: {said:#?}");
     }
     let told = serde_json::to_string(&said).unwrap();
-    file.exists() || told.contains(SECRET)
+    let got = file.exists() || told.contains(SECRET);
+    if got == confined {
+        eprintln!("{sql}: {said:#?}");
+    }
+    got
 }
 
 #[test]
@@ -223,7 +232,8 @@ fn it_is_ended_before_it_fills_the_disk() {
         let database = Database::new(server.config(name, "agent")).unwrap();
         let sql = "CREATE TABLE large AS SELECT repeat(md5(n::text), 30) FROM generate_series(1, 1000000000) AS n";
         let said = rehearse(&database, sql, true).await;
-        let told = said.reasons.iter().any(|reason| reason.message.contains("too large"));
+        let told =
+            said.reasons.iter().any(|reason| reason.message.contains("it wrote more than 200 MB"));
         assert!(told, "{said:#?}");
     });
 }

@@ -21,7 +21,8 @@ pub fn options() -> Options {
         folder: std::env::temp_dir(),
         observer: Default::default(),
         strict_columns: false,
-        confined: None,
+        confined: false,
+        walls: Default::default(),
     }
 }
 
