@@ -100,9 +100,9 @@ pub(super) fn command(statement: &[Token]) -> Option<Command> {
         return created(statement);
     }
     if is(0, "do") {
-        return language(statement)
-            .filter(|language| !is_trusted(language))
-            .map(|_| Command::UntrustedBlock);
+        return languages(statement)
+            .any(|language| !is_trusted(language))
+            .then_some(Command::UntrustedBlock);
     }
     match () {
         () if is(0, "load") && statement.len() == 2 => Some(Command::Load),
@@ -122,9 +122,9 @@ pub(super) fn command(statement: &[Token]) -> Option<Command> {
 fn created(statement: &[Token]) -> Option<Command> {
     let mut words = statement[1..].iter().skip_while(|token| token.is("or") || token.is("replace"));
     match words.next().and_then(Token::name)? {
-        "function" | "procedure" => language(statement)
-            .filter(|language| matches!(*language, "c" | "internal"))
-            .map(|_| Command::NativeFunction),
+        "function" | "procedure" => languages(statement)
+            .any(|language| matches!(language, "c" | "internal"))
+            .then_some(Command::NativeFunction),
         "extension" => {
             let mut words =
                 words.skip_while(|token| ["if", "not", "exists"].iter().any(|word| token.is(word)));
@@ -163,11 +163,11 @@ fn copy(statement: &[Token]) -> Option<Command> {
     None
 }
 
-/// The language that a statement names, which may be quoted as a name or as a literal.
-fn language(statement: &[Token]) -> Option<&str> {
-    let at = statement.iter().position(|token| token.is("language"))?;
-    let said = statement.get(at + 1)?;
-    said.name().or_else(|| said.literal())
+/// What a statement may name as its language, quoted as a name or as a literal: an argument may be called
+/// "language" too, and then its type is here as well.
+fn languages(statement: &[Token]) -> impl Iterator<Item = &str> {
+    let pairs = statement.windows(2).filter(|pair| pair[0].is("language"));
+    pairs.filter_map(|pair| pair[1].name().or_else(|| pair[1].literal()))
 }
 
 /// Whether the language keeps what is written in it within the database.

@@ -304,6 +304,8 @@ mod tests {
             "COPY t FROM stdin; COPY (SELECT a FROM t) TO STDOUT (FORMAT csv)",
             "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\"; CREATE EXTENSION postgis",
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; DO LANGUAGE plpgsql 'BEGIN END'",
+            "DO LANGUAGE 'plpgsql' $$ BEGIN END $$",
+            "DO $$ BEGIN END $$ LANGUAGE 'plpgsql'",
         ] {
             assert_eq!(names(sql), Vec::<&str>::new(), "{sql}");
         }
@@ -334,6 +336,10 @@ mod tests {
             ),
             (
                 "CREATE FUNCTION r() RETURNS void AS '$libdir/dblink', 'dblink_exec' LANGUAGE 'c'",
+                "CREATE FUNCTION in C or internal",
+            ),
+            (
+                "CREATE FUNCTION r(language text) RETURNS void AS 'pg_stat_reset' LANGUAGE internal",
                 "CREATE FUNCTION in C or internal",
             ),
             ("CREATE EXTENSION IF NOT EXISTS evil", "CREATE EXTENSION of an unknown one"),

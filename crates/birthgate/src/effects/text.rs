@@ -12,7 +12,7 @@ const DEPTH: usize = 12;
 pub(super) enum Token {
     /// A name, or a keyword where it was not quoted.
     Name { name: String, quoted: bool },
-    /// The content of a literal, or of several that stand beside each other or are put together by `||`.
+    /// The content of a literal, or of several that stand on lines below each other or are put together by `||`.
     Literal(String),
     /// A mark, a number or a parameter, as it stands there.
     Other(String),
@@ -112,6 +112,7 @@ pub(super) fn read(sql: &str) -> Vec<Token> {
     let words = words(sql);
     let mut tokens: Vec<Token> = Vec::with_capacity(words.len());
     let mut at = 0;
+    let mut goes_on = false;
     while let Some(word) = words.get(at) {
         let escape = escape(&words[at..]);
         at += if escape.is_some() { 3 } else { 1 };
@@ -119,21 +120,29 @@ pub(super) fn read(sql: &str) -> Vec<Token> {
             tokens.push(other(word, escape.unwrap_or('\\')));
             continue;
         };
-        append(&mut tokens, content);
+        // In DO LANGUAGE 'plpgsql' $$ … $$ they are two.
+        let joins = goes_on && !is_dollar_quoted(word);
+        goes_on = !is_dollar_quoted(word);
+        append(&mut tokens, content, joins);
     }
     tokens
 }
 
-/// Joins a literal to the one before it.
-fn append(tokens: &mut Vec<Token>, content: String) {
+fn is_dollar_quoted(word: &Word<'_>) -> bool {
+    matches!(word.kind, TokenKind::Literal { kind: LiteralKind::DollarQuotedString { .. } })
+}
+
+/// Joins a literal to the one before it that `||` or, where it may, nothing parts from it.
+fn append(tokens: &mut Vec<Token>, content: String, mut joins: bool) {
     if let [.., Token::Literal(_), first, second] = &tokens[..]
         && first.is_mark("|")
         && second.is_mark("|")
     {
         tokens.truncate(tokens.len() - 2);
+        joins = true;
     }
     match tokens.last_mut() {
-        Some(Token::Literal(before)) => before.push_str(&content),
+        Some(Token::Literal(before)) if joins => before.push_str(&content),
         _ => tokens.push(Token::Literal(content)),
     }
 }
@@ -270,6 +279,8 @@ mod tests {
         assert_eq!(literal("N'x'"), "x");
         assert_eq!(literal("'not closed"), "not closed");
         assert_eq!(literal("E'\\u'"), "u");
+        assert_eq!(read("'a' $$b$$").len(), 2);
+        assert_eq!(read("$$a$$ 'b'").len(), 2);
     }
 
     #[test]

@@ -76,7 +76,7 @@ const FOREIGN: &[(&str, IsMark)] = &[
     ("goose", |mark| mark.words().starts_with("+goose ")),
     ("sql-migrate", |mark| mark.words().starts_with("+migrate ")),
     ("micrate", |mark| mark.words().starts_with("+micrate ")),
-    ("node-pg-migrate", |mark| is(mark.words(), &["up migration", "down migration"])),
+    ("node-pg-migrate", |mark| is_words(mark.words(), &["up migration", "down migration"])),
     ("Liquibase", |mark| {
         let text = mark.words();
         is(text, &["liquibase formatted sql"])
@@ -114,6 +114,14 @@ const FOREIGN: &[(&str, IsMark)] = &[
 fn is(text: &str, beginnings: &[&str]) -> bool {
     beginnings.iter().any(|beginning| {
         text.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
+    })
+}
+
+/// Whether a text begins with one of these, and no word goes on there: "down migrations are not available" says
+/// something, and marks nothing.
+fn is_words(text: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| {
+        is(text, &[beginning]) && !text[beginning.len()..].starts_with(char::is_alphanumeric)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Which rows the sandbox holds.
 
-use super::rows::{Copied, Gap};
+use super::rows::{Copied, Gap, holds_large_objects};
 
 /// What a sandbox holds of the live database's rows.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ impl Held {
                 Some("the sandbox was asked to have none; --rows auto or all".to_owned())
             }
             Held::Some(count) => Some(format!("at most {count} of each table were copied")),
+            Held::Copied { copied, .. } if holds_large_objects(table) => copied
+                .lacks_large_objects
+                .then(|| "large objects are not copied into the sandbox".to_owned()),
             Held::Copied { copied, of_all } => match copied.tables.contains_key(table) {
                 true => copied.gap(table).map(told),
                 // A table that is not in the live database has none to lack; one that was not asked for may.

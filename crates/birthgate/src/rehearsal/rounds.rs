@@ -53,8 +53,10 @@ pub(super) async fn run(
         else {
             break;
         };
-        let missing: Vec<&String> =
-            trial.lacking.iter().filter(|table| !copied.tables.contains_key(*table)).collect();
+        let is_missing = |table: &&String| {
+            !copied.tables.contains_key(*table) && !rows::holds_large_objects(table)
+        };
+        let missing: Vec<&String> = trial.lacking.iter().filter(is_missing).collect();
         if trial.wants_all && !of_all {
             of_all = true;
             need = reach::everything(client).await?;

@@ -135,11 +135,22 @@ impl fmt::Display for Gap {
     }
 }
 
+/// The catalogs whose rows are large objects. These are not copied.
+const LARGE_OBJECTS: [&str; 2] =
+    ["pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata"];
+
+/// Whether the rows of this table are large objects.
+pub(super) fn holds_large_objects(table: &str) -> bool {
+    LARGE_OBJECTS.contains(&table)
+}
+
 /// What was copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Copied {
     /// Every table that was needed or that rows of those refer to.
     pub tables: BTreeMap<String, Extent>,
+    /// Whether the live database has large objects: the sandbox has none.
+    pub lacks_large_objects: bool,
     pub bytes: u64,
     pub duration: Duration,
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use birthgate::Error;
 use birthgate::plan::{self, Plan, packet};
-use birthgate::rehearsal::{self, Live, Options};
+use birthgate::rehearsal::{self, Live, Options, Verdict};
 use testkit::Db;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -158,4 +158,19 @@ async fn a_place_in_a_file_of_dbmate_is_the_place_in_the_file() {
         ("1_a.sql".as_ref(), 3),
         "{said:#?}"
     );
+}
+
+#[tokio::test]
+async fn an_empty_file_among_others_is_noted() {
+    for (second, verdict) in [("CREATE TABLE b (x int);", Verdict::Pass), ("", Verdict::Incomplete)]
+    {
+        let folder = folder(&[("1_a.up.sql", "-- nothing to do here\n"), ("2_b.up.sql", second)]);
+        let db = Db::empty().await;
+        let plan = plan::read(&[folder.path().to_owned()]).unwrap();
+        let options = crate::rehearsal::options();
+        let said = rehearsal::rehearse(&db.database("postgres"), &plan, &options).await.unwrap();
+        assert_eq!(said.verdict, verdict, "{said:#?}");
+        let is_noted = said.notes.iter().any(|note| note.contains("1_a.up.sql holds no statement"));
+        assert_eq!(is_noted, verdict == Verdict::Pass, "{said:#?}");
+    }
 }

@@ -87,3 +87,28 @@ async fn what_a_part_of_the_rows_says_is_no_verdict() {
         assert!(is_whole || said.verdict == Verdict::Incomplete && tells, "{does}: {said:#?}");
     }
 }
+
+#[tokio::test]
+async fn large_objects_are_missed_by_what_reads_them_alone() {
+    let db = database().await;
+    for does in ["ANALYZE", "BEGIN; ANALYZE; COMMIT", "VACUUM", "SELECT lo_create(0)"] {
+        let said = rehearse(&db, does, RowBudget::default()).await;
+        assert_eq!(said.verdict, Verdict::Pass, "{does}: {said:#?}");
+    }
+    db.sql("SELECT lo_from_bytea(4242, 'abc')").await;
+    for (does, verdict, says) in [
+        ("ANALYZE", Verdict::Pass, ""),
+        ("SELECT lo_create(0)", Verdict::Incomplete, "large objects"),
+        // The sandbox has none, the live database has one.
+        (
+            "SELECT 1 / (1 - count(*)) FROM pg_largeobject_metadata",
+            Verdict::Fail,
+            "in the live database: division by zero",
+        ),
+    ] {
+        let said = rehearse(&db, does, RowBudget::default()).await;
+        assert_eq!(said.verdict, verdict, "{does}: {said:#?}");
+        let told = said.reasons.iter().any(|reason| reason.message.contains(says));
+        assert!(says.is_empty() || told, "{does}: {said:#?}");
+    }
+}

@@ -49,7 +49,18 @@ pub(super) async fn run(
     transfer.complete().await?;
     transfer.prune().await?;
     transfer.analyze().await?;
-    Ok(Copied { bytes: transfer.bytes, duration: begun.elapsed(), tables: transfer.answer(wanted) })
+    Ok(Copied {
+        bytes: transfer.bytes,
+        duration: begun.elapsed(),
+        tables: transfer.answer(wanted),
+        lacks_large_objects: has_large_objects(from).await?,
+    })
+}
+
+/// Everybody may read who owns large objects; only a superuser may read what is in them.
+async fn has_large_objects(from: &Client) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
+    Ok(from.one_row(sql, &[]).await.doing(DOING)?.get(0))
 }
 
 /// The tables that the sandbox has.

@@ -78,6 +78,7 @@ fn what_stands_in_a_text_a_body_or_the_data_of_a_copy_is_no_mark() {
         format!("{UP} -- +goose Up\n"),
         format!("-- up to here it is simple\n{UP}\n-- now tear it down again\n{DOWN}"),
         format!("-- rollback\n{UP}\nROLLBACK;"),
+        format!("-- Down migrations are not available.\n{UP}"),
         "-- Liquibase would have a changeset here: no\nSELECT 1;".to_owned(),
         "-- migrate: nothing\n-- atlas: a book\n--!\n--!!! beware\nSELECT 1;".to_owned(),
     ] {
