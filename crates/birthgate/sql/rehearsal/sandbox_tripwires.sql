@@ -79,4 +79,12 @@ BEGIN
   UPDATE pg_language SET lanvalidator = 'birthgate_tripwire.native'::regproc WHERE oid = v_language;
 END
 $$;
-UPDATE pg_language SET lanvalidator = 'birthgate_tripwire.native'::regproc WHERE lanname IN ('c', 'internal');
+-- CREATE TYPE … AS RANGE makes functions in "internal" and calls that language's own validator, which then has to be
+-- the language's, for this one command.
+CREATE FUNCTION birthgate_tripwire.may_make_range_types() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_validator oid := CASE WHEN TG_EVENT = 'ddl_command_start' AND TG_TAG = 'CREATE TYPE' THEN 'fmgr_internal_validator' ELSE 'birthgate_tripwire.native' END::regproc;
+BEGIN
+  UPDATE pg_language SET lanvalidator = v_validator WHERE lanname = 'internal' AND lanvalidator <> v_validator;
+END
+$$;

@@ -47,3 +47,11 @@ BEGIN
   END LOOP;
 END
 $$;
+-- From here on who makes a function in C or "internal" leaves a trace.
+UPDATE pg_language SET lanvalidator = 'birthgate_tripwire.native'::regproc WHERE lanname IN ('c', 'internal');
+CREATE EVENT TRIGGER birthgate_range_types ON ddl_command_start WHEN TAG IN ('CREATE TYPE', 'CREATE FUNCTION', 'CREATE PROCEDURE')
+  EXECUTE FUNCTION birthgate_tripwire.may_make_range_types();
+CREATE EVENT TRIGGER birthgate_range_types_made ON ddl_command_end WHEN TAG IN ('CREATE TYPE')
+  EXECUTE FUNCTION birthgate_tripwire.may_make_range_types();
+ALTER EVENT TRIGGER birthgate_range_types ENABLE ALWAYS;
+ALTER EVENT TRIGGER birthgate_range_types_made ENABLE ALWAYS;

@@ -321,6 +321,18 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
             "a function in C or internal",
         ),
         ("CREATE EXTENSION dblink", "a function in C or internal"),
+        // While a type is made, the language's own validator is back.
+        (
+            "CREATE TYPE r AS RANGE (SUBTYPE = int); DO $$ BEGIN EXECUTE 'CREATE FUNCTION pg_temp.g() RETURNS boolean LANGUAGE int' || 'ernal AS ''pg_reload_conf'''; END $$",
+            "a function in C or internal",
+        ),
+        (
+            "CREATE FUNCTION sneaks() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               EXECUTE 'CREATE FUNCTION pg_temp.h() RETURNS boolean LANGUAGE int' || 'ernal AS ''pg_reload_conf'''; END $$;
+             CREATE EVENT TRIGGER zz_sneaks ON ddl_command_start WHEN TAG IN ('CREATE TYPE') EXECUTE FUNCTION sneaks();
+             CREATE TYPE e AS ENUM ('a'); DROP EVENT TRIGGER zz_sneaks",
+            "a function in C or internal",
+        ),
     ] {
         let (traces, outcome) = traces(&db, sql).await;
         outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
@@ -330,6 +342,9 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
         "SELECT pg_advisory_xact_lock(7), set_config('a.b', 'c', false)",
         "CREATE EXTENSION pg_trgm; CREATE EXTENSION pg_stat_statements; CREATE EXTENSION intarray",
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; SELECT f()",
+        "CREATE TYPE span AS RANGE (SUBTYPE = float8); SELECT span(1, 2)",
+        "SET session_replication_role = replica; CREATE TYPE others AS RANGE (SUBTYPE = float8)",
+        "DO $$ BEGIN CREATE TYPE bad AS RANGE (SUBTYPE = nothing); EXCEPTION WHEN OTHERS THEN NULL; END $$",
     ] {
         let (traces, outcome) = traces(&db, sql).await;
         outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));

@@ -67,6 +67,9 @@ fn judge(difference: &Difference, missing: &Missing<'_>) -> Judgement {
         "role" | "database" | "schema" if is_new && name.starts_with("birthgate_") => {
             return Judgement::Harmless;
         }
+        "event" if is_new && name.starts_with("trigger birthgate_") => {
+            return Judgement::Harmless;
+        }
         _ if name.starts_with("birthgate_tripwire.") || name.starts_with("pg_catalog.") => {
             return Judgement::Harmless;
         }
