@@ -1,3 +1,6 @@
+-- Names are looked up in the catalogs alone: whoever installs may be a superuser, and the path may lead to other functions first.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- The roles, created where they are missing. Roles belong to the whole cluster and advisory locks to
 -- one database, so an `init` in another database can be faster: then the role is simply there.
 -- Nothing is ever granted again here that was revoked.

@@ -1,7 +1,8 @@
 -- The collection that a trigger stands on. A governed table is known by its trigger's argument; the
 -- name stored for that collection must still be this table (or its partition root), because a table
 -- can be swapped away under its name, and because anyone can make a table called like another. So must be the types of the
--- columns that the gate reads: its owner can put another type there, whose casts are its own and would run as ours.
+-- columns that the gate reads: its owner can put another type there, whose casts are its own and would run as ours. The expressions
+-- that it answers look at the type of each row that they are given, since an old snapshot shows the types of before.
 CREATE OR REPLACE FUNCTION birthgate.governed(p_relid oid, p_collection text)
 RETURNS birthgate.collection
 LANGUAGE plpgsql STABLE
@@ -11,19 +12,25 @@ DECLARE
   v_collection birthgate.collection;
   v_relid oid;
   v_columns text[];
+  v_condition text;
 BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
-                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
-      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
-                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+      SELECT array_agg(attname::text) FILTER (WHERE atttypid >= 16384), string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND ')
+        INTO v_columns, v_condition FROM pg_catalog.pg_attribute
+       WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
+      IF v_condition IS NOT NULL
+         AND (v_columns IS NULL OR NOT v_columns && v_collection.bound_columns
+                                   AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL)) THEN
+        v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
+        v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
         RETURN v_collection;
       END IF;
       RAISE EXCEPTION USING ERRCODE = 'PB019',
-        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed', array_to_string(v_columns, ', '), p_relid::regclass),
+        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed',
+                         array_to_string(coalesce(v_columns, v_collection.code_columns), ', '), p_relid::regclass),
         HINT = 'Give them back the type that they had.';
     END IF;
   END IF;

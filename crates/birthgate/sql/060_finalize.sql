@@ -1,22 +1,6 @@
 -- The commit boundary. Each gated statement leaves one row in birthgate.finalization, whose deferred
 -- trigger finalises that statement's permits as a set: it checks these births and these rows.
 
--- How many of the codes have their row in the collection's table. Owned by birthgate_reader, the only
--- role as which user tables are read: a table owner's policy must never run as our owner.
-CREATE OR REPLACE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off
-AS $$
-DECLARE
-  v_present bigint;
-BEGIN
-  EXECUTE format('SELECT count(*) FROM %I.%I AS t WHERE %s',
-                 p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
-     INTO v_present USING p_entity_codes;
-  RETURN v_present;
-END
-$$;
-
 -- Finalises permits that this transaction consumed. Refuses when a birth is not theirs any more, when
 -- a born row is gone, or when a retired one is there again.
 CREATE OR REPLACE FUNCTION birthgate.finalize_permits(
@@ -31,6 +15,7 @@ DECLARE
   v_finalized bigint;
   v_births bigint;
   v_present bigint;
+  v_condition text;
 BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
@@ -53,9 +38,11 @@ BEGIN
       HINT = 'Run the transaction again; nothing of it was kept.';
   END IF;
   IF p_collection.finalize = 'required' THEN
-    v_present := birthgate.rows_present(p_collection, v_codes);
+    -- The transaction has written the table, so nobody else changes it; its owner may have, in this very transaction.
+    v_condition := birthgate.check_plain(p_collection, p_collection.code_columns);
+    v_present := birthgate_look.rows_present(p_collection, v_condition, v_codes);
     IF v_present <> (CASE WHEN p_kind IN ('birth', 'rename') THEN v_finalized ELSE 0 END)
-       OR p_kind = 'rename' AND birthgate.rows_present(p_collection, v_left) <> 0 THEN
+       OR p_kind = 'rename' AND birthgate_look.rows_present(p_collection, v_condition, v_left) <> 0 THEN
       IF p_collection.mode = 'observe' THEN
         PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
       ELSE

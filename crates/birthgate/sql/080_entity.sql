@@ -18,6 +18,36 @@ BEGIN
 END
 $$;
 
+-- Columns of a row that is given as JSON, as a query would select them from $1. Made from the columns' base types: a whole row of the
+-- table's type would be checked against the domains of all of its columns, by functions of the table's owner.
+CREATE OR REPLACE FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_columns text;
+  v_problem text;
+BEGIN
+  WITH RECURSIVE typed AS (
+    SELECT a.attname, a.atttypid AS type, a.atttypmod AS typmod FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name)) AND a.attname = ANY (p_columns)
+       AND a.attnum > 0 AND NOT a.attisdropped
+     UNION ALL
+    SELECT b.attname, t.typbasetype, t.typtypmod FROM typed b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd')
+  SELECT string_agg(format('($1 %s %L)::%s AS %I', CASE WHEN b.type IN ('json'::regtype, 'jsonb'::regtype) THEN '->' ELSE '->>' END,
+                           b.attname, format_type(b.type, b.typmod), b.attname), ', '),
+         min(b.attname) FILTER (WHERE b.type >= 16384 AND birthgate.is_lesser(t.typowner))
+    INTO v_columns, v_problem FROM typed b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd';
+  IF v_problem IS NOT NULL OR v_columns IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB019',
+      MESSAGE = format('the columns %s of %I.%I are no longer of a type that can be governed', array_to_string(p_columns, ', '),
+                       p_collection.table_schema, p_collection.table_name),
+      HINT = 'Give them back the type that they had.';
+  END IF;
+  RETURN v_columns;
+END
+$$;
+
 -- The entity code that a row of the collection would have; NULL when the database is to make it.
 CREATE OR REPLACE FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -28,8 +58,8 @@ DECLARE
   v_code text;
 BEGIN
   IF p_row ?& v_collection.code_columns THEN
-    EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.code_expression,
-                   v_collection.table_schema, v_collection.table_name) INTO v_code USING p_row;
+    EXECUTE format('SELECT %s FROM (SELECT %s) AS n', v_collection.code_expression,
+                   birthgate.columns_of_json(v_collection, v_collection.code_columns)) INTO v_code USING p_row;
   END IF;
   RETURN v_code;
 END
@@ -51,8 +81,8 @@ BEGIN
       DETAIL = coalesce('The bound columns are ' || nullif(array_to_string(v_collection.bound_columns, ', '), ''), 'It has no bound columns.'),
       HINT = 'Give each of them, or request a permit for the code alone: permit_request.';
   END IF;
-  EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.bound_expression,
-                 v_collection.table_schema, v_collection.table_name) INTO v_row_hash USING p_row;
+  EXECUTE format('SELECT %s FROM (SELECT %s) AS n', v_collection.bound_expression,
+                 birthgate.columns_of_json(v_collection, v_collection.bound_columns)) INTO v_row_hash USING p_row;
   RETURN birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key,
                                   p_row_hash => v_row_hash);
 END
@@ -311,7 +341,7 @@ BEGIN
   IF v_permit.kind IS DISTINCT FROM 'retire' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB024', MESSAGE = format('permit %s is not a retire permit', p_permit_id),
       HINT = 'SELECT birthgate.permit_hold(collection, code, ''retire'')';
-  ELSIF birthgate.rows_present(v_collection, ARRAY[v_permit.entity_code]) <> 0 THEN
+  ELSIF birthgate_look.rows_present(v_collection, birthgate.keep_plain(v_collection, v_collection.code_columns, false), ARRAY[v_permit.entity_code]) <> 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'PB008',
       MESSAGE = format('%L of the collection %L is no phantom: its row is there', v_permit.entity_code, v_permit.collection_name),
       HINT = 'Delete the row under the retire permit.';

@@ -37,20 +37,16 @@ BEGIN
 END
 $$;
 
--- How many rows of a collection have a code that is not born in another. Owned by birthgate_reader.
+-- How many rows of a collection have a code that is not born in another.
 CREATE OR REPLACE FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
-  v_count bigint;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
-                   WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
-                 v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-     INTO v_count USING p_other;
-  RETURN v_count;
+  PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+  RETURN birthgate_look.count_not_born_in(v_collection, p_other);
 END
 $$;
 

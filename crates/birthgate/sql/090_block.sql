@@ -102,48 +102,56 @@ END
 $$;
 
 -- The rows of critical collections that have no birth, but for collections of which an owner decided that their rows
--- are to have none. Owned by birthgate_reader.
+-- are to have none.
 CREATE OR REPLACE FUNCTION birthgate.count_orphans() RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
-  v_count bigint;
   v_total bigint := 0;
 BEGIN
   FOR v_collection IN SELECT * FROM birthgate.collection
                        WHERE critical AND mode <> 'disarmed' AND birthgate.has_own_births(collection_name) LOOP
-    EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
-                     WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
-                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-       INTO v_count USING v_collection.collection_name;
-    v_total := v_total + v_count;
+    v_total := v_total + birthgate.count_not_born_in(v_collection.collection_name, v_collection.collection_name);
   END LOOP;
   RETURN v_total;
 END
 $$;
 
 -- The births whose listed table lacks their row (REAL_MISSING). A birth of a collection that is not
--- listed is not counted: there is no table to look in. Owned by birthgate_reader.
+-- listed is not counted: there is no table to look in.
 CREATE OR REPLACE FUNCTION birthgate.count_phantoms() RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_collection birthgate.collection;
-  v_count bigint;
   v_total bigint := 0;
 BEGIN
   FOR v_collection IN SELECT * FROM birthgate.collection WHERE mode <> 'disarmed' LOOP
-    EXECUTE format('SELECT count(*) FROM birthgate.birth_registry b
-                     WHERE b.collection_name = $1 AND b.status <> ''retired''
-                       AND NOT EXISTS (SELECT FROM %I.%I AS n WHERE %s = b.entity_code)',
-                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-       INTO v_count USING v_collection.collection_name;
-    v_total := v_total + v_count;
+    PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+    v_total := v_total + birthgate_look.count_phantoms(v_collection);
   END LOOP;
   RETURN v_total;
+END
+$$;
+
+-- Counts a dimension by its query, as birthgate_reader, and only in a transaction that can write nothing. Whoever calls rolls it back:
+-- of what the query reads, nothing is left in the session then.
+CREATE OR REPLACE FUNCTION birthgate.block_count(p_dimension text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
+AS $$
+DECLARE
+  v_query text := (SELECT query FROM birthgate.block_dimension WHERE name = p_dimension);
+BEGIN
+  IF v_query IS NULL OR current_setting('transaction_read_only') <> 'on' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('the dimension %L is not counted so', p_dimension),
+      DETAIL = CASE WHEN v_query IS NULL THEN 'It has no query, or is not known.' ELSE 'This transaction can write.' END,
+      HINT = 'birthgate block list --refresh counts every dimension that has a query.';
+  END IF;
+  RETURN birthgate_look.count_by(v_query);
 END
 $$;
 
@@ -185,19 +193,15 @@ AS $$
 $$;
 
 -- The names that no row of the collection's table has in that column. SECURITY INVOKER: it reads the
--- table with the caller's privileges.
+-- table with the caller's privileges, and nothing of its owner's with it.
 CREATE OR REPLACE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET row_security = off SET constraint_exclusion = off
 AS $$
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
-      HINT = 'birthgate collection list shows the collections.';
-  END IF;
+  PERFORM birthgate.keep_plain(v_collection, ARRAY[p_column]);
   RETURN QUERY EXECUTE format('SELECT name FROM unnest($1) AS name EXCEPT SELECT t.%I::text FROM %I.%I AS t',
                               p_column, v_collection.table_schema, v_collection.table_name) USING p_names;
 END

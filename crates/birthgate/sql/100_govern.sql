@@ -24,13 +24,13 @@ AS $$
             FROM login WHERE place IS NOT NULL GROUP BY place) AS w
 $$;
 
--- What is missing of the collection's gate: a trigger that is gone, or does not fire for everybody. NULL
--- when nothing is.
+-- What is missing of the collection's gate: a trigger that is gone, or does not fire for everybody; a table that cannot be read
+-- without running its owner's code, so that no birth can be finalised. NULL when nothing is.
 CREATE OR REPLACE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
+  SELECT nullif(concat_ws(', ', (SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
                            CASE WHEN t.oid IS NULL THEN 'is gone' WHEN t.tgenabled = 'A' THEN 'would stop the apply of a copy'
                                 ELSE 'does not fire always' END), ', ')
          || format('; run: birthgate %s', CASE WHEN birthgate.is_copy() THEN 'init --replication copy'
@@ -61,7 +61,14 @@ AS $$
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
     LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND (NOT t.tgisinternal OR t.tgparentid <> 0)
-   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
+   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END),
+    (SELECT format('no row can be looked for: %s', birthgate.replaceable(to_regclass(format('%I.%I', c.table_schema, c.table_name))))
+       FROM birthgate.collection c
+      WHERE c.collection_name = p_collection AND birthgate.replaceable(to_regclass(format('%I.%I', c.table_schema, c.table_name))) IS NOT NULL),
+    (SELECT format('the registry %s is written as birthgate_owner, and %s; run: birthgate init', r.oid::regclass,
+                   coalesce(birthgate.replaceable(r.oid, true), format('it belongs to %I', pg_get_userbyid(r.relowner))))
+       FROM pg_catalog.pg_class r
+      WHERE r.oid = birthgate.registry_table() AND (birthgate.is_lesser(r.relowner) OR birthgate.replaceable(r.oid, true) IS NOT NULL))), '')
 $$;
 
 -- The triggers of a table, as they must be again after `ungovern`: one text, equal when they are equal.
@@ -82,12 +89,12 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
   WITH RECURSIVE base AS (
-    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace, t.typowner
       FROM unnest(p_columns) WITH ORDINALITY AS k(name, place)
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p_table AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
      UNION ALL
-    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace, t.typowner
       FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'),
   typed AS (
     SELECT b.*, n.nspname,
@@ -95,7 +102,9 @@ AS $$
                 -- Only the extension's own citext: another type of that name could bring operators of its own.
                 WHEN b.typname = 'citext' AND EXISTS (
                   SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext')
+                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext'
+                     -- Whoever owns the extension can add a type of their own to it.
+                     AND NOT birthgate.is_lesser(b.typowner) AND b.typtype = 'b')
                   THEN 'citext' END AS known
       FROM base b LEFT JOIN pg_catalog.pg_namespace n ON n.oid = b.typnamespace
      WHERE b.typtype IS DISTINCT FROM 'd')
@@ -147,6 +156,8 @@ BEGIN
       THEN format('it has no column %I of a type whose text no setting changes, to bind permits to', v_unbindable)
     WHEN v_class.relrowsecurity AND NOT (SELECT rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = 'birthgate_reader')
       THEN 'it has row level security, and birthgate_reader cannot bypass it (ALTER ROLE birthgate_reader BYPASSRLS)'
+    WHEN birthgate.replaceable(p_table) IS NOT NULL
+      THEN format('%s; reading the table would run that code', birthgate.replaceable(p_table))
     WHEN p_mode = 'listed' THEN NULL
     WHEN v_nullable IS NOT NULL THEN format('the code column %I can be NULL', v_nullable)
     WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i

@@ -2,6 +2,64 @@
 -- missing columns, and birthgate.birth_registry becomes an auto-updatable view over them. Statements
 -- that are not transactional build indexes without stopping writers.
 
+-- Refuses a table that Birthgate's own functions would write as birthgate_owner, and on which code hangs that somebody else can
+-- replace. Its owner may be anybody: it becomes birthgate_owner.
+CREATE OR REPLACE FUNCTION birthgate.check_adoptable(p_table regclass) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_problem text := birthgate.replaceable(p_table, true);
+BEGIN
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be adopted: %s', p_table, v_problem),
+      DETAIL = 'Births are written into it as birthgate_owner, and that would run.',
+      HINT = 'Give the function or type to a superuser''s role, revoke the privilege, or take it off the table; then adopt again.';
+  END IF;
+END
+$$;
+
+-- The statements that make birthgate_owner the owner of a table, and let its owner go on to write it. None for a superuser's table.
+CREATE OR REPLACE FUNCTION birthgate.take_over_plan(p_table regclass) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_table record;
+  v_makes_do boolean;
+BEGIN
+  SELECT n.nspname, format('%I.%I', n.nspname, c.relname) AS name, c.relowner, pg_get_userbyid(c.relowner) AS owner INTO v_table
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+  IF NOT birthgate.is_lesser(v_table.relowner) THEN
+    RETURN;
+  END IF;
+  -- Becoming an owner takes CREATE on the schema, but for a superuser's say-so.
+  v_makes_do := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) OR has_schema_privilege('birthgate_owner', v_table.nspname, 'CREATE');
+  IF NOT v_makes_do THEN
+    RETURN NEXT format('GRANT CREATE ON SCHEMA %I TO birthgate_owner', v_table.nspname);
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s OWNER TO birthgate_owner', v_table.name);
+  IF NOT v_makes_do THEN
+    RETURN NEXT format('REVOKE CREATE ON SCHEMA %I FROM birthgate_owner', v_table.nspname);
+  END IF;
+  RETURN NEXT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', v_table.name, v_table.owner);
+  RETURN QUERY SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', d.objid::regclass, v_table.owner)
+                 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+                WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p_table AND d.deptype IN ('a', 'i');
+END
+$$;
+
+-- The statements that give it back.
+CREATE OR REPLACE FUNCTION birthgate.give_back_plan(p_table regclass, p_owner text) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT format(statement, p_table, p_owner)
+    FROM unnest(ARRAY['REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %I', 'ALTER TABLE %s OWNER TO %I']) WITH ORDINALITY AS s(statement, place)
+   WHERE p_owner IS NOT NULL ORDER BY place
+$$;
+
 CREATE OR REPLACE FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass DEFAULT NULL)
 RETURNS TABLE (statement text, transactional boolean)
 LANGUAGE plpgsql STABLE
@@ -13,7 +71,9 @@ DECLARE
   v_missing text;
   v_name text;
 BEGIN
-  SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relrowsecurity INTO v_registry
+  PERFORM birthgate.check_adoptable(t) FROM unnest(ARRAY[p_registry, p_changelog]) AS t WHERE t IS NOT NULL;
+  SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relrowsecurity,
+         CASE WHEN birthgate.is_lesser(c.relowner) THEN pg_get_userbyid(c.relowner) END AS owner INTO v_registry
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_registry;
   SELECT string_agg(needed, ', ') INTO v_missing
     FROM unnest(ARRAY['id', 'entity_code', 'collection_name', 'status', 'born_at']) AS needed
@@ -34,6 +94,9 @@ BEGIN
   END IF;
   v_name := format('%I.%I', v_registry.schema, v_registry.name);
 
+  -- From here on nobody but those whom Birthgate trusts can hang code on it; nobody has meanwhile.
+  RETURN QUERY SELECT s, true FROM birthgate.take_over_plan(p_registry) AS s;
+  RETURN QUERY VALUES (format('SELECT birthgate.check_adoptable(%L)', v_name), true);
   -- A constant default is stored once, in the catalog: no row is rewritten, and every old one reads 'legacy'.
   -- The defaults that must not stamp old rows are given afterwards.
   RETURN QUERY VALUES
@@ -58,10 +121,10 @@ BEGIN
        ADD CONSTRAINT zz_birthgate_birth_has_permit CHECK (origin <> 'permit' OR permit_id IS NOT NULL) NOT VALID,
        ADD CONSTRAINT zz_birthgate_birth_retired CHECK ((status = 'retired') = (retire_permit_id IS NOT NULL)) NOT VALID$sql$, v_name), true);
   RETURN QUERY SELECT s, true FROM birthgate.registry_guard_plan(v_registry.schema, v_registry.name) AS s;
-  RETURN QUERY VALUES (format('SELECT birthgate.adopt_registry_swap(%L, %L)', v_registry.schema, v_registry.name), true);
+  RETURN QUERY VALUES (format('SELECT birthgate.adopt_registry_swap(%L, %L, %L)', v_registry.schema, v_registry.name, v_registry.owner), true);
 
   IF p_changelog IS NOT NULL THEN
-    SELECT n.nspname AS schema, c.relname AS name INTO v_changelog
+    SELECT n.nspname AS schema, c.relname AS name, CASE WHEN birthgate.is_lesser(c.relowner) THEN pg_get_userbyid(c.relowner) END AS owner INTO v_changelog
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_changelog;
     SELECT string_agg(needed, ', ') INTO v_missing
       FROM unnest(ARRAY['id', 'collection_name', 'entity_code', 'action', 'changed_by', 'changed_at']) AS needed
@@ -73,11 +136,13 @@ BEGIN
         DETAIL = format('It lacks the columns %s.', v_missing), HINT = 'Adopt the registry alone.';
     END IF;
     v_name := format('%I.%I', v_changelog.schema, v_changelog.name);
+    RETURN QUERY SELECT s, true FROM birthgate.take_over_plan(p_changelog) AS s;
+    RETURN QUERY VALUES (format('SELECT birthgate.check_adoptable(%L)', v_name), true);
     RETURN QUERY VALUES
       (format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS permit_id bigint', v_name), true),
       (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_changelog.schema), true),
       (format('GRANT SELECT, INSERT ON %s TO birthgate_owner', v_name), true),
-      (format('SELECT birthgate.adopt_changelog_swap(%L, %L)', v_changelog.schema, v_changelog.name), true);
+      (format('SELECT birthgate.adopt_changelog_swap(%L, %L, %L)', v_changelog.schema, v_changelog.name, v_changelog.owner), true);
   END IF;
 
   v_name := format('%I.%I', v_registry.schema, v_registry.name);
@@ -88,7 +153,8 @@ END
 $$;
 
 -- Replaces our own empty registry by a view over the adopted one.
-CREATE OR REPLACE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) RETURNS void
+DROP FUNCTION IF EXISTS birthgate.adopt_registry_swap(text, text), birthgate.adopt_changelog_swap(text, text);
+CREATE OR REPLACE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text, p_owner text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
@@ -97,12 +163,12 @@ BEGIN
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
            finalized_at, retired_at, retire_permit_id, renamed_to FROM %I.%I', p_schema, p_table);
-  UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table;
+  UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table, registry_owner = p_owner;
   GRANT SELECT ON birthgate.birth_registry TO birthgate_admitter, birthgate_registrar, birthgate_auditor, birthgate_reader;
 END
 $$;
 
-CREATE OR REPLACE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) RETURNS void
+CREATE OR REPLACE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text, p_owner text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
@@ -112,7 +178,7 @@ BEGIN
     SELECT id, collection_name, entity_code, action, permit_id, changed_by, changed_at FROM %I.%I', p_schema, p_table);
   ALTER VIEW birthgate.registry_changelog ALTER changed_by SET DEFAULT session_user;
   ALTER VIEW birthgate.registry_changelog ALTER changed_at SET DEFAULT clock_timestamp();
-  UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table;
+  UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table, changelog_owner = p_owner;
   GRANT SELECT ON birthgate.registry_changelog TO birthgate_registrar, birthgate_auditor;
 END
 $$;
@@ -125,7 +191,7 @@ AS $$
 BEGIN
   DROP VIEW birthgate.birth_registry;
   ALTER TABLE birthgate.own_birth_registry RENAME TO birth_registry;
-  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL;
+  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL, registry_owner = NULL;
 END
 $$;
 
@@ -136,7 +202,7 @@ AS $$
 BEGIN
   DROP VIEW birthgate.registry_changelog;
   ALTER TABLE birthgate.own_registry_changelog RENAME TO registry_changelog;
-  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL;
+  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL, changelog_owner = NULL;
 END
 $$;
 
@@ -158,13 +224,42 @@ BEGIN
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id, DROP COLUMN renamed_to', v_name);
+    RETURN QUERY SELECT birthgate.give_back_plan(to_regclass(v_name), v_instance.registry_owner);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN
     v_name := format('%I.%I', v_instance.changelog_schema, v_instance.changelog_table);
     RETURN NEXT 'SELECT birthgate.unadopt_changelog_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN permit_id', v_name);
+    RETURN QUERY SELECT birthgate.give_back_plan(to_regclass(v_name), v_instance.changelog_owner);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
+END
+$$;
+
+-- What an earlier version adopted and left to its owner, who could run their code as birthgate_owner.
+DO $$
+DECLARE
+  v_adopted record;
+  v_statement text;
+BEGIN
+  FOR v_adopted IN
+    SELECT c.oid, pg_get_userbyid(c.relowner) AS owner, t.is_registry
+      FROM birthgate.instance i
+     CROSS JOIN LATERAL (VALUES (true, quote_ident(i.registry_schema) || '.' || quote_ident(i.registry_table)),
+                                 (false, quote_ident(i.changelog_schema) || '.' || quote_ident(i.changelog_table))) AS t(is_registry, name)
+      JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name)
+     WHERE birthgate.is_lesser(c.relowner)
+  LOOP
+    PERFORM birthgate.check_adoptable(v_adopted.oid);
+    FOR v_statement IN SELECT birthgate.take_over_plan(v_adopted.oid) LOOP
+      SET LOCAL ROLE NONE;
+      EXECUTE v_statement;
+      SET LOCAL ROLE birthgate_owner;
+    END LOOP;
+    PERFORM birthgate.check_adoptable(v_adopted.oid);
+    UPDATE birthgate.instance SET registry_owner = CASE WHEN v_adopted.is_registry THEN v_adopted.owner ELSE registry_owner END,
+                                  changelog_owner = CASE WHEN v_adopted.is_registry THEN changelog_owner ELSE v_adopted.owner END;
+  END LOOP;
 END
 $$;

@@ -2,22 +2,26 @@
 
 -- Locks the next rows of the collection that have no birth, in the order of their key, and bears them.
 -- The locks keep them there until the commit; rows that somebody else holds are left for a later pass.
--- SECURITY INVOKER. p_after is the last key of the batch before; so is the answer's.
+-- SECURITY INVOKER, and whoever backfills may be a superuser: keep_plain comes first. p_after is the last key of the batch before;
+-- so is the answer's.
 CREATE OR REPLACE FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_most bigint)
 RETURNS TABLE (last_key jsonb, seen bigint, born bigint)
 LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET row_security = off SET constraint_exclusion = off
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_table text := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   v_columns text;
   v_key text;
+  v_after text;
   v_codes text[];
 BEGIN
+  PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
   SELECT string_agg(format('n.%I', c.name), ', ' ORDER BY c.place),
-         string_agg(format('%L, n.%I', c.name, c.name), ', ' ORDER BY c.place)
-    INTO v_columns, v_key FROM unnest(v_collection.code_columns) WITH ORDINALITY AS c(name, place);
+         string_agg(format('%L, n.%I', c.name, c.name), ', ' ORDER BY c.place),
+         string_agg(format('($2 ->> %L)::%s', c.name, c.type), ', ' ORDER BY c.place)
+    INTO v_columns, v_key, v_after FROM unnest(v_collection.code_columns, v_collection.code_types) WITH ORDINALITY AS c(name, type, place);
   EXECUTE format('SELECT array_agg(code), (array_agg(key))[count(*)], count(*)
                     FROM (SELECT %1$s AS code, jsonb_build_object(%2$s) AS key FROM %3$s AS n
                            WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
@@ -25,8 +29,7 @@ BEGIN
                                  %4$s
                            ORDER BY %5$s LIMIT $3 FOR KEY SHARE OF n SKIP LOCKED) AS page',
                  v_collection.code_expression, v_key, v_table,
-                 CASE WHEN p_after IS NOT NULL
-                      THEN format('AND (%s) > (SELECT %1$s FROM jsonb_populate_record(NULL::%s, $2) AS n)', v_columns, v_table) END,
+                 CASE WHEN p_after IS NOT NULL THEN format('AND (%s) > (%s)', v_columns, v_after) END,
                  v_columns)
      INTO v_codes, last_key, seen USING p_collection, p_after, p_most;
   born := CASE WHEN seen = 0 THEN 0 ELSE birthgate.backfill_births(p_collection, v_codes) END;
@@ -42,9 +45,11 @@ SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_condition text := birthgate.keep_plain(v_collection, v_collection.code_columns, false);
   v_born bigint;
 BEGIN
-  IF birthgate.rows_present(birthgate.collection_of(p_collection), p_entity_codes) <> cardinality(p_entity_codes) THEN
+  IF birthgate_look.rows_present(v_collection, v_condition, p_entity_codes) <> cardinality(p_entity_codes) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB007',
       MESSAGE = format('some of the %s rows to be born in the collection %L are not there', cardinality(p_entity_codes), p_collection),
       HINT = 'Run it again: birthgate collection backfill';
@@ -60,26 +65,24 @@ BEGIN
 END
 $$;
 
--- Rows against births, in one pass over both. Owned by birthgate_reader.
+-- Rows against births. A table that cannot be read safely is a finding, so that the others are compared all the same.
 CREATE OR REPLACE FUNCTION birthgate.reconcile_rows(p_collection text)
 RETURNS TABLE (finding text, count bigint, examples text[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET row_security = off SET jit = off SET work_mem = '64MB'
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET row_security = off
 AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_problem text;
 BEGIN
-  RETURN QUERY EXECUTE format($sql$
-    SELECT found.finding, count(*), (array_agg(found.code))[1:5]
-      FROM (SELECT coalesce(r.code, b.entity_code) AS code,
-                   CASE WHEN b.entity_code IS NULL THEN 'orphan'
-                        WHEN r.code IS NULL AND b.status <> 'retired' THEN 'phantom'
-                        WHEN r.code IS NOT NULL AND b.status = 'retired' THEN 'ghost' END AS finding
-              FROM (SELECT %s AS code FROM %I.%I AS n) AS r
-              FULL JOIN (SELECT entity_code, status FROM birthgate.birth_registry WHERE collection_name = $1) AS b
-                ON b.entity_code = r.code) AS found
-     WHERE found.finding IS NOT NULL GROUP BY found.finding$sql$,
-    v_collection.code_expression, v_collection.table_schema, v_collection.table_name) USING p_collection;
+  BEGIN
+    PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+  EXCEPTION WHEN SQLSTATE 'PB019' THEN
+    GET STACKED DIAGNOSTICS v_problem = MESSAGE_TEXT;
+    RETURN QUERY SELECT 'unreadable', 1::bigint, ARRAY[v_problem];
+    RETURN;
+  END;
+  RETURN QUERY SELECT * FROM birthgate_look.reconcile_rows(v_collection);
 END
 $$;
 

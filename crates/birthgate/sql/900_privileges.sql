@@ -1,14 +1,23 @@
 -- Nothing is for PUBLIC, and user tables are read as birthgate_reader alone.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA birthgate FROM PUBLIC;
-REVOKE ALL ON SCHEMA birthgate FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA birthgate, birthgate_look FROM PUBLIC;
+REVOKE ALL ON SCHEMA birthgate, birthgate_look FROM PUBLIC;
 
--- Owning a function takes CREATE on its schema, for as long as it changes hands.
-GRANT CREATE ON SCHEMA birthgate TO birthgate_reader;
-ALTER FUNCTION birthgate.rows_present(birthgate.collection, text[]) OWNER TO birthgate_reader;
-ALTER FUNCTION birthgate.count_orphans() OWNER TO birthgate_reader;
-ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
-ALTER FUNCTION birthgate.reconcile_rows(text) OWNER TO birthgate_reader;
-ALTER FUNCTION birthgate.count_not_born_in(text, text) OWNER TO birthgate_reader;
-REVOKE CREATE ON SCHEMA birthgate FROM birthgate_reader;
-GRANT EXECUTE ON FUNCTION birthgate.rows_present(birthgate.collection, text[]), birthgate.count_orphans(),
-  birthgate.count_phantoms(), birthgate.reconcile_rows(text), birthgate.count_not_born_in(text, text) TO birthgate_owner;
+-- Earlier versions let birthgate_reader own functions that it could reach.
+DROP FUNCTION IF EXISTS birthgate.rows_present(birthgate.collection, text[]);
+DO $$
+DECLARE
+  v_function regprocedure;
+BEGIN
+  FOR v_function IN SELECT oid FROM pg_catalog.pg_proc
+                     WHERE pronamespace = 'birthgate'::regnamespace AND proowner = 'birthgate_reader'::regrole LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO birthgate_owner', v_function);
+  END LOOP;
+  -- Owning a function takes CREATE on its schema, for as long as it changes hands.
+  GRANT CREATE ON SCHEMA birthgate_look TO birthgate_reader;
+  FOR v_function IN SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = 'birthgate_look'::regnamespace LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO birthgate_reader', v_function);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO birthgate_owner', v_function);
+  END LOOP;
+  REVOKE ALL ON SCHEMA birthgate_look FROM birthgate_reader;
+END
+$$;

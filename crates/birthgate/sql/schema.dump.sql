@@ -1,5 +1,7 @@
 CREATE SCHEMA birthgate;
 ALTER SCHEMA birthgate OWNER TO birthgate_owner;
+CREATE SCHEMA birthgate_look;
+ALTER SCHEMA birthgate_look OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.acts_as(p_login name, p_role text) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -278,7 +280,7 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) RETURNS void
+CREATE FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text, p_owner text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -289,11 +291,11 @@ BEGIN
     SELECT id, collection_name, entity_code, action, permit_id, changed_by, changed_at FROM %I.%I', p_schema, p_table);
   ALTER VIEW birthgate.registry_changelog ALTER changed_by SET DEFAULT session_user;
   ALTER VIEW birthgate.registry_changelog ALTER changed_at SET DEFAULT clock_timestamp();
-  UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table;
+  UPDATE birthgate.instance SET changelog_schema = p_schema, changelog_table = p_table, changelog_owner = p_owner;
   GRANT SELECT ON birthgate.registry_changelog TO birthgate_registrar, birthgate_auditor;
 END
 $$;
-ALTER FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text, p_owner text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass DEFAULT NULL::regclass) RETURNS TABLE(statement text, transactional boolean)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -304,7 +306,9 @@ DECLARE
   v_missing text;
   v_name text;
 BEGIN
-  SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relrowsecurity INTO v_registry
+  PERFORM birthgate.check_adoptable(t) FROM unnest(ARRAY[p_registry, p_changelog]) AS t WHERE t IS NOT NULL;
+  SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relrowsecurity,
+         CASE WHEN birthgate.is_lesser(c.relowner) THEN pg_get_userbyid(c.relowner) END AS owner INTO v_registry
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_registry;
   SELECT string_agg(needed, ', ') INTO v_missing
     FROM unnest(ARRAY['id', 'entity_code', 'collection_name', 'status', 'born_at']) AS needed
@@ -324,6 +328,9 @@ BEGIN
       HINT = 'Adopt right after init, before anything is born.';
   END IF;
   v_name := format('%I.%I', v_registry.schema, v_registry.name);
+  -- From here on nobody but those whom Birthgate trusts can hang code on it; nobody has meanwhile.
+  RETURN QUERY SELECT s, true FROM birthgate.take_over_plan(p_registry) AS s;
+  RETURN QUERY VALUES (format('SELECT birthgate.check_adoptable(%L)', v_name), true);
   -- A constant default is stored once, in the catalog: no row is rewritten, and every old one reads 'legacy'.
   -- The defaults that must not stamp old rows are given afterwards.
   RETURN QUERY VALUES
@@ -348,9 +355,9 @@ BEGIN
        ADD CONSTRAINT zz_birthgate_birth_has_permit CHECK (origin <> 'permit' OR permit_id IS NOT NULL) NOT VALID,
        ADD CONSTRAINT zz_birthgate_birth_retired CHECK ((status = 'retired') = (retire_permit_id IS NOT NULL)) NOT VALID$sql$, v_name), true);
   RETURN QUERY SELECT s, true FROM birthgate.registry_guard_plan(v_registry.schema, v_registry.name) AS s;
-  RETURN QUERY VALUES (format('SELECT birthgate.adopt_registry_swap(%L, %L)', v_registry.schema, v_registry.name), true);
+  RETURN QUERY VALUES (format('SELECT birthgate.adopt_registry_swap(%L, %L, %L)', v_registry.schema, v_registry.name, v_registry.owner), true);
   IF p_changelog IS NOT NULL THEN
-    SELECT n.nspname AS schema, c.relname AS name INTO v_changelog
+    SELECT n.nspname AS schema, c.relname AS name, CASE WHEN birthgate.is_lesser(c.relowner) THEN pg_get_userbyid(c.relowner) END AS owner INTO v_changelog
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_changelog;
     SELECT string_agg(needed, ', ') INTO v_missing
       FROM unnest(ARRAY['id', 'collection_name', 'entity_code', 'action', 'changed_by', 'changed_at']) AS needed
@@ -362,11 +369,13 @@ BEGIN
         DETAIL = format('It lacks the columns %s.', v_missing), HINT = 'Adopt the registry alone.';
     END IF;
     v_name := format('%I.%I', v_changelog.schema, v_changelog.name);
+    RETURN QUERY SELECT s, true FROM birthgate.take_over_plan(p_changelog) AS s;
+    RETURN QUERY VALUES (format('SELECT birthgate.check_adoptable(%L)', v_name), true);
     RETURN QUERY VALUES
       (format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS permit_id bigint', v_name), true),
       (format('GRANT USAGE ON SCHEMA %I TO birthgate_owner', v_changelog.schema), true),
       (format('GRANT SELECT, INSERT ON %s TO birthgate_owner', v_name), true),
-      (format('SELECT birthgate.adopt_changelog_swap(%L, %L)', v_changelog.schema, v_changelog.name), true);
+      (format('SELECT birthgate.adopt_changelog_swap(%L, %L, %L)', v_changelog.schema, v_changelog.name, v_changelog.owner), true);
   END IF;
   v_name := format('%I.%I', v_registry.schema, v_registry.name);
   RETURN QUERY VALUES
@@ -375,7 +384,7 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) RETURNS void
+CREATE FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text, p_owner text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
@@ -385,25 +394,30 @@ BEGIN
   EXECUTE format('CREATE VIEW birthgate.birth_registry AS
     SELECT id, entity_code, collection_name, status, origin, permit_id, born_at, born_xid, incarnation,
            finalized_at, retired_at, retire_permit_id, renamed_to FROM %I.%I', p_schema, p_table);
-  UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table;
+  UPDATE birthgate.instance SET registry_schema = p_schema, registry_table = p_table, registry_owner = p_owner;
   GRANT SELECT ON birthgate.birth_registry TO birthgate_admitter, birthgate_registrar, birthgate_auditor, birthgate_reader;
 END
 $$;
-ALTER FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) OWNER TO birthgate_owner;
+ALTER FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text, p_owner text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_most bigint) RETURNS TABLE(last_key jsonb, seen bigint, born bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
     AS $_$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_table text := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   v_columns text;
   v_key text;
+  v_after text;
   v_codes text[];
 BEGIN
+  PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
   SELECT string_agg(format('n.%I', c.name), ', ' ORDER BY c.place),
-         string_agg(format('%L, n.%I', c.name, c.name), ', ' ORDER BY c.place)
-    INTO v_columns, v_key FROM unnest(v_collection.code_columns) WITH ORDINALITY AS c(name, place);
+         string_agg(format('%L, n.%I', c.name, c.name), ', ' ORDER BY c.place),
+         string_agg(format('($2 ->> %L)::%s', c.name, c.type), ', ' ORDER BY c.place)
+    INTO v_columns, v_key, v_after FROM unnest(v_collection.code_columns, v_collection.code_types) WITH ORDINALITY AS c(name, type, place);
   EXECUTE format('SELECT array_agg(code), (array_agg(key))[count(*)], count(*)
                     FROM (SELECT %1$s AS code, jsonb_build_object(%2$s) AS key FROM %3$s AS n
                            WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
@@ -411,8 +425,7 @@ BEGIN
                                  %4$s
                            ORDER BY %5$s LIMIT $3 FOR KEY SHARE OF n SKIP LOCKED) AS page',
                  v_collection.code_expression, v_key, v_table,
-                 CASE WHEN p_after IS NOT NULL
-                      THEN format('AND (%s) > (SELECT %1$s FROM jsonb_populate_record(NULL::%s, $2) AS n)', v_columns, v_table) END,
+                 CASE WHEN p_after IS NOT NULL THEN format('AND (%s) > (%s)', v_columns, v_after) END,
                  v_columns)
      INTO v_codes, last_key, seen USING p_collection, p_after, p_most;
   born := CASE WHEN seen = 0 THEN 0 ELSE birthgate.backfill_births(p_collection, v_codes) END;
@@ -427,9 +440,11 @@ CREATE FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text
     AS $$
 DECLARE
   v_now timestamptz := clock_timestamp();
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_condition text := birthgate.keep_plain(v_collection, v_collection.code_columns, false);
   v_born bigint;
 BEGIN
-  IF birthgate.rows_present(birthgate.collection_of(p_collection), p_entity_codes) <> cardinality(p_entity_codes) THEN
+  IF birthgate_look.rows_present(v_collection, v_condition, p_entity_codes) <> cardinality(p_entity_codes) THEN
     RAISE EXCEPTION USING ERRCODE = 'PB007',
       MESSAGE = format('some of the %s rows to be born in the collection %L are not there', cardinality(p_entity_codes), p_collection),
       HINT = 'Run it again: birthgate collection backfill';
@@ -507,6 +522,23 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.birth_must_be_bound() OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.block_count(p_dimension text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+  v_query text := (SELECT query FROM birthgate.block_dimension WHERE name = p_dimension);
+BEGIN
+  IF v_query IS NULL OR current_setting('transaction_read_only') <> 'on' THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025', MESSAGE = format('the dimension %L is not counted so', p_dimension),
+      DETAIL = CASE WHEN v_query IS NULL THEN 'It has no query, or is not known.' ELSE 'This transaction can write.' END,
+      HINT = 'birthgate block list --refresh counts every dimension that has a query.';
+  END IF;
+  RETURN birthgate_look.count_by(v_query);
+END
+$$;
+ALTER FUNCTION birthgate.block_count(p_dimension text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.block_dimension_drop(p_name text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -646,6 +678,22 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION birthgate.carry_to(p_aside text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_adoptable(p_table regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_problem text := birthgate.replaceable(p_table, true);
+BEGIN
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB020',
+      MESSAGE = format('%s cannot be adopted: %s', p_table, v_problem),
+      DETAIL = 'Births are written into it as birthgate_owner, and that would run.',
+      HINT = 'Give the function or type to a superuser''s role, revoke the privilege, or take it off the table; then adopt again.';
+  END IF;
+END
+$$;
+ALTER FUNCTION birthgate.check_adoptable(p_table regclass) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -740,6 +788,53 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);
+  v_relid oid;
+  v_columns bigint;
+  v_condition text;
+  v_problem text;
+BEGIN
+  -- Nearly every table: nothing with an expression hangs on it, and its columns are text, a number or a uuid.
+  SELECT c.oid, count(a.attnum), string_agg(format('pg_typeof((NULL::%s).%I) = %s::oid', v_name, a.attname, a.atttypid), ' AND ')
+    INTO v_relid, v_columns, v_condition
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (p_columns) AND a.attnum > 0 AND NOT a.attisdropped
+         AND a.atttypid < 16384 AND a.attgenerated <> 'v'
+   WHERE c.oid = to_regclass(v_name) AND c.relkind = 'r' AND NOT c.relhassubclass
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL)
+   GROUP BY c.oid;
+  IF v_columns = cardinality(p_columns) THEN
+    RETURN v_condition;
+  END IF;
+  v_relid := to_regclass(v_name);
+  IF v_relid IS NULL THEN
+    v_problem := 'it is not there';
+  ELSE
+    SELECT count(*), string_agg(format('pg_typeof((NULL::%s).%I) = %s::oid', v_name, a.attname, a.atttypid), ' AND '),
+           min(CASE WHEN a.attgenerated = 'v' THEN format('the column %I is computed when it is read', a.attname) ELSE k.problem END)
+      INTO v_columns, v_condition, v_problem
+      FROM pg_catalog.pg_attribute a
+      LEFT JOIN birthgate.key_columns(v_relid, ARRAY[a.attname::text]) AS k ON a.atttypid >= 16384
+     WHERE a.attrelid = v_relid AND a.attname = ANY (p_columns) AND a.attnum > 0 AND NOT a.attisdropped;
+    v_problem := coalesce(v_problem, CASE WHEN v_columns <> cardinality(p_columns) THEN format('it has no longer the columns %s', array_to_string(p_columns, ', ')) END,
+                          birthgate.replaceable(v_relid));
+  END IF;
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB019',
+      MESSAGE = format('the table %s of the collection %L cannot be read safely: %s', v_name, p_collection.collection_name, v_problem),
+      DETAIL = 'Reading it would run code that a role without Birthgate''s rights can replace.',
+      HINT = 'Give the function to a superuser''s role, take it out of the index or statistics, or put the table back as it was governed.';
+  END IF;
+  RETURN v_condition;
+END
+$$;
+ALTER FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -921,6 +1016,34 @@ CREATE FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_
    WHERE collection_name = p_collection
 $$;
 ALTER FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_columns text;
+  v_problem text;
+BEGIN
+  WITH RECURSIVE typed AS (
+    SELECT a.attname, a.atttypid AS type, a.atttypmod AS typmod FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name)) AND a.attname = ANY (p_columns)
+       AND a.attnum > 0 AND NOT a.attisdropped
+     UNION ALL
+    SELECT b.attname, t.typbasetype, t.typtypmod FROM typed b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd')
+  SELECT string_agg(format('($1 %s %L)::%s AS %I', CASE WHEN b.type IN ('json'::regtype, 'jsonb'::regtype) THEN '->' ELSE '->>' END,
+                           b.attname, format_type(b.type, b.typmod), b.attname), ', '),
+         min(b.attname) FILTER (WHERE b.type >= 16384 AND birthgate.is_lesser(t.typowner))
+    INTO v_columns, v_problem FROM typed b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd';
+  IF v_problem IS NOT NULL OR v_columns IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB019',
+      MESSAGE = format('the columns %s of %I.%I are no longer of a type that can be governed', array_to_string(p_columns, ', '),
+                       p_collection.table_schema, p_collection.table_name),
+      HINT = 'Give them back the type that they had.';
+  END IF;
+  RETURN v_columns;
+END
+$_$;
+ALTER FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -991,66 +1114,52 @@ END
 $$;
 ALTER FUNCTION birthgate.copy_plan() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
-  v_count bigint;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
-                   WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
-                 v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-     INTO v_count USING p_other;
-  RETURN v_count;
+  PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+  RETURN birthgate_look.count_not_born_in(v_collection, p_other);
 END
-$_$;
-ALTER FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) OWNER TO birthgate_reader;
+$$;
+ALTER FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.count_orphans() RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection;
-  v_count bigint;
   v_total bigint := 0;
 BEGIN
   FOR v_collection IN SELECT * FROM birthgate.collection
                        WHERE critical AND mode <> 'disarmed' AND birthgate.has_own_births(collection_name) LOOP
-    EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
-                     WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
-                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-       INTO v_count USING v_collection.collection_name;
-    v_total := v_total + v_count;
+    v_total := v_total + birthgate.count_not_born_in(v_collection.collection_name, v_collection.collection_name);
   END LOOP;
   RETURN v_total;
 END
-$_$;
-ALTER FUNCTION birthgate.count_orphans() OWNER TO birthgate_reader;
+$$;
+ALTER FUNCTION birthgate.count_orphans() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.count_phantoms() RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection;
-  v_count bigint;
   v_total bigint := 0;
 BEGIN
   FOR v_collection IN SELECT * FROM birthgate.collection WHERE mode <> 'disarmed' LOOP
-    EXECUTE format('SELECT count(*) FROM birthgate.birth_registry b
-                     WHERE b.collection_name = $1 AND b.status <> ''retired''
-                       AND NOT EXISTS (SELECT FROM %I.%I AS n WHERE %s = b.entity_code)',
-                   v_collection.table_schema, v_collection.table_name, v_collection.code_expression)
-       INTO v_count USING v_collection.collection_name;
-    v_total := v_total + v_count;
+    PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+    v_total := v_total + birthgate_look.count_phantoms(v_collection);
   END LOOP;
   RETURN v_total;
 END
-$_$;
-ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_reader;
+$$;
+ALTER FUNCTION birthgate.count_phantoms() OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint DEFAULT 10000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1263,18 +1372,18 @@ ALTER FUNCTION birthgate.end_entity(p_collection text, p_entity_code text, p_kin
 CREATE FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_code text;
 BEGIN
   IF p_row ?& v_collection.code_columns THEN
-    EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.code_expression,
-                   v_collection.table_schema, v_collection.table_name) INTO v_code USING p_row;
+    EXECUTE format('SELECT %s FROM (SELECT %s) AS n', v_collection.code_expression,
+                   birthgate.columns_of_json(v_collection, v_collection.code_columns)) INTO v_code USING p_row;
   END IF;
   RETURN v_code;
 END
-$_$;
+$$;
 ALTER FUNCTION birthgate.entity_code(p_collection text, p_row jsonb) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.fan_in_set() RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1330,6 +1439,7 @@ DECLARE
   v_finalized bigint;
   v_births bigint;
   v_present bigint;
+  v_condition text;
 BEGIN
   WITH done AS (
     UPDATE birthgate.birth_admission_permit p SET state = 'FINALIZED', finalized_at = v_now
@@ -1352,9 +1462,11 @@ BEGIN
       HINT = 'Run the transaction again; nothing of it was kept.';
   END IF;
   IF p_collection.finalize = 'required' THEN
-    v_present := birthgate.rows_present(p_collection, v_codes);
+    -- The transaction has written the table, so nobody else changes it; its owner may have, in this very transaction.
+    v_condition := birthgate.check_plain(p_collection, p_collection.code_columns);
+    v_present := birthgate_look.rows_present(p_collection, v_condition, v_codes);
     IF v_present <> (CASE WHEN p_kind IN ('birth', 'rename') THEN v_finalized ELSE 0 END)
-       OR p_kind = 'rename' AND birthgate.rows_present(p_collection, v_left) <> 0 THEN
+       OR p_kind = 'rename' AND birthgate_look.rows_present(p_collection, v_condition, v_left) <> 0 THEN
       IF p_collection.mode = 'observe' THEN
         PERFORM birthgate.observe(p_collection.collection_name, NULL, 'COMMIT', 'PB007');
       ELSE
@@ -1404,7 +1516,7 @@ CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
+  SELECT nullif(concat_ws(', ', (SELECT string_agg(format('%s of %s %s', w.name, coalesce(w.table_name::text, 'a table that is not there'),
                            CASE WHEN t.oid IS NULL THEN 'is gone' WHEN t.tgenabled = 'A' THEN 'would stop the apply of a copy'
                                 ELSE 'does not fire always' END), ', ')
          || format('; run: birthgate %s', CASE WHEN birthgate.is_copy() THEN 'init --replication copy'
@@ -1435,7 +1547,14 @@ CREATE FUNCTION birthgate.gate_problem(p_collection text) RETURNS text
        UNION ALL
       SELECT 'finalize', 'birthgate.finalization'::regclass) AS w
     LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = w.table_name AND t.tgname = w.name AND (NOT t.tgisinternal OR t.tgparentid <> 0)
-   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END
+   WHERE c.collection_name = p_collection AND c.mode IN ('observe', 'enforce') AND t.tgenabled IS DISTINCT FROM CASE WHEN birthgate.is_copy() THEN 'O' ELSE 'A' END),
+    (SELECT format('no row can be looked for: %s', birthgate.replaceable(to_regclass(format('%I.%I', c.table_schema, c.table_name))))
+       FROM birthgate.collection c
+      WHERE c.collection_name = p_collection AND birthgate.replaceable(to_regclass(format('%I.%I', c.table_schema, c.table_name))) IS NOT NULL),
+    (SELECT format('the registry %s is written as birthgate_owner, and %s; run: birthgate init', r.oid::regclass,
+                   coalesce(birthgate.replaceable(r.oid, true), format('it belongs to %I', pg_get_userbyid(r.relowner))))
+       FROM pg_catalog.pg_class r
+      WHERE r.oid = birthgate.registry_table() AND (birthgate.is_lesser(r.relowner) OR birthgate.replaceable(r.oid, true) IS NOT NULL))), '')
 $$;
 ALTER FUNCTION birthgate.gate_problem(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.gate_row() RETURNS trigger
@@ -1495,6 +1614,15 @@ CREATE FUNCTION birthgate.gated_table(p_collection text) RETURNS regclass
      AND tgargs = convert_to(p_collection, current_setting('server_encoding')) || '\x00'
 $$;
 ALTER FUNCTION birthgate.gated_table(p_collection text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.give_back_plan(p_table regclass, p_owner text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT format(statement, p_table, p_owner)
+    FROM unnest(ARRAY['REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %I', 'ALTER TABLE %s OWNER TO %I']) WITH ORDINALITY AS s(statement, place)
+   WHERE p_owner IS NOT NULL ORDER BY place
+$$;
+ALTER FUNCTION birthgate.give_back_plan(p_table regclass, p_owner text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[] DEFAULT '{}'::text[]) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1528,6 +1656,8 @@ BEGIN
       THEN format('it has no column %I of a type whose text no setting changes, to bind permits to', v_unbindable)
     WHEN v_class.relrowsecurity AND NOT (SELECT rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = 'birthgate_reader')
       THEN 'it has row level security, and birthgate_reader cannot bypass it (ALTER ROLE birthgate_reader BYPASSRLS)'
+    WHEN birthgate.replaceable(p_table) IS NOT NULL
+      THEN format('%s; reading the table would run that code', birthgate.replaceable(p_table))
     WHEN p_mode = 'listed' THEN NULL
     WHEN v_nullable IS NOT NULL THEN format('the code column %I can be NULL', v_nullable)
     WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i
@@ -1662,19 +1792,25 @@ DECLARE
   v_collection birthgate.collection;
   v_relid oid;
   v_columns text[];
+  v_condition text;
 BEGIN
   SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
-                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
-      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
-                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+      SELECT array_agg(attname::text) FILTER (WHERE atttypid >= 16384), string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND ')
+        INTO v_columns, v_condition FROM pg_catalog.pg_attribute
+       WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
+      IF v_condition IS NOT NULL
+         AND (v_columns IS NULL OR NOT v_columns && v_collection.bound_columns
+                                   AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL)) THEN
+        v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
+        v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
         RETURN v_collection;
       END IF;
       RAISE EXCEPTION USING ERRCODE = 'PB019',
-        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed', array_to_string(v_columns, ', '), p_relid::regclass),
+        MESSAGE = format('the columns %s of %s are no longer of a type that can be governed',
+                         array_to_string(coalesce(v_columns, v_collection.code_columns), ', '), p_relid::regclass),
         HINT = 'Give them back the type that they had.';
     END IF;
   END IF;
@@ -1815,17 +1951,61 @@ CREATE FUNCTION birthgate.is_done(p_idempotency_key text) RETURNS boolean
                       WHERE state IN ('CONSUMED', 'FINALIZED'))
 $$;
 ALTER FUNCTION birthgate.is_done(p_idempotency_key text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.is_lesser(p_role oid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  SELECT p_role <> 'birthgate_owner'::regrole AND NOT coalesce((SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = p_role), false)
+$$;
+ALTER FUNCTION birthgate.is_lesser(p_role oid) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.keep_plain(p_collection birthgate.collection, p_columns text[], p_fresh boolean DEFAULT true) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+  v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);
+  v_relid oid := to_regclass(v_name);
+  v_condition text;
+BEGIN
+  IF p_fresh AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB025',
+      MESSAGE = format('the table of the collection %L is compared in READ COMMITTED alone', p_collection.collection_name),
+      DETAIL = 'An older snapshot does not show what the table is like now.',
+      HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+  END IF;
+  IF v_relid IS NOT NULL THEN
+    PERFORM birthgate.keep_table(v_relid);
+  END IF;
+  v_condition := birthgate.check_plain(p_collection, p_columns);
+  -- By now it is a table. LOCK TABLE on a view locks what the view's owner names.
+  IF p_fresh AND has_table_privilege(v_relid, 'UPDATE') THEN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', v_name);
+    v_condition := birthgate.check_plain(p_collection, p_columns);
+  END IF;
+  RETURN v_condition;
+END
+$$;
+ALTER FUNCTION birthgate.keep_plain(p_collection birthgate.collection, p_columns text[], p_fresh boolean) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.keep_table(p_relid oid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM table_to_xmlschema(p_relid::regclass, false, false, '');
+END
+$$;
+ALTER FUNCTION birthgate.keep_table(p_relid oid) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) RETURNS TABLE(place bigint, name text, attnum smallint, is_not_null boolean, type_name text, as_text text, equals text, problem text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   WITH RECURSIVE base AS (
-    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+    SELECT k.place, k.name, a.attnum, a.attnotnull, a.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace, t.typowner
       FROM unnest(p_columns) WITH ORDINALITY AS k(name, place)
       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = p_table AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
      UNION ALL
-    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace
+    SELECT b.place, b.name, b.attnum, b.attnotnull, b.attcollation, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace, t.typowner
       FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'),
   typed AS (
     SELECT b.*, n.nspname,
@@ -1833,7 +2013,9 @@ CREATE FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) RETURN
                 -- Only the extension's own citext: another type of that name could bring operators of its own.
                 WHEN b.typname = 'citext' AND EXISTS (
                   SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext')
+                   WHERE d.classid = 'pg_type'::regclass AND d.objid = b.oid AND d.deptype = 'e' AND e.extname = 'citext'
+                     -- Whoever owns the extension can add a type of their own to it.
+                     AND NOT birthgate.is_lesser(b.typowner) AND b.typtype = 'b')
                   THEN 'citext' END AS known
       FROM base b LEFT JOIN pg_catalog.pg_namespace n ON n.oid = b.typnamespace
      WHERE b.typtype IS DISTINCT FROM 'd')
@@ -1851,17 +2033,15 @@ CREATE FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) RETURN
 $$;
 ALTER FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) RETURNS SETOF text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
     AS $_$
 DECLARE
-  v_collection birthgate.collection;
+  v_collection birthgate.collection := birthgate.collection_of(p_collection);
 BEGIN
-  SELECT * INTO v_collection FROM birthgate.collection WHERE collection_name = p_collection;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'PB018', MESSAGE = format('there is no collection %L', p_collection),
-      HINT = 'birthgate collection list shows the collections.';
-  END IF;
+  PERFORM birthgate.keep_plain(v_collection, ARRAY[p_column]);
   RETURN QUERY EXECUTE format('SELECT name FROM unnest($1) AS name EXCEPT SELECT t.%I::text FROM %I.%I AS t',
                               p_column, v_collection.table_schema, v_collection.table_name) USING p_names;
 END
@@ -2209,7 +2389,7 @@ ALTER FUNCTION birthgate.permit_request_many(p_collection text, p_entity_codes t
 CREATE FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
   v_row_hash bytea;
@@ -2219,12 +2399,12 @@ BEGIN
       DETAIL = coalesce('The bound columns are ' || nullif(array_to_string(v_collection.bound_columns, ', '), ''), 'It has no bound columns.'),
       HINT = 'Give each of them, or request a permit for the code alone: permit_request.';
   END IF;
-  EXECUTE format('SELECT %s FROM jsonb_populate_record(NULL::%I.%I, $1) AS n', v_collection.bound_expression,
-                 v_collection.table_schema, v_collection.table_name) INTO v_row_hash USING p_row;
+  EXECUTE format('SELECT %s FROM (SELECT %s) AS n', v_collection.bound_expression,
+                 birthgate.columns_of_json(v_collection, v_collection.bound_columns)) INTO v_row_hash USING p_row;
   RETURN birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key,
                                   p_row_hash => v_row_hash);
 END
-$_$;
+$$;
 ALTER FUNCTION birthgate.permit_request_row(p_collection text, p_row jsonb, p_idempotency_key text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.permit_reserve(p_id bigint) RETURNS boolean
     LANGUAGE plpgsql
@@ -2404,29 +2584,25 @@ CREATE FUNCTION birthgate.reconcile_permits(p_collection text) RETURNS TABLE(col
 $$;
 ALTER FUNCTION birthgate.reconcile_permits(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.reconcile_rows(p_collection text) RETURNS TABLE(finding text, count bigint, examples text[])
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET row_security TO 'off'
-    SET jit TO 'off'
-    SET work_mem TO '64MB'
-    AS $_$
+    AS $$
 DECLARE
   v_collection birthgate.collection := birthgate.collection_of(p_collection);
+  v_problem text;
 BEGIN
-  RETURN QUERY EXECUTE format($sql$
-    SELECT found.finding, count(*), (array_agg(found.code))[1:5]
-      FROM (SELECT coalesce(r.code, b.entity_code) AS code,
-                   CASE WHEN b.entity_code IS NULL THEN 'orphan'
-                        WHEN r.code IS NULL AND b.status <> 'retired' THEN 'phantom'
-                        WHEN r.code IS NOT NULL AND b.status = 'retired' THEN 'ghost' END AS finding
-              FROM (SELECT %s AS code FROM %I.%I AS n) AS r
-              FULL JOIN (SELECT entity_code, status FROM birthgate.birth_registry WHERE collection_name = $1) AS b
-                ON b.entity_code = r.code) AS found
-     WHERE found.finding IS NOT NULL GROUP BY found.finding$sql$,
-    v_collection.code_expression, v_collection.table_schema, v_collection.table_name) USING p_collection;
+  BEGIN
+    PERFORM birthgate.keep_plain(v_collection, v_collection.code_columns);
+  EXCEPTION WHEN SQLSTATE 'PB019' THEN
+    GET STACKED DIAGNOSTICS v_problem = MESSAGE_TEXT;
+    RETURN QUERY SELECT 'unreadable', 1::bigint, ARRAY[v_problem];
+    RETURN;
+  END;
+  RETURN QUERY SELECT * FROM birthgate_look.reconcile_rows(v_collection);
 END
-$_$;
-ALTER FUNCTION birthgate.reconcile_rows(p_collection text) OWNER TO birthgate_reader;
+$$;
+ALTER FUNCTION birthgate.reconcile_rows(p_collection text) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.refuse_direct_write() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2794,6 +2970,58 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.replaceable(p_relid oid, p_writing boolean DEFAULT false) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  WITH RECURSIVE relation AS (
+    SELECT p_relid AS oid
+     UNION
+    SELECT i.inhrelid FROM relation r JOIN pg_catalog.pg_inherits i ON i.inhparent = r.oid),
+  -- Whatever hangs on the tables and holds expressions. A table's own dependencies are those of its partition key.
+  part (classid, objid, what) AS (
+    SELECT 'pg_class'::regclass::oid, r.oid, format('the partition key of %s', r.oid::regclass) FROM relation r
+     UNION ALL
+    SELECT 'pg_class'::regclass, i.indexrelid, format('the index %s', i.indexrelid::regclass)
+      FROM relation r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid
+     UNION ALL
+    SELECT 'pg_statistic_ext'::regclass, s.oid, format('the statistics %I', s.stxname)
+      FROM relation r JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = r.oid
+     UNION ALL
+    SELECT 'pg_constraint'::regclass, c.oid, format('the constraint %I', c.conname)
+      FROM relation r JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid AND p_writing
+     UNION ALL
+    SELECT 'pg_attrdef'::regclass, d.oid, format('the default of column %s', d.adnum)
+      FROM relation r JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.oid AND p_writing
+     UNION ALL
+    SELECT 'pg_trigger'::regclass, t.oid, format('the trigger %I', t.tgname)
+      FROM relation r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND p_writing),
+  needs AS (
+    SELECT part.what, d.refclassid, d.refobjid
+      FROM part JOIN pg_catalog.pg_depend d ON d.classid = part.classid AND d.objid = part.objid AND d.objsubid = 0 AND d.refobjid >= 16384),
+  found (what) AS (
+    SELECT format('%s is no plain table', r.oid::regclass) FROM relation r JOIN pg_catalog.pg_class c ON c.oid = r.oid WHERE c.relkind NOT IN ('r', 'p')
+     UNION ALL
+    SELECT format('%s calls %s, which %I can replace', n.what, p.oid::regprocedure, pg_get_userbyid(p.proowner))
+      FROM needs n JOIN pg_catalog.pg_proc p ON n.refclassid = 'pg_proc'::regclass AND p.oid = n.refobjid WHERE birthgate.is_lesser(p.proowner)
+     UNION ALL
+    SELECT format('%s uses the operator %s, which is not the server''s', n.what, o.oid::regoperator)
+      FROM needs n JOIN pg_catalog.pg_operator o ON n.refclassid = 'pg_operator'::regclass AND o.oid = n.refobjid
+      LEFT JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+     WHERE birthgate.is_lesser(o.oprowner) OR birthgate.is_lesser(p.proowner)
+     UNION ALL
+    SELECT format('the column %I is of the type %s, which %I can replace', a.attname, t.oid::regtype, pg_get_userbyid(t.typowner))
+      FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND p_writing
+      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.oid >= 16384 AND t.typtype <> 'e' WHERE birthgate.is_lesser(t.typowner)
+     UNION ALL
+    SELECT format('the rule %I stands on it', w.rulename) FROM relation r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid AND p_writing
+     UNION ALL
+    SELECT format('%I may set its triggers', CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END)
+      FROM relation r JOIN pg_catalog.pg_class c ON c.oid = r.oid AND p_writing CROSS JOIN aclexplode(c.relacl) AS g
+     WHERE g.privilege_type = 'TRIGGER' AND g.grantee <> c.relowner AND birthgate.is_lesser(g.grantee))
+  SELECT min(what) FROM found
+$$;
+ALTER FUNCTION birthgate.replaceable(p_relid oid, p_writing boolean) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text DEFAULT NULL::text, p_cascade boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2813,7 +3041,7 @@ BEGIN
   IF v_permit.kind IS DISTINCT FROM 'retire' THEN
     RAISE EXCEPTION USING ERRCODE = 'PB024', MESSAGE = format('permit %s is not a retire permit', p_permit_id),
       HINT = 'SELECT birthgate.permit_hold(collection, code, ''retire'')';
-  ELSIF birthgate.rows_present(v_collection, ARRAY[v_permit.entity_code]) <> 0 THEN
+  ELSIF birthgate_look.rows_present(v_collection, birthgate.keep_plain(v_collection, v_collection.code_columns, false), ARRAY[v_permit.entity_code]) <> 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'PB008',
       MESSAGE = format('%L of the collection %L is no phantom: its row is there', v_permit.entity_code, v_permit.collection_name),
       HINT = 'Delete the row under the retire permit.';
@@ -2872,21 +3100,35 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.retire_row(p_collection birthgate.collection, p_entity_code text) OWNER TO birthgate_owner;
-CREATE FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+CREATE FUNCTION birthgate.take_over_plan(p_table regclass) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET row_security TO 'off'
     AS $$
 DECLARE
-  v_present bigint;
+  v_table record;
+  v_makes_do boolean;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %I.%I AS t WHERE %s',
-                 p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
-     INTO v_present USING p_entity_codes;
-  RETURN v_present;
+  SELECT n.nspname, format('%I.%I', n.nspname, c.relname) AS name, c.relowner, pg_get_userbyid(c.relowner) AS owner INTO v_table
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_table;
+  IF NOT birthgate.is_lesser(v_table.relowner) THEN
+    RETURN;
+  END IF;
+  -- Becoming an owner takes CREATE on the schema, but for a superuser's say-so.
+  v_makes_do := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) OR has_schema_privilege('birthgate_owner', v_table.nspname, 'CREATE');
+  IF NOT v_makes_do THEN
+    RETURN NEXT format('GRANT CREATE ON SCHEMA %I TO birthgate_owner', v_table.nspname);
+  END IF;
+  RETURN NEXT format('ALTER TABLE %s OWNER TO birthgate_owner', v_table.name);
+  IF NOT v_makes_do THEN
+    RETURN NEXT format('REVOKE CREATE ON SCHEMA %I FROM birthgate_owner', v_table.nspname);
+  END IF;
+  RETURN NEXT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', v_table.name, v_table.owner);
+  RETURN QUERY SELECT format('GRANT USAGE ON SEQUENCE %s TO %I', d.objid::regclass, v_table.owner)
+                 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+                WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p_table AND d.deptype IN ('a', 'i');
 END
 $$;
-ALTER FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) OWNER TO birthgate_reader;
+ALTER FUNCTION birthgate.take_over_plan(p_table regclass) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.trigger_fingerprint(p_table regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2925,7 +3167,7 @@ CREATE FUNCTION birthgate.unadopt_changelog_swap() RETURNS void
 BEGIN
   DROP VIEW birthgate.registry_changelog;
   ALTER TABLE birthgate.own_registry_changelog RENAME TO registry_changelog;
-  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL;
+  UPDATE birthgate.instance SET changelog_schema = NULL, changelog_table = NULL, changelog_owner = NULL;
 END
 $$;
 ALTER FUNCTION birthgate.unadopt_changelog_swap() OWNER TO birthgate_owner;
@@ -2946,12 +3188,14 @@ BEGIN
     RETURN NEXT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS zz_birthgate_birth_has_permit, DROP CONSTRAINT IF EXISTS zz_birthgate_birth_retired', v_name);
     RETURN NEXT format('UPDATE %s SET status = ''born'' WHERE status = ''finalized''', v_name);
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN origin, DROP COLUMN permit_id, DROP COLUMN born_xid, DROP COLUMN incarnation, DROP COLUMN finalized_at, DROP COLUMN retired_at, DROP COLUMN retire_permit_id, DROP COLUMN renamed_to', v_name);
+    RETURN QUERY SELECT birthgate.give_back_plan(to_regclass(v_name), v_instance.registry_owner);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
   IF v_instance.changelog_table IS NOT NULL THEN
     v_name := format('%I.%I', v_instance.changelog_schema, v_instance.changelog_table);
     RETURN NEXT 'SELECT birthgate.unadopt_changelog_swap()';
     RETURN NEXT format('ALTER TABLE %s DROP COLUMN permit_id', v_name);
+    RETURN QUERY SELECT birthgate.give_back_plan(to_regclass(v_name), v_instance.changelog_owner);
     RETURN NEXT format('REVOKE ALL ON %s FROM birthgate_owner', v_name);
   END IF;
 END
@@ -2965,7 +3209,7 @@ CREATE FUNCTION birthgate.unadopt_registry_swap() RETURNS void
 BEGIN
   DROP VIEW birthgate.birth_registry;
   ALTER TABLE birthgate.own_birth_registry RENAME TO birth_registry;
-  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL;
+  UPDATE birthgate.instance SET registry_schema = NULL, registry_table = NULL, registry_owner = NULL;
 END
 $$;
 ALTER FUNCTION birthgate.unadopt_registry_swap() OWNER TO birthgate_owner;
@@ -3012,6 +3256,94 @@ CREATE FUNCTION birthgate.with_partitions(p_table text) RETURNS SETOF regclass
   SELECT inhrelid::regclass FROM pg_catalog.pg_inherits WHERE inhparent = to_regclass(format('birthgate.%I', p_table))
 $$;
 ALTER FUNCTION birthgate.with_partitions(p_table text) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate_look.count_by(p_query text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
+    AS $$
+DECLARE
+  v_count bigint;
+BEGIN
+  EXECUTE p_query INTO v_count;
+  RETURN v_count;
+END
+$$;
+ALTER FUNCTION birthgate_look.count_by(p_query text) OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate_look.count_not_born_in(p_collection birthgate.collection, p_other text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
+    AS $_$
+DECLARE
+  v_count bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %I.%I AS n WHERE NOT EXISTS (SELECT FROM birthgate.birth_registry b
+                   WHERE b.entity_code = %s AND b.collection_name = $1 AND b.status <> ''retired'')',
+                 p_collection.table_schema, p_collection.table_name, p_collection.code_expression)
+     INTO v_count USING p_other;
+  RETURN v_count;
+END
+$_$;
+ALTER FUNCTION birthgate_look.count_not_born_in(p_collection birthgate.collection, p_other text) OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate_look.count_phantoms(p_collection birthgate.collection) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
+    AS $_$
+DECLARE
+  v_count bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM birthgate.birth_registry b
+                   WHERE b.collection_name = $1 AND b.status <> ''retired''
+                     AND NOT EXISTS (SELECT FROM %I.%I AS n WHERE %s = b.entity_code)',
+                 p_collection.table_schema, p_collection.table_name, p_collection.code_expression)
+     INTO v_count USING p_collection.collection_name;
+  RETURN v_count;
+END
+$_$;
+ALTER FUNCTION birthgate_look.count_phantoms(p_collection birthgate.collection) OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate_look.reconcile_rows(p_collection birthgate.collection) RETURNS TABLE(finding text, count bigint, examples text[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+    AS $_$
+BEGIN
+  RETURN QUERY EXECUTE format($sql$
+    SELECT found.finding, count(*), (array_agg(found.code))[1:5]
+      FROM (SELECT coalesce(r.code, b.entity_code) AS code,
+                   CASE WHEN b.entity_code IS NULL THEN 'orphan'
+                        WHEN r.code IS NULL AND b.status <> 'retired' THEN 'phantom'
+                        WHEN r.code IS NOT NULL AND b.status = 'retired' THEN 'ghost' END AS finding
+              FROM (SELECT %s AS code FROM %I.%I AS n) AS r
+              FULL JOIN (SELECT entity_code, status FROM birthgate.birth_registry WHERE collection_name = $1) AS b
+                ON b.entity_code = r.code) AS found
+     WHERE found.finding IS NOT NULL GROUP BY found.finding$sql$,
+    p_collection.code_expression, p_collection.table_schema, p_collection.table_name) USING p_collection.collection_name;
+END
+$_$;
+ALTER FUNCTION birthgate_look.reconcile_rows(p_collection birthgate.collection) OWNER TO birthgate_reader;
+CREATE FUNCTION birthgate_look.rows_present(p_collection birthgate.collection, p_condition text, p_entity_codes text[]) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    SET constraint_exclusion TO 'off'
+    AS $$
+DECLARE
+  v_present bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %I.%I AS t WHERE %s AND %s',
+                 p_collection.table_schema, p_collection.table_name, p_condition, p_collection.match_expression)
+     INTO v_present USING p_entity_codes;
+  RETURN v_present;
+END
+$$;
+ALTER FUNCTION birthgate_look.rows_present(p_collection birthgate.collection, p_condition text, p_entity_codes text[]) OWNER TO birthgate_reader;
 CREATE TABLE birthgate.admission_grant (
     role_name text NOT NULL,
     collection_name text NOT NULL,
@@ -3290,6 +3622,8 @@ CREATE TABLE birthgate.instance (
     changelog_schema text,
     changelog_table text,
     fan_in boolean DEFAULT false NOT NULL,
+    registry_owner text,
+    changelog_owner text,
     CONSTRAINT instance_check CHECK (((registry_schema IS NULL) = (registry_table IS NULL))),
     CONSTRAINT instance_check1 CHECK (((changelog_schema IS NULL) = (changelog_table IS NULL))),
     CONSTRAINT instance_only_row_check CHECK (only_row)
@@ -3519,9 +3853,9 @@ GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_id
 GRANT ALL ON FUNCTION birthgate.admit_many(p_collection text, p_rows jsonb, p_idempotency_keys text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.admit_open(p_collection birthgate.collection, p_entity_codes text[], p_now timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.admit_rows(p_collection birthgate.collection, p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.adopt_changelog_swap(p_schema text, p_table text, p_owner text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.adopt_registry_plan(p_registry regclass, p_changelog regclass) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.adopt_registry_swap(p_schema text, p_table text, p_owner text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_most bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.backfill(p_collection text, p_after jsonb, p_most bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.backfill_births(p_collection text, p_entity_codes text[]) FROM PUBLIC;
@@ -3530,6 +3864,8 @@ REVOKE ALL ON FUNCTION birthgate.baseline_put(p_header jsonb, p_objects jsonb) F
 REVOKE ALL ON FUNCTION birthgate.baseline_seen() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_guard() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.birth_must_be_bound() FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.block_count(p_dimension text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.block_count(p_dimension text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_drop(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_dimension_put(p_name text, p_description text, p_query text, p_bound bigint, p_max_age interval, p_blocks text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.block_grace_put(p_name text, p_max_age interval) FROM PUBLIC;
@@ -3541,10 +3877,14 @@ GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_registrar
 GRANT ALL ON FUNCTION birthgate.blocked_by(p_action text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.carry_birth() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.carry_to(p_aside text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_adoptable(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_born(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_bound(p_collection birthgate.collection, p_permit_ids bigint[], p_entity_codes text[], p_row_hashes bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_code_rule(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) FROM PUBLIC;
@@ -3559,16 +3899,18 @@ GRANT ALL ON FUNCTION birthgate.collection_of(p_collection text) TO birthgate_re
 REVOKE ALL ON FUNCTION birthgate.collection_put(p_collection birthgate.collection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_remove(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.collection_set_mode(p_collection text, p_mode text, p_finalize text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.columns_of_json(p_collection birthgate.collection, p_columns text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.copy_births(p_after bigint, p_upto bigint, p_most integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.copy_births_undo() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.copy_grants(p_from regclass, p_to regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.copy_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.count_not_born_in(p_collection text, p_other text) TO birthgate_owner;
 REVOKE ALL ON FUNCTION birthgate.count_orphans() FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_owner;
+GRANT ALL ON FUNCTION birthgate.count_orphans() TO birthgate_reader;
 REVOKE ALL ON FUNCTION birthgate.count_phantoms() FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_owner;
+GRANT ALL ON FUNCTION birthgate.count_phantoms() TO birthgate_reader;
 REVOKE ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.ddl_event_prune(p_older_than interval, p_most bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.ddl_event_put(p_event text, p_tags text[], p_types text[], p_identities text[], p_more bigint) FROM PUBLIC;
@@ -3601,6 +3943,7 @@ REVOKE ALL ON FUNCTION birthgate.gate_problem(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gate_statement() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.gated_table(p_collection text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.give_back_plan(p_table regclass, p_owner text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.govern_obstacle(p_table regclass, p_code_columns text[], p_mode text, p_bound_columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.govern_plan(p_collection text, p_table regclass, p_code_columns text[], p_mode text, p_form text, p_finalize text, p_critical boolean, p_rule text, p_replaces text[], p_open_permits boolean, p_bound_columns text[], p_again boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.governed(p_relid oid, p_collection text) FROM PUBLIC;
@@ -3619,7 +3962,18 @@ REVOKE ALL ON FUNCTION birthgate.is_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.is_done(p_idempotency_key text) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.is_lesser(p_role oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.is_lesser(p_role oid) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.is_lesser(p_role oid) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.keep_plain(p_collection birthgate.collection, p_columns text[], p_fresh boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.keep_plain(p_collection birthgate.collection, p_columns text[], p_fresh boolean) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.keep_plain(p_collection birthgate.collection, p_columns text[], p_fresh boolean) TO birthgate_registrar;
+REVOKE ALL ON FUNCTION birthgate.keep_table(p_relid oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.keep_table(p_relid oid) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.keep_table(p_relid oid) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.key_columns(p_table regclass, p_columns text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.names_missing(p_collection text, p_column text, p_names text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.observe(p_collection text, p_entity_code text, p_operation text, p_refusal text) FROM PUBLIC;
@@ -3671,7 +4025,6 @@ REVOKE ALL ON FUNCTION birthgate.reconcile_permits(p_collection text) FROM PUBLI
 GRANT ALL ON FUNCTION birthgate.reconcile_permits(p_collection text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.reconcile_permits(p_collection text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.reconcile_rows(p_collection text) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.reconcile_rows(p_collection text) TO birthgate_owner;
 GRANT ALL ON FUNCTION birthgate.reconcile_rows(p_collection text) TO birthgate_registrar;
 GRANT ALL ON FUNCTION birthgate.reconcile_rows(p_collection text) TO birthgate_auditor;
 REVOKE ALL ON FUNCTION birthgate.refuse_direct_write() FROM PUBLIC;
@@ -3691,6 +4044,9 @@ REVOKE ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code te
 GRANT ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.rename(p_collection text, p_from_entity_code text, p_entity_code text, p_idempotency_key text) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.rename_row(p_collection birthgate.collection, p_from text, p_to text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.replaceable(p_relid oid, p_writing boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.replaceable(p_relid oid, p_writing boolean) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.replaceable(p_relid oid, p_writing boolean) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.retire(p_collection text, p_entity_code text, p_idempotency_key text, p_cascade boolean) TO birthgate_registrar;
@@ -3698,8 +4054,7 @@ REVOKE ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.retire_phantom(p_permit_id bigint) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.retire_row(p_collection birthgate.collection, p_entity_code text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION birthgate.rows_present(p_collection birthgate.collection, p_entity_codes text[]) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate.take_over_plan(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.trigger_fingerprint(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.trust(p_table regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.unadopt_changelog_swap() FROM PUBLIC;
@@ -3707,6 +4062,16 @@ REVOKE ALL ON FUNCTION birthgate.unadopt_plan() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.unadopt_registry_swap() FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.ungovern_plan(p_collection text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.with_partitions(p_table text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate_look.count_by(p_query text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate_look.count_by(p_query text) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate_look.count_not_born_in(p_collection birthgate.collection, p_other text) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate_look.count_not_born_in(p_collection birthgate.collection, p_other text) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate_look.count_phantoms(p_collection birthgate.collection) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate_look.count_phantoms(p_collection birthgate.collection) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate_look.reconcile_rows(p_collection birthgate.collection) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate_look.reconcile_rows(p_collection birthgate.collection) TO birthgate_owner;
+REVOKE ALL ON FUNCTION birthgate_look.rows_present(p_collection birthgate.collection, p_condition text, p_entity_codes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate_look.rows_present(p_collection birthgate.collection, p_condition text, p_entity_codes text[]) TO birthgate_owner;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_registrar;
 GRANT SELECT ON TABLE birthgate.admission_grant TO birthgate_auditor;
 GRANT SELECT ON TABLE birthgate.baseline TO birthgate_registrar;

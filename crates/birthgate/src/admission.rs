@@ -76,7 +76,7 @@ pub async fn admit(database: &Database, admission: &Admission) -> Result<Admitte
 }
 
 async fn attempt(database: &Database, admission: &Admission) -> Result<Known> {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     if let Some(known) = look_up(&client, &admission.idempotency_key).await?
         && known.state == "FINALIZED"
     {
@@ -141,7 +141,7 @@ async fn look_up(client: &Client, key: &str) -> Result<Option<Known>> {
 /// its own, because the failed one took everything back with it. Best effort: the failure itself is
 /// what the caller is told, and an unspent permit expires.
 async fn record_failure(database: &Database, admission: &Admission, error: &Error) {
-    let Ok(client) = database.connect().await else { return };
+    let Ok(client) = database.connect_for_others().await else { return };
     let Ok(Some(known)) = look_up(&client, &admission.idempotency_key).await else { return };
     if matches!(known.state.as_str(), "REQUESTED" | "RESERVED") {
         let _ = permit::fail(&client, known.permit_id, &error.to_string()).await;
@@ -151,7 +151,7 @@ async fn record_failure(database: &Database, admission: &Admission, error: &Erro
 /// Breaks an admission off that may be under way: cancels its permit, or answers the entity when it
 /// was born already. Waits for an insert under way to end.
 pub async fn abandon(database: &Database, idempotency_key: &str) -> Result<Option<i64>> {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let Some(known) = look_up(&client, idempotency_key).await? else { return Ok(None) };
     if matches!(known.state.as_str(), "REQUESTED" | "RESERVED") {
         match permit::cancel(&client, known.permit_id, Some("interrupted")).await {

@@ -575,7 +575,7 @@ pub struct Running {
 
 /// Where applies stand, by the journal and by who holds the lock.
 pub async fn status(database: &Database) -> Result<Status> {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let identity = evidence_log::identity(&client).await?;
     let log: Vec<Entry> = evidence_log::entries(&client, 0, None).await?;
     let head = match evidence_log::is_installed(&client).await? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, IsolationLevel};
 
 use crate::drift;
 use crate::error::{Doing, Error, Result};
@@ -116,8 +116,8 @@ pub async fn refresh(client: &mut Client) -> Result<()> {
     }
 }
 
-/// Counts every dimension that has a query, each in a read-only transaction as birthgate_reader with a timeout. One that cannot be
-/// counted is recorded as unknown, with the reason. Answers how many were counted.
+/// Counts every dimension that has a query, each in a read-only transaction as birthgate_reader with a timeout; the transaction is
+/// rolled back, so that nothing is left in the session of what the query called. One that cannot be counted is recorded as unknown, with the reason. Answers how many were counted.
 pub async fn count_all(client: &mut Client) -> Result<usize> {
     let queries = client
         .rows(include_str!("../sql/query/block_queries.sql"), &[])
@@ -126,8 +126,7 @@ pub async fn count_all(client: &mut Client) -> Result<usize> {
     let mut counted = 0;
     for row in queries {
         let name: String = row.get("name");
-        let query: String = row.get("query");
-        let (value, problem) = match count(client, &query).await {
+        let (value, problem) = match count(client, &name).await {
             Ok(value) => (Some(value), None),
             // Without a connection nothing can be recorded either.
             Err(error) if client.is_closed() => return Err(error),
@@ -139,18 +138,26 @@ pub async fn count_all(client: &mut Client) -> Result<usize> {
     Ok(counted)
 }
 
-async fn count(client: &mut Client, query: &str) -> Result<i64> {
+async fn count(client: &mut Client, dimension: &str) -> Result<i64> {
     const DOING: &str = "counting";
-    let transaction = client.build_transaction().read_only(true).start().await.doing(DOING)?;
-    transaction
-        .batch_execute(&format!(
-            "SET LOCAL ROLE birthgate_reader; SET LOCAL statement_timeout = '{COUNT_TIMEOUT}'; \
-             SET LOCAL search_path = pg_catalog, pg_temp"
-        ))
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .read_only(true)
+        .start()
         .await
         .doing(DOING)?;
-    let row = transaction.query_typed_one(query, &[]).await.doing(DOING)?;
-    row.try_get(0).doing("reading the count as one bigint")
+    transaction
+        .batch_execute(&format!("SET LOCAL statement_timeout = '{COUNT_TIMEOUT}'"))
+        .await
+        .doing(DOING)?;
+    let counted = transaction
+        .client()
+        .one_row(include_str!("../sql/query/block_count.sql"), &[&dimension])
+        .await;
+    transaction.rollback().await.doing(DOING)?;
+    let count: Option<i64> = counted.doing(DOING)?.get(0);
+    count.ok_or_else(|| Error::BadRow(format!("the query of {dimension} counts nothing")))
 }
 
 async fn observe(

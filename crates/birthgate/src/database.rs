@@ -11,6 +11,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Doing, Error, Result};
 use crate::tls::{self, Trust};
+use crate::unprepared::Unprepared;
+
+/// An option of the connection that a pooler does not pass on: where it arrives, the session is one client's.
+const DIRECT: &str = "-c birthgate.direct=on";
 
 /// How to reach a database. Cloning is cheap; each [`Database::connect`] is a connection of its own.
 #[derive(Clone)]
@@ -43,9 +47,36 @@ impl Database {
         Ok(Database { config, trust, tls })
     }
 
-    /// Connects. The connection is driven by a task of the current runtime and ends with the client.
+    /// Connects, for our own statements: names are looked up in `pg_catalog` alone, so that nobody's function stands before the
+    /// server's. The connection is driven by a task of the current runtime and ends with the client.
     pub async fn connect(&self) -> Result<Client> {
+        let client = match self.connect_with(Some(DIRECT), |_| {}).await {
+            // A pooler refuses what it cannot keep for one client.
+            Err(Error::Connect { source, .. })
+                if source.code() == Some(&SqlState::PROTOCOL_VIOLATION) =>
+            {
+                self.connect_for_others().await?
+            }
+            outcome => outcome?,
+        };
+        let pin = include_str!("../sql/session/pin.sql");
+        client.batch_execute(pin).await.doing("beginning a session")?;
+        Ok(client)
+    }
+
+    /// Connects, for other people's statements: names are looked up as the login looks them up.
+    pub async fn connect_for_others(&self) -> Result<Client> {
         self.connect_hearing(|_| {}).await
+    }
+
+    /// The relation that somebody names, with its schema, found as the login finds it; the name itself where there is none.
+    pub async fn qualified(&self, name: &str) -> Result<String> {
+        let client = self.connect_for_others().await?;
+        let row = client.optional_row(include_str!("../sql/session/qualified.sql"), &[&name]).await;
+        Ok(match row.doing("looking for the table")? {
+            Some(row) => format!("{}.{}", quoted(row.get("schema")), quoted(row.get("name"))),
+            None => name.to_owned(),
+        })
     }
 
     /// Connects, under this name, for what nobody waits for: a statement of it ends after a time, it never queues for long before
@@ -60,13 +91,24 @@ impl Database {
         Ok(client)
     }
 
-    /// Connects, and hears the notices of the server.
+    /// Connects, for other people's statements, and hears the notices of the server.
     pub(crate) async fn connect_hearing(
         &self,
+        hear: impl FnMut(&DbError) + Send + 'static,
+    ) -> Result<Client> {
+        self.connect_with(None, hear).await
+    }
+
+    async fn connect_with(
+        &self,
+        options: Option<&str>,
         mut hear: impl FnMut(&DbError) + Send + 'static,
     ) -> Result<Client> {
-        let (client, mut connection) = self
-            .config
+        let mut config = self.config.clone();
+        if let Some(more) = options {
+            config.options(format!("{} {more}", config.get_options().unwrap_or_default()).trim());
+        }
+        let (client, mut connection) = config
             .connect(self.tls.clone())
             .await
             .map_err(|source| Error::Connect { place: self.place(), source })?;
@@ -117,6 +159,11 @@ impl Database {
     pub(crate) async fn cancel(&self, token: &CancelToken) {
         let _ = token.cancel_query(self.tls.clone()).await;
     }
+}
+
+/// An identifier as SQL writes it.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Whether the same attempt, made again, may well succeed: a conflict with another transaction, a

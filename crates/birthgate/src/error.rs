@@ -39,6 +39,14 @@ pub enum Error {
         "there is nothing here to make a copy of; first: pg_dump --schema-only PUBLISHER | psql SUBSCRIBER"
     )]
     NothingToCopy,
+    /// A schema of our name, in which somebody else could put their functions in the place of ours.
+    #[error(
+        "the schema birthgate belongs to {owner}, and not to birthgate_owner: nothing in it is called; find out who made it, and rename it: ALTER SCHEMA birthgate RENAME TO …"
+    )]
+    SomebodyElses {
+        /// Whose it is.
+        owner: String,
+    },
     /// A newer Birthgate has been here.
     #[error(
         "the schema birthgate is of version {found}, this program knows {known}; use a newer birthgate"

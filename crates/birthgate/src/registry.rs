@@ -88,6 +88,9 @@ fn advice(finding: &str) -> &'static str {
         "orphan" => {
             "rows without a birth: bear them (collection backfill) or delete them (entity discard)"
         }
+        "unreadable" => {
+            "its rows were not compared: reading it would run code that its owner can replace; birthgate collection list says what"
+        }
         "phantom" => "births whose row is gone: end them (entity retire)",
         "ghost" => {
             "retired entities whose row is there again: find out who wrote it, and delete it (entity discard)"

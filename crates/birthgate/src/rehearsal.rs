@@ -449,7 +449,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
             });
         }
     }
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let row = client
         .one_row(include_str!("../sql/rehearsal/database.sql"), &[])
         .await

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../sql/migrations/0002.sql"),
     include_str!("../sql/migrations/0003.sql"),
     include_str!("../sql/migrations/0004.sql"),
+    include_str!("../sql/migrations/0005.sql"),
 ];
 /// What each role may do, once, after the functions of the same version.
 const GRANTS: &[&str] = &[
@@ -23,6 +24,7 @@ const GRANTS: &[&str] = &[
     include_str!("../sql/grants/0002.sql"),
     include_str!("../sql/grants/0003.sql"),
     include_str!("../sql/grants/0004.sql"),
+    include_str!("../sql/grants/0005.sql"),
 ];
 /// Run by whoever installs, before anything else.
 const ROLES: &str = include_str!("../sql/000_roles.sql");
@@ -31,10 +33,12 @@ const SCHEMA: &str = include_str!("../sql/001_schema.sql");
 /// Functions, triggers and views: re-applied by every `init`.
 const FUNCTIONS: &[&str] = &[
     include_str!("../sql/010_identity.sql"),
+    include_str!("../sql/015_plain.sql"),
     include_str!("../sql/020_collection.sql"),
     include_str!("../sql/030_permit.sql"),
     include_str!("../sql/040_birth.sql"),
     include_str!("../sql/050_gate.sql"),
+    include_str!("../sql/055_look.sql"),
     include_str!("../sql/060_finalize.sql"),
     include_str!("../sql/070_guard.sql"),
     include_str!("../sql/080_entity.sql"),
@@ -50,6 +54,9 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/120_reconcile.sql"),
     include_str!("../sql/900_privileges.sql"),
 ];
+
+/// The role that owns the schema.
+const OWNER: &str = "birthgate_owner";
 
 /// Drops the schema and the roles that nothing else uses, once nothing is governed or adopted.
 pub(crate) const UNINSTALL: &str = concat!(
@@ -95,7 +102,10 @@ pub(crate) async fn is_there(client: &Client) -> Result<bool> {
         .one_row(include_str!("../sql/query/is_installed.sql"), &[])
         .await
         .doing("looking for the schema birthgate")?;
-    Ok(row.get(0))
+    match row.get::<_, Option<String>>("owner") {
+        Some(owner) if owner != OWNER => Err(Error::SomebodyElses { owner }),
+        _ => Ok(row.get("is_there")),
+    }
 }
 
 /// Fails unless Birthgate is installed, in a version that this program knows.

@@ -64,7 +64,7 @@ impl Db {
         let incarnation: i64 = self.value("SELECT incarnation FROM birthgate.instance").await;
         let (name, server) = (self.name.clone(), self.server);
         let dump = tokio::task::spawn_blocking(move || {
-            server.dump(&name, &["--schema-only", "--schema=birthgate"])
+            server.dump(&name, &["--schema-only", "--schema=birthgate", "--schema=birthgate_look"])
         })
         .await
         .unwrap();

@@ -235,7 +235,11 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
     schema::require_installed(&client).await?;
     match command {
         Command::Govern(args) => {
-            let governed = collection::govern(&mut client, &args.into_request()).await?;
+            let governed = {
+                let mut request = args.into_request();
+                request.table = database.qualified(&request.table).await?;
+                collection::govern(&mut client, &request).await?
+            };
             output.say(format!(
                 "{} is in mode {} ({} form, finalize {}); trust: {}",
                 governed.collection_name,
@@ -297,6 +301,10 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
                 GateModeArg::Observe => Mode::Observe,
                 GateModeArg::Enforce => Mode::Enforce,
             });
+            let table = match table {
+                Some(table) => Some(database.qualified(&table).await?),
+                None => None,
+            };
             let armed = collection::rearm(&mut client, &collection, table.as_deref(), mode).await?;
             output.say(format!(
                 "{} is in mode {} on {}; trust: {}",

@@ -153,7 +153,7 @@ async fn tell(server: &PrivateServer, args: &Args, output: &Output) -> Result<St
     let folder = tempfile::tempdir()?;
     let packet = write_packet(folder.path())?;
     (story.rehearsal, _) = rehearse_packet(args, &owner, &packet, folder.path(), output).await?;
-    let mut dba = owner.connect().await?;
+    let mut dba = owner.connect_for_others().await?;
 
     let step = Step::begin("birthgate init, registry adopt");
     schema::init(&mut dba).await?;
@@ -237,7 +237,7 @@ async fn rehearse_packet(
     );
     rehearse::show(output, &said);
 
-    let client = owner.connect().await?;
+    let client = owner.connect_for_others().await?;
     let key =
         packet.key_change.as_ref().ok_or_else(|| CommandError::no("the packet changes no key"))?;
     let step = Step::begin("the key decision");
@@ -294,9 +294,9 @@ fn write_packet(folder: &Path) -> Result<Packet> {
 
 async fn build_estate(server: &PrivateServer, scale: f64, owner: &Database) -> Result {
     let step = Step::begin("estate kb-3a66");
-    let root = Database::new(server.config("postgres"))?.connect().await?;
+    let root = Database::new(server.config("postgres"))?.connect_for_others().await?;
     root.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
-    let client = owner.connect().await?;
+    let client = owner.connect_for_others().await?;
     estate::build(&client, scale, &mut |what, done, total| step.advance(what, done, total)).await?;
     step.end();
     Ok(())
@@ -349,7 +349,7 @@ fn dot_tools() -> Govern {
 }
 
 async fn admit_and_refuse(application: &Database, output: &Output, story: &mut Story) -> Result {
-    let client = application.connect().await?;
+    let client = application.connect_for_others().await?;
     let run = async |sql: &str| {
         let outcome = client.batch_execute(sql).await;
         outcome.map_err(|source| Error::database("the demo", source))

@@ -82,13 +82,15 @@ pub enum Command {
 }
 
 pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output) -> Result {
-    let mut client = connection.database()?.connect().await?;
+    let database = connection.database()?;
+    let mut client = database.connect().await?;
     if !matches!(command, Command::KeyChange { .. } | Command::Adopt { packet: Some(_), .. }) {
         schema::require_installed(&client).await?;
     }
     match command {
         Command::KeyChange { table, from, to, packet, samples } => {
             let step = Step::begin(&format!("looking at the key of {table}"));
+            let table = database.qualified(&table).await?;
             let found = key_change::decide(&client, &table, &from, &to, samples).await;
             step.end();
             let found = found?;
@@ -106,6 +108,7 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             }
         }
         Command::Adopt { registry: table, changelog, packet: Some(folder) } => {
+            let table = database.qualified(&table).await?;
             let found = adoption::examine(&client, &table, changelog.as_deref()).await?;
             for finding in &found.findings {
                 output.say(format!("\x1b[31min the way\x1b[0m: {finding}"));
@@ -125,7 +128,12 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
             }
         }
         Command::Adopt { registry: table, changelog, packet: None } => {
-            registry::adopt(&mut client, &table, changelog.as_deref()).await?;
+            let (registry, named) = (database.qualified(&table).await?, changelog.as_deref());
+            let changelog = match named {
+                Some(changelog) => Some(database.qualified(changelog).await?),
+                None => None,
+            };
+            registry::adopt(&mut client, &registry, changelog.as_deref()).await?;
             output.say(format!("{table} is the registry now."));
             output.result("registry adopt", json!({ "registry": table, "changelog": changelog }))
         }

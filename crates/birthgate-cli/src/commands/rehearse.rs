@@ -155,7 +155,7 @@ pub async fn run(args: Args, connection: &ConnectionArgs, output: &Output) -> Re
     };
     let database = connection.database()?;
     if !args.applied_too {
-        let client = database.connect().await?;
+        let client = database.connect_for_others().await?;
         match plan.leave_out_applied(&client).await {
             Err(error) => return unread(error),
             Ok(applied) if applied.steps.is_empty() => {}
@@ -246,7 +246,7 @@ async fn write_evidence(
     let file = plan::packet_file(paths)
         .ok_or_else(|| CommandError::usage("evidence is of a packet: birthgate packet import"))?;
     let packet = plan::packet::read(&file)?;
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let key = match &packet.key_change {
         Some(key) => {
             let decided = key_change::decide(&client, &key.table, &key.from, &key.to, false);

@@ -12,6 +12,6 @@ WITH RECURSIVE relation AS (
    UNION
   SELECT i.inhrelid FROM relation r JOIN pg_inherits i ON i.inhparent = r.oid AND i.inhparent <> 'birthgate.permit_archive'::regclass)
 SELECT ARRAY(SELECT oid FROM relation WHERE oid IS NOT NULL) AS relations,
-       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_evidence'))
+       ARRAY(SELECT oid FROM pg_proc WHERE pronamespace IN ('birthgate'::regnamespace, to_regnamespace('birthgate_look'), to_regnamespace('birthgate_evidence'))
               UNION SELECT tgfoid FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM relation)
               UNION SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND oid >= 16384) AS functions

@@ -1,1 +1,1 @@
-SELECT name, query FROM birthgate.block_dimension WHERE query IS NOT NULL ORDER BY name
+SELECT name FROM birthgate.block_dimension WHERE query IS NOT NULL ORDER BY name

@@ -132,7 +132,7 @@ pub struct Column {
 
 /// The columns of a collection's table that can be written, in its order.
 pub async fn columns(database: &Database, collection: &str) -> Result<Vec<Column>> {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let rows = client
         .rows(include_str!("../../sql/query/table_columns.sql"), &[&collection])
         .await
@@ -156,7 +156,7 @@ pub async fn admit_many(
     report: impl FnMut(&Outcome) -> std::io::Result<()>,
     stop: impl Future<Output = ()>,
 ) -> Result<Summary> {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let started: SystemTime = client
         .one_row(include_str!("../../sql/query/now.sql"), &[])
         .await
@@ -446,7 +446,7 @@ impl<F: FnMut(&Outcome) -> std::io::Result<()>> Run<'_, F> {
         match &mut self.client {
             Some(client) => Ok(client),
             none => {
-                let client = self.database.connect().await?;
+                let client = self.database.connect_for_others().await?;
                 self.under_way.token.replace(Some(client.cancel_token()));
                 Ok(none.insert(client))
             }

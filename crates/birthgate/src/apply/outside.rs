@@ -112,7 +112,7 @@ impl Ready<'_> {
         script: &Script,
         observe: Observer<'_>,
     ) -> Result<Option<Failed>> {
-        let second = self.session.database.connect().await?;
+        let second = self.session.database.connect_for_others().await?;
         let mut run = pin!(self.perform(script));
         let mut told: Vec<String> = Vec::new();
         let mut tick = tokio::time::interval(LOOK);

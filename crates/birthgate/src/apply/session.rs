@@ -15,7 +15,7 @@ pub(super) struct Session {
 impl Session {
     pub async fn connect(database: &Database) -> Result<Session> {
         const DOING: &str = "connecting for the apply";
-        let client = database.connect().await?;
+        let client = database.connect_for_others().await?;
         let pid = client.one_row("SELECT pg_backend_pid()", &[]).await.doing(DOING)?.get(0);
         let session = Session { client, database: database.clone(), pid };
         session.reset().await?;

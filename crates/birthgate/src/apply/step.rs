@@ -328,7 +328,7 @@ impl Ready<'_> {
     /// Who holds these tables, as another session sees it.
     pub(super) async fn holders(&self, tables: &[&str]) -> String {
         let look = async {
-            let client = self.session.database.connect().await?;
+            let client = self.session.database.connect_for_others().await?;
             let rows = client.rows(include_str!("../../sql/apply/holders.sql"), &[&tables]).await;
             Ok::<_, Error>(
                 rows.doing("asking who holds the tables")?

@@ -61,7 +61,7 @@ pub async fn try_out(live: &Client, private: Private, findings: &mut Findings) -
             return Ok(());
         }
     };
-    let client = Database::new(server.config("postgres"))?.connect().await?;
+    let client = Database::new(server.config("postgres"))?.connect_for_others().await?;
     let (first, second) = (made(&client).await?, made(&client).await?);
     let version = &private.binaries.version;
     let twice = first.diff(&second);

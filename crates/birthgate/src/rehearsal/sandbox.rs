@@ -128,7 +128,7 @@ impl Sandbox {
         let until = Instant::now() + options.sandbox_time;
         let make = async {
             let look = async {
-                let holder = live.connect().await?;
+                let holder = live.connect_for_others().await?;
                 let original = Original::look(&holder, &facts.name).await?;
                 let selection = match options.rows {
                     Rows::Some(_) | Rows::All => None,
@@ -212,9 +212,9 @@ impl Sandbox {
         let door = twin::door(&cluster);
         own_root(&server, door, (!confined).then_some(&original.bootstrap)).await?;
         let mut left_out =
-            blueprint.found(&as_root(&server, door)?.connect().await?, &cluster).await?;
+            blueprint.found(&as_root(&server, door)?.connect_for_others().await?, &cluster).await?;
         let root = as_root(&server, &original.name)?;
-        let there = root.connect().await?;
+        let there = root.connect_for_others().await?;
         there
             .batch_execute(&effects::tripwires_sql())
             .await
@@ -288,7 +288,7 @@ impl Sandbox {
 
     /// Copies the rows that the plan needs, of the snapshot of which the schema is, and fills materialized views.
     pub async fn fill(&self, need: &Need, budget: RowBudget) -> Result<Copied> {
-        let root = self.root.connect().await?;
+        let root = self.root.connect_for_others().await?;
         let blueprint = &self.recipe.blueprint;
         root.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
         let quiet = Quiet::begin(&root).await?;
@@ -397,7 +397,7 @@ async fn start_of(
 /// has in the original; without one, it gets out of the way.
 async fn own_root(server: &PrivateServer, door: &str, bootstrap: Option<&String>) -> Result<()> {
     const DOING: &str = "making the sandbox's superuser";
-    let first = Database::new(server.config(door))?.connect().await?;
+    let first = Database::new(server.config(door))?.connect_for_others().await?;
     first.batch_execute(&format!("CREATE ROLE {OWN_ROOT} SUPERUSER LOGIN")).await.doing(DOING)?;
     drop(first);
     let sql = match bootstrap.map(String::as_str) {
@@ -405,7 +405,7 @@ async fn own_root(server: &PrivateServer, door: &str, bootstrap: Option<&String>
         Some("postgres") => return Ok(()),
         Some(name) => format!("ALTER ROLE postgres RENAME TO {}", twin::quote(name)),
     };
-    as_root(server, door)?.connect().await?.batch_execute(&sql).await.doing(DOING)
+    as_root(server, door)?.connect_for_others().await?.batch_execute(&sql).await.doing(DOING)
 }
 
 /// Reaches a database of the sandbox as its superuser. No setting of the server or of a database changes these

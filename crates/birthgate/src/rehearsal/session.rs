@@ -132,7 +132,7 @@ impl Session {
 
     /// Looks at the locks of its statements from a second connection as well.
     pub async fn sample(&mut self, database: &Database) -> Result<()> {
-        self.sampler = Some(database.connect().await?);
+        self.sampler = Some(database.connect_for_others().await?);
         Ok(())
     }
 

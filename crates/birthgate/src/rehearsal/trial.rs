@@ -215,7 +215,7 @@ impl Run {
         session.strict_columns = options.strict_columns;
         session.sample(&sandbox.root).await?;
         session.keep_plans(&plan.steps);
-        let root = sandbox.root.connect().await?;
+        let root = sandbox.root.connect_for_others().await?;
         // Nothing that the plan makes is found by a bare name of ours.
         root.batch_execute("SET search_path = pg_catalog, pg_temp").await.doing("rehearsing")?;
         session.watch_transaction("BEGIN").await?;

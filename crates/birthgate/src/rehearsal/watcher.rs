@@ -112,7 +112,7 @@ impl Watcher {
         max_block: Duration,
         max_time: Duration,
     ) -> Result<Watcher> {
-        let client = database.connect().await?;
+        let client = database.connect_for_others().await?;
         let watched = Arc::new(Mutex::new(Watched::default()));
         let seen = watched.clone();
         let database = database.clone();

@@ -396,7 +396,7 @@ const ATTACKS: &[Attack] = &[
                 ALTER TABLE thing ENABLE ROW LEVEL SECURITY;
                 CREATE POLICY p ON thing USING (evil.watch())",
         statements: &[HOLD_AND_INSERT],
-        without: "ALTER FUNCTION birthgate.rows_present SET row_security = on; ALTER FUNCTION birthgate.rows_present VOLATILE",
+        without: "ALTER FUNCTION birthgate_look.rows_present SET row_security = on; ALTER FUNCTION birthgate_look.rows_present VOLATILE",
         harm: "SELECT EXISTS (SELECT FROM evil.leak WHERE who = 'birthgate_reader')",
         ..DEFAULT
     },

@@ -26,6 +26,7 @@ mod govern;
 mod handoff;
 mod hostile;
 mod key_change;
+mod ladder;
 mod leader;
 mod life;
 mod minors;

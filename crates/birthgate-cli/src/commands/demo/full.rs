@@ -58,7 +58,7 @@ pub(super) async fn tell(server: &PrivateServer, args: &Args, output: &Output) -
     let mut story = Story { postgresql: server.binaries().major, ..Story::default() };
     let database = Database::new(server.config(DATABASE))?;
     build_estate(server, args.scale, &database).await?;
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     let start = Counts::of(&client).await?;
     story.births = start.get("births");
     story.note(&start);
@@ -184,7 +184,7 @@ async fn apply_packet(
     story: &mut Story,
     output: &Output,
 ) -> Result {
-    let client = database.connect().await?;
+    let client = database.connect_for_others().await?;
     subject.record(&client).await?;
     let declaration = subject.declaration(&[], &binding(&client).await?)?;
     output.say(format!("\nWhat the owner signs:\n\n{}", declaration.text()));
@@ -282,7 +282,7 @@ async fn clean_up(
     client.batch_execute(estate::story::REGISTRAR).await?;
     let mut config = server.config(DATABASE);
     config.user("registrar");
-    let registrar = Database::new(config)?.connect().await?;
+    let registrar = Database::new(config)?.connect_for_others().await?;
     let mut retired = 0;
     for finding in registry::reconcile(client, None).await? {
         if finding.finding != "phantom" {
@@ -312,7 +312,7 @@ async fn clean_up(
         "\nThe registrar retires {retired} phantoms and registers {} tools; the pivot is brought up to date.",
         registered.len()
     ));
-    let mut counting = Database::new(server.config(DATABASE))?.connect().await?;
+    let mut counting = Database::new(server.config(DATABASE))?.connect_for_others().await?;
     block::refresh(&mut counting).await?;
     block::scan(&counting, "fs_no_registry", tools.path(), "dot_tools", "name").await?;
     crate::commands::block::table(output, &block::list(&counting).await?);

@@ -39,7 +39,7 @@ pub struct RenameArgs {
 }
 
 pub async fn run(end: End, args: EndArgs, connection: &ConnectionArgs, output: &Output) -> Result {
-    let client = connection.database()?.connect().await?;
+    let client = connection.database()?.connect_for_others().await?;
     let EndArgs { collection, entity_code, cascade, key } = args;
     let permit_id =
         entity::end(&client, end, &collection, &entity_code, key.as_deref(), cascade).await?;
@@ -52,7 +52,7 @@ pub async fn run(end: End, args: EndArgs, connection: &ConnectionArgs, output: &
 }
 
 pub async fn rename(args: RenameArgs, connection: &ConnectionArgs, output: &Output) -> Result {
-    let client = connection.database()?.connect().await?;
+    let client = connection.database()?.connect_for_others().await?;
     let RenameArgs { collection, from, to, key } = args;
     let permit_id = entity::rename(&client, &collection, &from, &to, key.as_deref()).await?;
     output.say(format!("{from} is {to} now, under permit {permit_id}."));

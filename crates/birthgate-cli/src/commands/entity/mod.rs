@@ -40,7 +40,7 @@ pub async fn run(command: Command, connection: &ConnectionArgs, output: &Output)
         Command::Discard(args) => end::run(entity::End::Discard, args, connection, output).await,
         Command::Rename(args) => end::rename(args, connection, output).await,
         Command::Show { collection, entity_code } => {
-            let client = connection.database()?.connect().await?;
+            let client = connection.database()?.connect_for_others().await?;
             let known = entity::show(&client, &collection, &entity_code).await?;
             output.say(serde_json::to_string_pretty(&known)?);
             output.result("entity show", known)

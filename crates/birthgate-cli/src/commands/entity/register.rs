@@ -40,7 +40,7 @@ pub async fn run(args: RegisterArgs, connection: &ConnectionArgs, output: &Outpu
         })
         .collect::<Result<_>>()?;
     let what = FileRows { collection: args.collection, name_column: args.column, columns };
-    let client = connection.database()?.connect().await?;
+    let client = connection.database()?.connect_for_others().await?;
     let registered = entity::register_folder(&client, &what, &args.folder).await?;
     output.table(
         &["FILE", "PERMIT"],

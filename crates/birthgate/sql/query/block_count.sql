@@ -1,0 +1,1 @@
+SELECT birthgate.block_count($1)
