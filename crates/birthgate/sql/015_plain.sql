@@ -156,3 +156,25 @@ BEGIN
   RETURN v_condition;
 END
 $$;
+
+-- Refuses to write a table as a superuser when that would run what a lesser role can replace: a trigger, a rule, a default, a domain's
+-- CHECK. The locks keep triggers, indexes and statistics as they are until the transaction ends; other writers go on.
+CREATE OR REPLACE FUNCTION birthgate.check_superuser(p_collection birthgate.collection) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);
+  v_problem text;
+BEGIN
+  PERFORM birthgate.keep_plain(p_collection, p_collection.code_columns, false);
+  EXECUTE format('LOCK TABLE %1$s IN ROW EXCLUSIVE MODE; LOCK TABLE %1$s IN SHARE UPDATE EXCLUSIVE MODE', v_name);
+  v_problem := birthgate.replaceable(v_name::regclass, true);
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016',
+      MESSAGE = format('no superuser writes %s of the collection %L: %s', v_name, p_collection.collection_name, v_problem),
+      DETAIL = 'It would run as the superuser.',
+      HINT = 'Do it as a role that may write the table and no more.';
+  END IF;
+END
+$$;

@@ -100,6 +100,9 @@ DECLARE
   v_permit_id bigint;
   v_columns text;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_permit_id := birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key);
   IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
@@ -162,6 +165,9 @@ DECLARE
   v_reserved boolean;
   v_batch record;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_rows -> 0) AS key;
   EXECUTE format('SELECT array_agg(%s ORDER BY r.place) FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
@@ -209,6 +215,9 @@ BEGIN
   IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
   END IF;
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   IF p_cascade THEN
     FOR v_child IN SELECT * FROM birthgate.children(v_collection, p_entity_code) LOOP
       PERFORM birthgate.end_entity(v_child.collection_name, v_child.entity_code,
@@ -252,7 +261,7 @@ AS $$ SELECT birthgate.end_entity(p_collection, p_entity_code, 'discard', p_idem
 -- The rows of governed tables that refer to the entity's row by a foreign key. SECURITY INVOKER.
 CREATE OR REPLACE FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text)
 RETURNS TABLE (collection_name text, entity_code text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -272,6 +281,9 @@ BEGIN
        AND f.confrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name))
      GROUP BY f.oid, c.collection_name, c.table_schema, c.table_name, c.code_expression
   LOOP
+    IF current_setting('is_superuser') = 'on' THEN
+      PERFORM birthgate.check_superuser(birthgate.collection_of(v_key.collection_name));
+    END IF;
     RETURN QUERY EXECUTE format('SELECT %L::text, %s FROM %I.%I AS n WHERE (%s) IN (SELECT %s FROM %I.%I AS t WHERE %s)',
       v_key.collection_name, v_key.code_expression, v_key.table_schema, v_key.table_name, v_key.child_columns,
       v_key.parent_columns, p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
@@ -291,6 +303,9 @@ DECLARE
   v_permit_id bigint;
   v_renamed bigint;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'rename', p_idempotency_key,
                                           p_from_entity_code => p_from_entity_code);
   IF birthgate.is_done(p_idempotency_key) THEN

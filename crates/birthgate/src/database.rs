@@ -82,13 +82,16 @@ impl Database {
     /// Connects, under this name, for what nobody waits for: a statement of it ends after a time, it never queues for long before
     /// somebody's DDL, and if this process hangs it holds nobody up.
     pub async fn connect_in_background(&self, name: &str, statement: Duration) -> Result<Client> {
-        let client = self.connect().await?;
-        let milliseconds = statement.as_millis();
-        let settings = format!(
-            "SET application_name = '{name}'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1min'; SET statement_timeout = {milliseconds}"
-        );
-        client.batch_execute(&settings).await.doing("beginning a session in the background")?;
-        Ok(client)
+        in_background(self.connect().await?, name, statement).await
+    }
+
+    /// The same, for what writes other people's tables: their triggers look names up as the login does.
+    pub async fn connect_in_background_for_others(
+        &self,
+        name: &str,
+        statement: Duration,
+    ) -> Result<Client> {
+        in_background(self.connect_for_others().await?, name, statement).await
     }
 
     /// Connects, for other people's statements, and hears the notices of the server.
@@ -159,6 +162,15 @@ impl Database {
     pub(crate) async fn cancel(&self, token: &CancelToken) {
         let _ = token.cancel_query(self.tls.clone()).await;
     }
+}
+
+async fn in_background(client: Client, name: &str, statement: Duration) -> Result<Client> {
+    let milliseconds = statement.as_millis();
+    let settings = format!(
+        "SET application_name = '{name}'; SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1min'; SET statement_timeout = {milliseconds}"
+    );
+    client.batch_execute(&settings).await.doing("beginning a session in the background")?;
+    Ok(client)
 }
 
 /// An identifier as SQL writes it.

@@ -137,7 +137,7 @@ impl Mcp {
             holder: None,
             break_glass: None,
         };
-        let client = self.database.connect_in_background(NAME, STATEMENT).await?;
+        let client = self.database.connect_in_background_for_others(NAME, STATEMENT).await?;
         let id = permit::request(&client, &request).await?;
         shown(&client, id).await
     }
@@ -153,7 +153,7 @@ impl Mcp {
         &self,
         Parameters(asked): Parameters<PermitReserve>,
     ) -> Result<Json<Told<Permit>>, Failure> {
-        let client = self.database.connect_in_background(NAME, STATEMENT).await?;
+        let client = self.database.connect_in_background_for_others(NAME, STATEMENT).await?;
         permit::reserve(&client, asked.id.0).await?;
         shown(&client, asked.id.0).await
     }
@@ -169,7 +169,7 @@ impl Mcp {
         &self,
         Parameters(asked): Parameters<PermitCancel>,
     ) -> Result<Json<Told<Permit>>, Failure> {
-        let client = self.database.connect_in_background(NAME, STATEMENT).await?;
+        let client = self.database.connect_in_background_for_others(NAME, STATEMENT).await?;
         permit::cancel(&client, asked.id.0, Some(asked.why.as_str())).await?;
         shown(&client, asked.id.0).await
     }

@@ -1,6 +1,7 @@
 //! No ladder: the owner of a governed table gains nothing by what an owner can put on it. Each attack is tried twice: as things are,
 //! and without the guard that stops it, where the owner's code must run as somebody else.
 
+mod more;
 mod walks;
 
 use birthgate::preflight::{self, Ospa};
