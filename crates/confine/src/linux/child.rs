@@ -315,7 +315,9 @@ fn perform(act: &Act) -> Result<(), Errno> {
         }
         Act::Write { from, at } => {
             bind(from, at)?;
-            restrict(at, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV, true)
+            // What it writes is no program.
+            let plain = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+            restrict(at, plain | libc::MOUNT_ATTR_NOEXEC, true)
         }
         Act::Device { from, at } => {
             bind(from, at)?;

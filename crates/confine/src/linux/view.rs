@@ -117,6 +117,13 @@ fn depth(path: &Path) -> usize {
 pub(super) fn acts(cell: &Cell, readable: &Readable) -> Result<Vec<Act>, NulError> {
     let mut acts = Vec::new();
     let stage = &cell.stage;
+    // First, since what is to be read may lie below them.
+    let Limits { shared, .. } = cell.limits;
+    for path in ["/dev/shm", "/tmp"] {
+        let at = place(&mut acts, stage, Path::new(path), true)?;
+        let options = format!("mode=1777,size={shared},nr_inodes=10000");
+        acts.push(Act::Memory { at, options: CString::new(options)? });
+    }
     for path in &readable.paths {
         let at = place(&mut acts, stage, path, path.is_dir())?;
         acts.push(Act::Read { from: c_path(path)?, at });
@@ -128,12 +135,6 @@ pub(super) fn acts(cell: &Cell, readable: &Readable) -> Result<Vec<Act>, NulErro
     for path in DEVICES.iter().map(Path::new).filter(|path| path.exists()) {
         let at = place(&mut acts, stage, path, false)?;
         acts.push(Act::Device { from: c_path(path)?, at });
-    }
-    let Limits { shared, .. } = cell.limits;
-    for path in ["/dev/shm", "/tmp"] {
-        let at = place(&mut acts, stage, Path::new(path), true)?;
-        let options = format!("mode=1777,size={shared},nr_inodes=10000");
-        acts.push(Act::Memory { at, options: CString::new(options)? });
     }
     for path in &cell.writable {
         let at = place(&mut acts, stage, path, true)?;
