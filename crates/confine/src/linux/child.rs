@@ -16,7 +16,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 use nix::unistd::{
@@ -419,13 +419,20 @@ fn shed(prepared: &mut Prepared, messages: &OwnedFd) -> Result<(), Stopped> {
 
 fn limit(prepared: &Prepared) -> Result<(), Errno> {
     let Limits { file, memory, processes, .. } = prepared.limits;
-    setrlimit(Resource::RLIMIT_FSIZE, file, file)?;
-    setrlimit(Resource::RLIMIT_DATA, memory, memory)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    at_most(Resource::RLIMIT_FSIZE, file)?;
+    at_most(Resource::RLIMIT_DATA, memory)?;
+    at_most(Resource::RLIMIT_CORE, 0)?;
     if prepared.maps.is_some() {
-        setrlimit(Resource::RLIMIT_NPROC, processes, processes)?;
+        at_most(Resource::RLIMIT_NPROC, processes)?;
     }
     Ok(())
+}
+
+/// What is limited to less stays so.
+fn at_most(resource: Resource, most: u64) -> Result<(), Errno> {
+    let (_, hard) = getrlimit(resource)?;
+    let most = most.min(hard);
+    setrlimit(resource, most, most)
 }
 
 /// The kernel ends it when the thread ends that forked it. Changing the user would undo this, so it comes after.
