@@ -290,7 +290,10 @@ fn keeps(kind: Kind, spared: &[&str]) {
     let confined = outside.confined(kind, false);
     let mut expected: Vec<&str> = NEEDED.iter().chain(spared).copied().collect();
     expected.sort_unstable();
-    assert_eq!(done(&confined), expected, "{confined:#?}");
+    let mut done = done(&confined);
+    // It may have written one to a folder of the same name in memory of its own.
+    done.retain(|name| *name != "write a canary");
+    assert_eq!(done, expected, "{confined:#?}");
     assert!(!fs_canary.exists());
     for name in ["io_uring", "mount", "keys", "perf", "bpf", "netlink", "vsock", "run a shell"] {
         let denied = ["Operation not permitted (os error 1)"];
