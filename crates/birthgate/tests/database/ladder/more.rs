@@ -66,7 +66,7 @@ async fn an_adopted_registry_is_no_ladder() {
 
     // An earlier version left it to its owner: the guard without which it is a ladder.
     let earlier = "ALTER TABLE public.registry OWNER TO thing_owner; SET ROLE birthgate_owner; UPDATE birthgate.instance SET registry_owner = NULL; RESET ROLE;
-        GRANT ALL ON public.registry TO birthgate_owner";
+        GRANT ALL ON public.registry, public.registry_id_seq TO birthgate_owner";
     db.sql(earlier).await;
     victims.owner.batch_execute(ON_ROW).await.unwrap();
     let listed = collection::list(&dba).await.unwrap();
@@ -236,7 +236,7 @@ async fn a_superuser_writes_no_table_whose_triggers_are_somebody_elses() {
         .await
         .unwrap();
     dba.batch_execute(
-        "INSERT INTO thing (code) SELECT 'A-2' FROM birthgate.permit_hold('thing', 'A-2')",
+        "INSERT INTO public.thing (code) SELECT 'A-2' FROM birthgate.permit_hold('thing', 'A-2')",
     )
     .await
     .unwrap();
