@@ -72,6 +72,9 @@ DECLARE
   v_permit_id bigint;
   v_columns text;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_permit_id := birthgate.permit_request(p_collection, birthgate.entity_code(p_collection, p_row), 'birth', p_idempotency_key);
   IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
@@ -147,6 +150,9 @@ DECLARE
   v_reserved boolean;
   v_batch record;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_table := format('%I.%I', v_collection.table_schema, v_collection.table_name);
   SELECT string_agg(quote_ident(key), ', ') INTO v_columns FROM jsonb_object_keys(p_rows -> 0) AS key;
   EXECUTE format('SELECT array_agg(%s ORDER BY r.place) FROM jsonb_array_elements($1) WITH ORDINALITY AS r(document, place),
@@ -869,6 +875,26 @@ BEGIN
 END
 $$;
 ALTER FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) OWNER TO birthgate_owner;
+CREATE FUNCTION birthgate.check_superuser(p_collection birthgate.collection) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+  v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);
+  v_problem text;
+BEGIN
+  PERFORM birthgate.keep_plain(p_collection, p_collection.code_columns, false);
+  EXECUTE format('LOCK TABLE %1$s IN ROW EXCLUSIVE MODE; LOCK TABLE %1$s IN SHARE UPDATE EXCLUSIVE MODE', v_name);
+  v_problem := birthgate.replaceable(v_name::regclass, true);
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'PB016',
+      MESSAGE = format('no superuser writes %s of the collection %L: %s', v_name, p_collection.collection_name, v_problem),
+      DETAIL = 'It would run as the superuser.',
+      HINT = 'Do it as a role that may write the table and no more.';
+  END IF;
+END
+$_$;
+ALTER FUNCTION birthgate.check_superuser(p_collection birthgate.collection) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -899,7 +925,7 @@ END
 $$;
 ALTER FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) RETURNS TABLE(collection_name text, entity_code text)
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
@@ -919,6 +945,9 @@ BEGIN
        AND f.confrelid = to_regclass(format('%I.%I', p_collection.table_schema, p_collection.table_name))
      GROUP BY f.oid, c.collection_name, c.table_schema, c.table_name, c.code_expression
   LOOP
+    IF current_setting('is_superuser') = 'on' THEN
+      PERFORM birthgate.check_superuser(birthgate.collection_of(v_key.collection_name));
+    END IF;
     RETURN QUERY EXECUTE format('SELECT %L::text, %s FROM %I.%I AS n WHERE (%s) IN (SELECT %s FROM %I.%I AS t WHERE %s)',
       v_key.collection_name, v_key.code_expression, v_key.table_schema, v_key.table_name, v_key.child_columns,
       v_key.parent_columns, p_collection.table_schema, p_collection.table_name, p_collection.match_expression)
@@ -1342,6 +1371,9 @@ DECLARE
 BEGIN
   IF birthgate.is_done(p_idempotency_key) THEN
     RETURN v_permit_id;
+  END IF;
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
   END IF;
   IF p_cascade THEN
     FOR v_child IN SELECT * FROM birthgate.children(v_collection, p_entity_code) LOOP
@@ -2913,6 +2945,9 @@ DECLARE
   v_permit_id bigint;
   v_renamed bigint;
 BEGIN
+  IF current_setting('is_superuser') = 'on' THEN
+    PERFORM birthgate.check_superuser(v_collection);
+  END IF;
   v_permit_id := birthgate.permit_request(p_collection, p_entity_code, 'rename', p_idempotency_key,
                                           p_from_entity_code => p_from_entity_code);
   IF birthgate.is_done(p_idempotency_key) THEN
@@ -3886,6 +3921,9 @@ REVOKE ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, 
 GRANT ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) TO birthgate_admitter;
 GRANT ALL ON FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.check_stops(p_collection text, p_kind text, p_break_glass boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION birthgate.check_superuser(p_collection birthgate.collection) FROM PUBLIC;
+GRANT ALL ON FUNCTION birthgate.check_superuser(p_collection birthgate.collection) TO birthgate_admitter;
+GRANT ALL ON FUNCTION birthgate.check_superuser(p_collection birthgate.collection) TO birthgate_registrar;
 REVOKE ALL ON FUNCTION birthgate.check_unborn(p_collection text, p_entity_codes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) FROM PUBLIC;
 GRANT ALL ON FUNCTION birthgate.children(p_collection birthgate.collection, p_entity_code text) TO birthgate_admitter;
