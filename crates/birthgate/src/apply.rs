@@ -2,6 +2,7 @@
 //! opened, survives any crash, and can be taken back as far as no door is shut.
 
 mod broken_off;
+mod code;
 pub mod journal;
 mod outside;
 mod session;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::approval::{Standing, Subject};
+use crate::code::Seen;
 use crate::database::Database;
 use crate::drift;
 use crate::error::{Doing, Error, Result};
@@ -23,6 +25,7 @@ use crate::evidence_log::{self, Entry, Head, Identity};
 use crate::owner::Owners;
 use crate::unprepared::Unprepared;
 
+use code::Rewritten;
 use journal::Run;
 use session::Session;
 use step::{Action, Direction, Outcome, Why};
@@ -184,6 +187,10 @@ struct Ready<'a> {
     gate: Option<BTreeSet<String>>,
     strict_columns: bool,
     notes: BTreeSet<String>,
+    /// The code that the steps can run, as it was when it was last compared.
+    code: Option<Seen>,
+    /// What earlier steps wrote anew of it.
+    rewritten: Rewritten,
 }
 
 /// Carries out a packet from where it stands: as far as owners have signed, and no further than `until`.
@@ -219,6 +226,7 @@ pub async fn apply(
         steps: Vec::new(),
         notes: Vec::new(),
     };
+    ready.compare_code(None).await?;
     let mut done = ready.settle(options, observe, !options.dry_run).await?;
     for step in &subject.packet.plan.steps[..done] {
         applied.steps.push(StepDone::untried(&step.id, "before"));
@@ -248,7 +256,11 @@ pub async fn apply(
             break;
         }
         // What its triggers call, and what it reads, is not looked at under its locks.
-        match ready.compare_all(done).await {
+        let compared = match ready.compare_code(None).await {
+            Ok(()) => ready.compare_all(done).await,
+            error => error,
+        };
+        match compared {
             Err(Error::Stale(why)) => {
                 applied.stops(Ended::Failed, why);
                 break;
@@ -360,6 +372,13 @@ pub async fn undo(
             applied.stops(Ended::Stopped, format!("there is no way back through {}", step.id));
             break;
         }
+        match ready.compare_code(Some(done - 1)).await {
+            Err(Error::Stale(why)) => {
+                applied.stops(Ended::Failed, why);
+                break;
+            }
+            other => other?,
+        }
         if options.dry_run {
             applied.steps.push(StepDone::untried(&step.id, "would be undone"));
         } else {
@@ -442,7 +461,18 @@ impl<'a> Ready<'a> {
             None => None,
         };
         let notes = BTreeSet::new();
-        Ok(Ready { session, subject, run, standing, gate, strict_columns: false, notes })
+        let rewritten = journal::rewritten(&log, &subject.rehearsed.hash);
+        Ok(Ready {
+            session,
+            subject,
+            run,
+            standing,
+            gate,
+            strict_columns: false,
+            notes,
+            code: None,
+            rewritten,
+        })
     }
 
     /// How many steps are done, after what was broken off is found out. A step that was announced and not noted as

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::apply::journal;
+use crate::code::SignedCode;
 use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Error, Result};
 use crate::evidence::Rehearsed;
@@ -117,7 +118,7 @@ impl Subject<'_> {
                 self.doors().join(", ")
             ));
         }
-        Ok(declaration(self.rehearsed, doors, binding))
+        declaration(self.rehearsed, doors, binding)
     }
 
     /// Whether a signed text approves this packet as it was rehearsed, here and now.
@@ -185,7 +186,7 @@ pub fn of_rehearsal(
 ) -> Standing {
     let make = |doors: &[String], binding: &Binding| {
         may_be_applied(rehearsed)?;
-        Ok(declaration(rehearsed, doors, binding))
+        declaration(rehearsed, doors, binding)
     };
     let judge = |signed: &Signed| judge(make, signed, owners, identity, log);
     let spent = journal::spent(&journal::runs(log));
@@ -203,9 +204,23 @@ fn may_be_applied(rehearsed: &Rehearsed) -> Result<()> {
     }
 }
 
+/// What was signed of the code that the steps can run.
+pub(crate) fn code_of(rehearsed: &Rehearsed) -> Result<&SignedCode> {
+    let why = "was made by an earlier release, which did not record the functions that the steps call: rehearse the packet again, and sign that";
+    rehearsed
+        .states
+        .code
+        .as_ref()
+        .ok_or_else(|| Error::NotSigned(format!("the rehearsal {} {why}", rehearsed.id)))
+}
+
 /// The text that approves a rehearsal, and opens these doors.
-fn declaration(rehearsed: &Rehearsed, doors: &[String], binding: &Binding) -> Declaration {
-    let said = &rehearsed.checkpoint;
+fn declaration(
+    rehearsed: &Rehearsed,
+    doors: &[String],
+    binding: &Binding,
+) -> Result<Declaration> {
+    let (said, code) = (&rehearsed.checkpoint, code_of(rehearsed)?);
     let steps: Vec<&str> = rehearsed.states.steps.iter().map(|step| step.id.as_str()).collect();
     let mut fields = vec![
         ("packet", said.r#macro.clone()),
@@ -215,10 +230,12 @@ fn declaration(rehearsed: &Rehearsed, doors: &[String], binding: &Binding) -> De
         ("verdict", said.final_status.clone()),
     ];
     fields.extend(said.reasons.iter().map(|reason| ("accepts", reason.clone())));
+    fields.extend(code.unseen.iter().map(|line| ("accepts", line.clone())));
     fields.push(("touches-sha256", rehearsed.states.entry_hash()));
+    fields.push(("code-sha256", code.hash()));
     fields.push(("steps", steps.join(", ")));
     fields.push(("doors", if doors.is_empty() { "none".to_owned() } else { doors.join(", ") }));
-    Declaration::bound("approval", &fields, binding)
+    Ok(Declaration::bound("approval", &fields, binding))
 }
 
 /// Whether a signed text says, here and now, what `make` makes, and is an owner's. Its number is not known here.
@@ -248,7 +265,7 @@ fn judge(
         id: said.get("id")?.to_owned(),
     };
     let here = make(&doors, &binding)?;
-    for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "steps"] {
+    for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "code-sha256", "steps"] {
         said.says(name, here.get(name)?)?;
     }
     if said != here {

@@ -1,12 +1,14 @@
 //! What moves outside of a transaction: functions and statements whose effect ROLLBACK does not undo, or that
 //! reach a file, a program, a session or a server of others.
 
+pub(crate) mod code;
 mod commands;
 mod functions;
 mod mentions;
 mod named;
 mod reach;
 mod text;
+pub(crate) mod unseen;
 mod wires;
 
 use std::collections::BTreeMap;

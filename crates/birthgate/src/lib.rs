@@ -9,6 +9,7 @@ pub mod apply;
 pub mod approval;
 pub mod block;
 pub mod browse;
+pub mod code;
 pub mod collection;
 pub mod database;
 pub mod ddl_guard;

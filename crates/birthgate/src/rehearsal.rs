@@ -20,6 +20,7 @@ mod rounds;
 mod rows;
 mod sandbox;
 pub(crate) mod session;
+mod signed;
 mod state;
 pub(crate) mod steps;
 mod trial;
@@ -28,22 +29,20 @@ mod watched;
 pub(crate) mod watcher;
 mod way_back;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
-
+use crate::code::Rows as CodeRows;
 use crate::database::Database;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Result};
 use crate::fingerprint::Difference;
 use crate::plan::{self, Plan, Source, Step};
 use crate::private_server::{Confinement, Search, Walls};
 use crate::script::{Place, Problem};
-use crate::states::{Delta, States, StepStates};
+use crate::states::{Delta, States};
 use crate::unprepared::Unprepared;
 
 use kept::KeptBack;
@@ -314,6 +313,9 @@ pub struct Rehearsal {
     /// What each step changes, where all of them were seen one after the other.
     #[serde(skip)]
     deltas: Vec<Delta>,
+    /// The functions that the plan ran in the sandbox.
+    #[serde(skip)]
+    ran: Vec<String>,
     /// What the live database has to be like before and after each step; `None` where that was not seen.
     #[serde(skip)]
     pub states: Option<States>,
@@ -407,6 +409,7 @@ impl Rehearsal {
             logs: content::Logs::new(),
             changes: BTreeSet::new(),
             deltas: Vec::new(),
+            ran: Vec::new(),
             states: None,
         }
     }
@@ -469,6 +472,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     let programs = (!refused && options.live != Live::First)
         .then(|| Programs::look_for(facts.major, &options.search));
     let (entry, mut tracker) = proof::entry(&client, plan).await?;
+    let code_at_entry = CodeRows::look(&client, false).await?;
     rehearsal.look_ms = entry.look_ms;
     rehearsal.entry = entry.root().to_owned();
     let clean = match programs {
@@ -493,16 +497,7 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     }
     (options.observer.tell)(&Stage::Proof);
     proof::exit(&client, &entry, &mut tracker, plan, options, &mut rehearsal).await?;
-    rehearsal.states = match states(&client, &entry, plan, &mut rehearsal).await {
-        Err(Error::Database { source, .. })
-            if source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) =>
-        {
-            let message = "this role may not look at what enforces the gate, so that no apply can compare with this rehearsal";
-            rehearsal.notes.push(message.to_owned());
-            None
-        }
-        states => states?,
-    };
+    signed::note(&client, &entry, &code_at_entry, plan, &mut rehearsal).await?;
     what_was_not_seen(plan, options, &mut rehearsal);
     if rehearsal.superuser && rehearsal.steps.iter().any(|step| step.seen == Where::Live) {
         rehearsal.notes.push(format!(
@@ -552,50 +547,4 @@ fn what_was_not_seen(plan: &Plan, options: &Options, rehearsal: &mut Rehearsal) 
             rehearsal.notes.push(format!("no way back was seen for {id}: it has no undo"));
         }
     }
-}
-
-/// What the live database has to be like before and after each step, where the steps were seen in order.
-async fn states(
-    client: &Client,
-    entry: &proof::Entry,
-    plan: &Plan,
-    rehearsal: &mut Rehearsal,
-) -> Result<Option<States>> {
-    let deltas = std::mem::take(&mut rehearsal.deltas);
-    if deltas.len() != plan.steps.len() {
-        return Ok(None);
-    }
-    let befores: Vec<_> = deltas.iter().map(|delta| delta.before.clone()).collect();
-    let steps = deltas.into_iter().zip(&rehearsal.steps).map(|(delta, report)| {
-        let mut locks = BTreeMap::new();
-        for lock in report.locks.iter().filter(|lock| lock.is_of_a_table() && lock.is_strong()) {
-            let known: &mut String = locks.entry(lock.object.clone()).or_default();
-            if lock.strength() > lock::strength(known) {
-                known.clone_from(&lock.mode);
-            }
-        }
-        let step = StepStates {
-            id: report.id.clone(),
-            undone: report.undo.as_ref().is_some_and(|undo| undo.restores),
-            duration_ms: report.duration_ms,
-            changes: delta.changes,
-            locks,
-        };
-        (step, delta.on)
-    });
-    let named: Vec<String> = plan
-        .watch
-        .iter()
-        .filter_map(|watch| match &watch.what {
-            plan::Watchable::Object(name) => Some(name.clone()),
-            plan::Watchable::Query(_) => None,
-        })
-        .collect();
-    let states = States::of(client, entry.fingerprint(), steps.collect(), &named).await?;
-    for what in states.not_exact(&befores) {
-        rehearsal.notes.push(format!(
-            "the sandbox's copy is not exact in what a step changes: {what}; an apply would stop there"
-        ));
-    }
-    Ok(Some(states))
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
+use crate::code::SignedCode;
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint, Object, Scope};
 use crate::unprepared::Unprepared;
@@ -35,6 +36,9 @@ pub struct States {
     pub entry: Objects,
     /// The steps in order.
     pub steps: Vec<StepStates>,
+    /// The code that the steps can run; evidence of earlier releases does not say it.
+    #[serde(default)]
+    pub code: Option<SignedCode>,
 }
 
 /// The form of the attributes that hashes are of.
@@ -73,7 +77,7 @@ pub(crate) struct Delta {
 }
 
 /// The evidence log is our own book: it may come to be between rehearsal and apply.
-fn is_ours(object: &str) -> bool {
+pub(crate) fn is_ours(object: &str) -> bool {
     object == "schema birthgate_evidence" || schema_of(object) == Some("birthgate_evidence")
 }
 
@@ -416,6 +420,7 @@ impl States {
             on,
             entry,
             steps: steps.into_iter().map(|(step, _)| step).collect(),
+            code: None,
         })
     }
 
@@ -474,6 +479,11 @@ impl States {
             })
             .collect();
         format!("{:x}", Sha256::digest(text))
+    }
+
+    /// The objects that the steps change.
+    pub(crate) fn changed(&self) -> BTreeSet<&String> {
+        self.steps.iter().flat_map(|step| step.changes.keys()).collect()
     }
 
     /// A look at everything.

@@ -21,7 +21,7 @@ macro_rules! has_type {
 has_type! {
     str => TEXT, String => TEXT, bool => BOOL, i32 => INT4, i64 => INT8, f64 => FLOAT8,
     Value => JSONB, SystemTime => TIMESTAMPTZ, Vec<String> => TEXT_ARRAY, Vec<&str> => TEXT_ARRAY,
-    [String] => TEXT_ARRAY, [&str] => TEXT_ARRAY, Vec<u32> => OID_ARRAY,
+    [String] => TEXT_ARRAY, [&str] => TEXT_ARRAY, Vec<u32> => OID_ARRAY, [u32] => OID_ARRAY, Vec<i64> => INT8_ARRAY,
 }
 
 impl<T: HasType + ?Sized> HasType for &T {

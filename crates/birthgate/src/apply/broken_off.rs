@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::code::Rewritten;
 use super::step::{Action, Direction, Stands};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Doing, Error, Result};
@@ -84,7 +85,7 @@ impl Ready<'_> {
                 }
             };
             if done && may_write {
-                self.note_alone(run, action, "recognised").await?;
+                self.note_alone(run, action, "recognised", &Rewritten::new()).await?;
             }
             return Ok(done);
         }
@@ -104,7 +105,7 @@ impl Ready<'_> {
             }
             Stands::After => {
                 if may_write {
-                    self.note_alone(run, action, "recognised").await?;
+                    self.note_alone(run, action, "recognised", &Rewritten::new()).await?;
                 }
                 Ok(true)
             }

@@ -1,7 +1,7 @@
 //! The journal: what the evidence log says of the applies. A step's entry is written in the step's own transaction, so
 //! that the two are never one without the other; a step outside of a transaction is announced before and noted after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -105,6 +105,30 @@ pub fn runs(log: &[Entry]) -> Vec<Run> {
         }
     }
     runs
+}
+
+/// What the steps of the runs that began with this rehearsal wrote anew without changing it, done or undone: the newest entry
+/// of each name.
+pub(super) fn rewritten(log: &[Entry], rehearsal: &str) -> BTreeMap<String, crate::code::Entry> {
+    let mut runs: BTreeSet<i64> = BTreeSet::new();
+    let mut found = BTreeMap::new();
+    for entry in log {
+        let body = entry.json();
+        match entry.kind.as_str() {
+            "apply" if body["run"].is_null() && body["rehearsal"] == rehearsal => {
+                runs.insert(entry.number);
+            }
+            "step" if body["run"].as_i64().is_some_and(|run| runs.contains(&run)) => {
+                for (name, entry) in body["rewritten"].as_object().into_iter().flatten() {
+                    if let Ok(entry) = serde_json::from_value(entry.clone()) {
+                        found.insert(name.clone(), entry);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn numbers(value: &serde_json::Value) -> BTreeSet<i64> {

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use super::code::{self, Rewritten};
 use super::step::{Action, Attempt, Direction, Stands, Why, told};
 use super::{Event, Observer, Phase, Ready};
 use crate::error::{Error, Result};
@@ -33,12 +34,16 @@ impl Ready<'_> {
         match self.stands(action, &look, false).await? {
             Stands::Before => {}
             Stands::After => {
-                self.note_alone(run, action, "recognised").await?;
+                self.note_alone(run, action, "recognised", &Rewritten::new()).await?;
                 return Ok(Attempt::Recognised);
             }
             Stands::Elsewhere(differs) => {
                 return Ok(Attempt::failed(format!("STALE: before {} {differs}", step.id)));
             }
+        }
+        let moved = self.code_moved(action, false).await?;
+        if !moved.is_empty() {
+            return Ok(Attempt::failed(code::stale("before", &step.id, &moved)));
         }
         see(Phase::Compared, observe);
         self.note(run, action, "begun", None).await?;
@@ -52,6 +57,7 @@ impl Ready<'_> {
                 timeout(step.statement_timeout)
             ))
             .await?;
+        let watch = self.watch_code(false).await?;
         let done = self.perform_telling(&step.id, script, observe).await?;
         let done = match (done, action.direction, &step.verify) {
             (None, Direction::Do, Some(verify)) => {
@@ -91,7 +97,12 @@ impl Ready<'_> {
                 _ => Attempt::Failed(why),
             });
         }
+        let (found, rewritten) = self.code_ran(action, false, watch).await?;
         self.session.reset().await?;
+        if !found.is_empty() {
+            let why = code::stale("while it ran, or before,", &step.id, &found);
+            return Ok(Attempt::failed(format!("{why}; what the step did is not undone, and stays announced in the journal")));
+        }
         let actual = look.at(&self.session.client, false).await?;
         let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
@@ -100,7 +111,8 @@ impl Ready<'_> {
         }
         self.notes.extend(notes);
         see(Phase::Proven, observe);
-        self.note_alone(run, action, "done").await?;
+        self.note_alone(run, action, "done", &rewritten).await?;
+        self.rewritten.extend(rewritten);
         see(Phase::Noted, observe);
         Ok(Attempt::Done)
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::code::Rewritten;
 use super::{Event, Observer, Options, Phase, Ready, StepDone};
 use crate::drift;
 use crate::error::{Doing, Error, Result};
@@ -222,7 +223,13 @@ impl Ready<'_> {
     }
 
     /// Writes within the transaction that is open that a step is done, and moves the gate's baseline with it.
-    pub(super) async fn note_done(&mut self, run: i64, action: Action, state: &str) -> Result<()> {
+    pub(super) async fn note_done(
+        &mut self,
+        run: i64,
+        action: Action,
+        state: &str,
+        rewritten: &Rewritten,
+    ) -> Result<()> {
         let mut root = None;
         if self.changes_the_gate(action) {
             root = drift::move_inside(&self.session.client, |object| self.is_its(action, object))
@@ -233,14 +240,23 @@ impl Ready<'_> {
             };
         }
         let step = &self.step_of(action).id;
-        let body = json!({ "run": run, "step": step, "action": action.word(), "state": state, "root": root });
+        let mut body = json!({ "run": run, "step": step, "action": action.word(), "state": state, "root": root });
+        if !rewritten.is_empty() {
+            body["rewritten"] = json!(rewritten);
+        }
         evidence_log::append(&self.session.client, "step", &body).await.map(drop)
     }
 
     /// The same in a transaction of its own.
-    pub(super) async fn note_alone(&mut self, run: i64, action: Action, state: &str) -> Result<()> {
+    pub(super) async fn note_alone(
+        &mut self,
+        run: i64,
+        action: Action,
+        state: &str,
+        rewritten: &Rewritten,
+    ) -> Result<()> {
         self.session.command("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE").await?;
-        match self.note_done(run, action, state).await {
+        match self.note_done(run, action, state, rewritten).await {
             Ok(()) => self.session.command("COMMIT").await,
             Err(error) => {
                 self.session.command("ROLLBACK").await?;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::code::{self, Rewritten};
 use super::step::{Action, Attempt, Direction, Stands, Why, is_lost, told};
 use super::{Event, Observer, Options, Phase, Ready};
 use crate::error::{Doing, Error, Result};
@@ -98,7 +99,7 @@ impl Ready<'_> {
         match self.stands(action, &look, true).await? {
             Stands::Before => {}
             Stands::After => {
-                self.note_done(run, action, "recognised").await?;
+                self.note_done(run, action, "recognised", &Rewritten::new()).await?;
                 self.session.command("COMMIT").await?;
                 return Ok(Attempt::Recognised);
             }
@@ -106,6 +107,11 @@ impl Ready<'_> {
                 return Ok(Attempt::failed(format!("STALE: before {} {differs}", step.id)));
             }
         }
+        let moved = self.code_moved(action, true).await?;
+        if !moved.is_empty() {
+            return Ok(Attempt::failed(code::stale("before", &step.id, &moved)));
+        }
+        let watch = self.watch_code(true).await?;
         see(Phase::Compared, observe);
         if let Err(failed) = self.perform(script).await {
             return self.judge(failed, action).await;
@@ -127,6 +133,10 @@ impl Ready<'_> {
             };
             return self.judge(failed(script, last, &source), action).await;
         }
+        let (found, rewritten) = self.code_ran(action, true, watch).await?;
+        if !found.is_empty() {
+            return Ok(Attempt::failed(code::stale("while it ran,", &step.id, &found)));
+        }
         let actual = look.at(&self.session.client, true).await?;
         let (differs, notes) = self.differs(action, action.after(), &look, &actual);
         if !differs.is_empty() {
@@ -138,7 +148,7 @@ impl Ready<'_> {
         }
         self.notes.extend(notes);
         see(Phase::Proven, observe);
-        if let Err(error) = self.note_done(run, action, "done").await {
+        if let Err(error) = self.note_done(run, action, "done", &rewritten).await {
             return match &error {
                 Error::Stale(why) => Ok(Attempt::failed(why.clone())),
                 _ if crate::database::is_transient(&error) && !is_lost(&error) => {
@@ -161,6 +171,7 @@ impl Ready<'_> {
             }
             return self.judge(failed, action).await;
         }
+        self.rewritten.extend(rewritten);
         see(Phase::Committed, observe);
         Ok(Attempt::Done)
     }

@@ -40,8 +40,15 @@ enum Does {
     Effect(Effect),
     /// Moves, as a sequence.
     Moves,
-    /// Runs this body.
-    Runs(String),
+    /// Runs this body, in this language.
+    Runs(String, String),
+}
+
+/// What a function does, as far as a text says it.
+pub(super) enum Body<'a> {
+    Text { title: &'a str, text: &'a str, language: &'a str },
+    /// In C or the like, and of which nothing is known.
+    Unreadable { title: &'a str },
 }
 
 /// An object of the database.
@@ -151,6 +158,23 @@ impl Reach {
         functions.filter(is_unknown).map(|object| object.title.as_str())
     }
 
+    /// What the functions of this oid do, as far as it is not known.
+    pub(super) fn bodies(&self, oid: u32) -> impl Iterator<Item = Body<'_>> {
+        let objects = self.by_oid.get(&oid).into_iter().flatten().map(|at| &self.objects[*at]);
+        objects.filter(|object| object.is_function).filter_map(|object| match &object.does {
+            Does::Runs(text, language) => Some(Body::Text { title: &object.title, text, language }),
+            Does::Effect(Effect::Unknown | Effect::RunsProgram) => {
+                Some(Body::Unreadable { title: &object.title })
+            }
+            _ => None,
+        })
+    }
+
+    /// Where ways lead from here, by any change.
+    pub(super) fn ways_from(&self, oid: u32) -> impl Iterator<Item = u32> {
+        self.ways.get(&oid).into_iter().flatten().map(|way| way.to)
+    }
+
     fn of_all_functions(&self) -> Vec<Reached> {
         let mut walk = Walk::new(self);
         for (at, object) in self.objects.iter().enumerate() {
@@ -216,7 +240,7 @@ fn function_does(row: &Row) -> Does {
             let watched = function(name).filter(|_| row.get("is_of_an_extension"));
             match (watched, body) {
                 (Some(watched), _) => Does::Effect(watched.effect),
-                (None, Some(body)) => Does::Runs(body),
+                (None, Some(body)) => Does::Runs(body, language.to_owned()),
                 (None, None) => Does::Nothing,
             }
         }
@@ -314,7 +338,7 @@ impl<'a> Walk<'a> {
                     let sequence = Some(Sequence::Named(object.title.clone()));
                     self.find(Effect::MovesSequence, &object.title, self.before(at), sequence);
                 }
-                Does::Runs(body) => {
+                Does::Runs(body, _) => {
                     for named in named_in_body(body) {
                         self.find(named.effect(), named.name(), Some(at), named.sequence);
                     }

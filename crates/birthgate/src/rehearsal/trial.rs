@@ -22,6 +22,7 @@ use super::twin::{self, Unlike};
 use super::watched;
 use super::way_back::tables_of;
 use super::{KeptBack, Options, Rehearsal, StepReport, Verdict, Where};
+use crate::code::Counts;
 use crate::effects::{self, Place};
 use crate::error::{Doing, Result};
 use crate::fingerprint::{self, Fingerprint};
@@ -57,6 +58,7 @@ pub(super) async fn run(
     let unlike = twin::compare(live, run.tracker.now(), sandbox.left_out());
     let mut trial = Trial { unlike, ..Trial::default() };
     let mut leaks = State::take(&run.root).await?;
+    let counts = Counts::of_the_server(&run.session.client).await?;
     for (at, step) in plan.steps.iter().enumerate() {
         options.observer.step(at, plan, Where::Sandbox);
         rehearsal.steps[at].seen = Where::Sandbox;
@@ -95,6 +97,9 @@ pub(super) async fn run(
     let looks = run.befores.iter().map(|before| &before.look).chain([&run.now]);
     let pairs = looks.clone().zip(looks.skip(1)).map(|(old, new)| run.tracker.differing(old, new));
     rehearsal.deltas = pairs.map(|(old, new)| Delta::between(&old, &new)).collect();
+    run.session.reset().await?;
+    let ran = Counts::of_the_server(&run.session.client).await?.since(&counts);
+    rehearsal.ran = ran.into_values().collect();
     let watcher = if options.confined { &run.session.client } else { &run.root };
     let inside = watched::values(watcher, &plan.watch).await?;
     rehearsal.inside = inside.into_iter().map(std::result::Result::ok).collect();

@@ -47,6 +47,7 @@ mod scale;
 mod schema;
 mod shapes;
 mod signed;
+mod signed_code;
 mod storm;
 mod tampers;
 mod tracker;
