@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::apply::journal;
-use crate::code::SignedCode;
+use crate::code::{self, Seen, SignedCode, Wanted};
 use crate::declaration::{Binding, Declaration, Signed};
 use crate::error::{Error, Result};
 use crate::evidence::Rehearsed;
@@ -121,6 +121,16 @@ impl Subject<'_> {
         declaration(self.rehearsed, doors, binding)
     }
 
+    /// What a database can run otherwise than was signed, in words.
+    pub(crate) async fn code_differs(&self, client: &Client, log: &[Entry]) -> Result<Vec<String>> {
+        let (states, signed) = (&self.rehearsed.states, code_of(self.rehearsed)?);
+        let scripts = code::scripts(&self.packet.plan.steps);
+        let wanted = Wanted { scripts: &scripts, ran: &signed.ran, or_everything: true };
+        let seen = Seen::look(client, false, wanted).await?;
+        let rewritten = journal::rewritten(log, &self.rehearsed.hash);
+        Ok(signed.differs(&seen, &states.changed(), &rewritten, true))
+    }
+
     /// Whether a signed text approves this packet as it was rehearsed, here and now.
     fn judge(
         &self,
@@ -215,11 +225,7 @@ pub(crate) fn code_of(rehearsed: &Rehearsed) -> Result<&SignedCode> {
 }
 
 /// The text that approves a rehearsal, and opens these doors.
-fn declaration(
-    rehearsed: &Rehearsed,
-    doors: &[String],
-    binding: &Binding,
-) -> Result<Declaration> {
+fn declaration(rehearsed: &Rehearsed, doors: &[String], binding: &Binding) -> Result<Declaration> {
     let (said, code) = (&rehearsed.checkpoint, code_of(rehearsed)?);
     let steps: Vec<&str> = rehearsed.states.steps.iter().map(|step| step.id.as_str()).collect();
     let mut fields = vec![
@@ -265,7 +271,9 @@ fn judge(
         id: said.get("id")?.to_owned(),
     };
     let here = make(&doors, &binding)?;
-    for name in ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "code-sha256", "steps"] {
+    for name in
+        ["packet-sha256", "rehearsal-sha256", "verdict", "touches-sha256", "code-sha256", "steps"]
+    {
         said.says(name, here.get(name)?)?;
     }
     if said != here {

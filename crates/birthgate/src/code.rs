@@ -13,7 +13,7 @@ use crate::effects::code::{Closure, Code};
 use crate::error::{Doing, Result};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
-use crate::states::is_ours;
+use crate::states::{is_ours, is_temporary};
 use crate::unprepared::Unprepared;
 
 pub(crate) use rows::{Address, Counts, Rows, ours};
@@ -121,11 +121,7 @@ impl Seen {
         pinned.end(client, seen).await
     }
 
-    async fn look_pinned(
-        client: &Client,
-        wanted: Wanted<'_>,
-        path: Vec<String>,
-    ) -> Result<Seen> {
+    async fn look_pinned(client: &Client, wanted: Wanted<'_>, path: Vec<String>) -> Result<Seen> {
         // Before what is read of them: what is changed in between has another version later.
         let rows = Rows::read(client).await?;
         let mut started = Vec::new();
@@ -152,6 +148,11 @@ impl Seen {
         those.map(|row| (*row, named.get(row).map(|name| (*name).clone()))).collect()
     }
 
+    /// Whether any of these objects is code that it can run.
+    pub fn has_any<T>(&self, objects: &BTreeMap<String, T>) -> bool {
+        self.entries.iter().any(|(name, (_, entry))| objects.contains_key(entry.object(name)))
+    }
+
     /// The object that an entry belongs to, as a fingerprint names it.
     pub fn object<'a>(&'a self, name: &'a str) -> &'a str {
         self.entries.get(name).map_or(name, |(_, entry)| entry.object(name))
@@ -160,9 +161,10 @@ impl Seen {
     /// Whether that function is exactly what was signed.
     pub fn is_signed(&self, signed: &SignedCode, name: &str, function: Address) -> bool {
         let version = self.rows.version(function);
-        signed.entries.get(name).is_some_and(|entry| {
-            entry.oid == function.oid && Some(entry.version) == version
-        })
+        signed
+            .entries
+            .get(name)
+            .is_some_and(|entry| entry.oid == function.oid && Some(entry.version) == version)
     }
 
     /// Whether it can run that function.
@@ -185,7 +187,7 @@ async fn entries(
     for row in client.rows(sql, &[&oids]).await.doing(DOING)? {
         let address = Address { class: row.get("class"), oid: row.get("oid") };
         let (name, object): (String, String) = (row.get("name"), row.get("object"));
-        if is_ours(&object) {
+        if is_ours(&object) || is_temporary(&object) {
             continue;
         }
         let entry = Entry {
@@ -221,7 +223,11 @@ pub(crate) async fn named(
 
 impl SignedCode {
     /// Of what a plan can run in the live database.
-    pub(crate) async fn of(client: &Client, plan: &Plan, ran: Vec<String>) -> Result<(SignedCode, Seen)> {
+    pub(crate) async fn of(
+        client: &Client,
+        plan: &Plan,
+        ran: Vec<String>,
+    ) -> Result<(SignedCode, Seen)> {
         let scripts = scripts(&plan.steps);
         let wanted = Wanted { scripts: &scripts, ran: &ran, or_everything: true };
         let seen = Seen::look(client, false, wanted).await?;
@@ -275,9 +281,8 @@ impl SignedCode {
             ));
         }
         let expected = |name: &String| rewritten.get(name).or_else(|| self.entries.get(name));
-        let is_own = |name: &String, entry: &Entry| {
-            changed.contains(&entry.object(name).to_owned()) && !rewritten.contains_key(name)
-        };
+        let is_own =
+            |name: &String, entry: &Entry| changed.contains(&entry.object(name).to_owned());
         for (name, (_, entry)) in &seen.entries {
             match expected(name) {
                 _ if is_own(name, entry) => {}
@@ -287,15 +292,19 @@ impl SignedCode {
                 }
                 Some(_) => found.push(format!("{name} was replaced, and put back")),
                 // A step that went before leads to it, and it was there.
-                None if entry.kind == Kind::Code && seen.rows.is_older(entry.version, self.horizon) => {}
+                None if entry.kind == Kind::Code
+                    && seen.rows.is_older(entry.version, self.horizon) => {}
                 None => found.push(format!("{name} is new, and could run")),
             }
         }
         if whole {
             for (name, entry) in &self.entries {
-                let is_expected = expected(name).is_some() && !is_own(name, entry);
-                if is_expected && !seen.entries.contains_key(name) {
-                    found.push(format!("{name} is gone, or nothing leads to it any more"));
+                // That nothing leads to it any more is nothing: it runs no more.
+                let is_there = seen.entries.contains_key(name)
+                    || expected(name)
+                        .is_some_and(|known| seen.rows.holds(known.oid, known.version));
+                if !is_there && !is_own(name, entry) && entry.kind != Kind::Index {
+                    found.push(format!("{name} is gone"));
                 }
             }
         }

@@ -10,7 +10,7 @@ use crate::approval::Subject;
 use crate::block;
 use crate::collection;
 use crate::drift;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::evidence::Rehearsed;
 use crate::evidence_log;
 use crate::leader;
@@ -177,6 +177,22 @@ async fn packet_blockers(client: &Client, subjects: Subjects<'_>, found: &mut Fo
             format!("STALE: since the rehearsal this changed: {told}"),
             format!("{rehearse}, and approve again"),
         );
+    }
+    match subject.code_differs(client, &log).await {
+        Ok(differs) if differs.is_empty() => {}
+        Ok(differs) => {
+            let told = differs.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+            found.add(
+                Engineering,
+                &["apply"],
+                format!(
+                    "STALE: since the rehearsal the code changed that its steps can run: {told}"
+                ),
+                format!("{rehearse}, and approve again"),
+            );
+        }
+        Err(Error::NotSigned(why)) => found.add(Engineering, &["apply"], why, rehearse.clone()),
+        Err(error) => return Err(error),
     }
     let approve = format!("birthgate approve {path} --sign KEY");
     let Some(owners) = subjects.owners else {

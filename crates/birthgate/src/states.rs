@@ -97,7 +97,7 @@ fn schema_of(object: &str) -> Option<&str> {
 }
 
 /// Whether a temporary object of a session was seen; it is nobody else's.
-fn is_temporary(object: &str) -> bool {
+pub(crate) fn is_temporary(object: &str) -> bool {
     schema_of(object).is_some_and(|schema| schema.starts_with("pg_temp"))
 }
 

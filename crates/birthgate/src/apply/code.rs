@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{Action, Direction, told};
 use super::Ready;
+use super::step::{Action, Direction, told};
 use crate::approval::code_of;
 use crate::code::{self, Address, Counts, Entry, Rows, Seen, Wanted};
 use crate::error::{Doing, Error, Result};
+use crate::rehearsal::failed::{Failed, failed};
+use crate::script::Script;
+use crate::send::{Protocol, send};
 
 /// Entries that steps wrote anew without changing them, by name.
 pub(super) type Rewritten = BTreeMap<String, Entry>;
@@ -32,8 +35,7 @@ impl Ready<'_> {
             }
         };
         let seen = self.look_at_code(undo, false).await?;
-        let differs =
-            signed.differs(&seen, &states.changed(), &self.rewritten, undo.is_none());
+        let differs = signed.differs(&seen, &states.changed(), &self.rewritten, undo.is_none());
         self.code = Some(seen);
         if differs.is_empty() {
             return Ok(());
@@ -88,7 +90,9 @@ impl Ready<'_> {
                 let set = client.batch_execute("SET LOCAL track_functions = 'all'").await;
                 let end = match set {
                     Ok(()) => "RELEASE SAVEPOINT birthgate_count",
-                    Err(_) => "ROLLBACK TO SAVEPOINT birthgate_count; RELEASE SAVEPOINT birthgate_count",
+                    Err(_) => {
+                        "ROLLBACK TO SAVEPOINT birthgate_count; RELEASE SAVEPOINT birthgate_count"
+                    }
                 };
                 client.batch_execute(end).await.doing("counting calls")?;
                 set.is_ok()
@@ -139,6 +143,41 @@ impl Ready<'_> {
             }
         }
         Ok((found, own.rewritten))
+    }
+
+    /// Runs the statements of a step in its transaction. Where it replaces code that it may have called before, nothing tells
+    /// afterwards what that was: then the code is compared after each statement; what differs, in words.
+    pub(super) async fn perform_compared(
+        &self,
+        action: Action,
+        script: &Script,
+    ) -> Result<std::result::Result<Vec<String>, Failed>> {
+        let changes = &self.subject.rehearsed.states.steps[action.at].changes;
+        let known = self.code.as_ref().filter(|seen| seen.has_any(changes));
+        let Some(known) = known.filter(|_| script.statements.len() > 1) else {
+            return Ok(self.perform(script).await.map(|()| Vec::new()));
+        };
+        for statement in &script.statements {
+            let client = &self.session.client;
+            let sent = send(client, script, statement, Protocol::Extended).await;
+            if let Err(source) = sent {
+                return Ok(Err(failed(script, statement, &source)));
+            }
+            let rows = Rows::look(client, true).await?;
+            let mut moved = known.rows.differing(&rows);
+            moved.retain(|row| rows.version(*row).is_some());
+            let ours = code::ours(client, &rows, &moved).await?;
+            moved.retain(|row| !ours.contains(row));
+            let found: Vec<String> = known
+                .among(&moved)
+                .into_iter()
+                .filter_map(|(_, name)| Some(format!("{} was replaced", name?)))
+                .collect();
+            if !found.is_empty() {
+                return Ok(Ok(found));
+            }
+        }
+        Ok(Ok(Vec::new()))
     }
 
     /// What of the rows that moved the step wrote itself.
@@ -201,16 +240,20 @@ fn what(moved: &BTreeSet<Address>, before: &Seen, now: &Seen) -> Vec<String> {
         *known = known.take().or(name);
     }
     let word = |(row, name): (&Address, &Option<String>)| {
-        let name = name.clone().unwrap_or_else(|| "something on a table that it reaches".to_owned());
-        match (before.rows.version(*row), now.rows.version(*row)) {
-            (None, Some(_)) => format!("{name} is new"),
-            (Some(_), None) => format!("{name} was dropped"),
-            _ => format!("{name} was replaced"),
-        }
+        let (was, is) = (before.rows.version(*row), now.rows.version(*row));
+        let what = match (name, is) {
+            (Some(name), _) => name.clone(),
+            // A child of a table brings its own code with it; what else has no name is none.
+            (None, Some(_)) if row.is_of_a_child() => "a partition or child of a table".to_owned(),
+            (None, _) => return None,
+        };
+        Some(match (was, is) {
+            (None, Some(_)) => format!("{what} is new"),
+            (Some(_), None) => format!("{what} was dropped"),
+            _ => format!("{what} was replaced"),
+        })
     };
-    let mut words: Vec<String> = found.iter().map(word).collect();
-    words.dedup();
-    words
+    found.iter().filter_map(word).collect()
 }
 
 /// What to say of it.

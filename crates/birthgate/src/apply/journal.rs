@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::code;
 use crate::evidence_log::Entry;
 
 /// A packet on its way into the database.
@@ -109,7 +110,7 @@ pub fn runs(log: &[Entry]) -> Vec<Run> {
 
 /// What the steps of the runs that began with this rehearsal wrote anew without changing it, done or undone: the newest entry
 /// of each name.
-pub(super) fn rewritten(log: &[Entry], rehearsal: &str) -> BTreeMap<String, crate::code::Entry> {
+pub(crate) fn rewritten(log: &[Entry], rehearsal: &str) -> BTreeMap<String, code::Entry> {
     let mut runs: BTreeSet<i64> = BTreeSet::new();
     let mut found = BTreeMap::new();
     for entry in log {

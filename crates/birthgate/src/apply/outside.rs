@@ -101,7 +101,9 @@ impl Ready<'_> {
         self.session.reset().await?;
         if !found.is_empty() {
             let why = code::stale("while it ran, or before,", &step.id, &found);
-            return Ok(Attempt::failed(format!("{why}; what the step did is not undone, and stays announced in the journal")));
+            return Ok(Attempt::failed(format!(
+                "{why}; what the step did is not undone, and stays announced in the journal"
+            )));
         }
         let actual = look.at(&self.session.client, false).await?;
         let (differs, notes) = self.differs(action, action.after(), &look, &actual);

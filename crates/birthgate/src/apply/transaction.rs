@@ -113,8 +113,12 @@ impl Ready<'_> {
         }
         let watch = self.watch_code(true).await?;
         see(Phase::Compared, observe);
-        if let Err(failed) = self.perform(script).await {
-            return self.judge(failed, action).await;
+        match self.perform_compared(action, script).await? {
+            Ok(moved) if moved.is_empty() => {}
+            Ok(moved) => {
+                return Ok(Attempt::failed(code::stale("while it ran,", &step.id, &moved)));
+            }
+            Err(failed) => return self.judge(failed, action).await,
         }
         if let (Direction::Do, Some(verify)) = (action.direction, &step.verify)
             && let Some(failed) = steps::verify(&self.session.client, verify, true).await

@@ -15,12 +15,18 @@ pub(crate) struct Address {
     pub oid: u32,
 }
 
-/// The oid of the catalog of functions, which is the same everywhere.
+/// The oids of these catalogs, which are the same everywhere.
 const PG_PROC: u32 = 1255;
+const PG_INHERITS: u32 = 2611;
 
 impl Address {
     pub fn of_function(oid: u32) -> Address {
         Address { class: PG_PROC, oid }
+    }
+
+    /// Whether it says that a table is a child of another.
+    pub fn is_of_a_child(self) -> bool {
+        self.class == PG_INHERITS
     }
 }
 
@@ -66,6 +72,11 @@ impl Rows {
         self.versions.get(&address).copied()
     }
 
+    /// Whether a row of that oid is of that version.
+    pub(super) fn holds(&self, oid: u32, version: i64) -> bool {
+        self.versions.iter().any(|(row, known)| row.oid == oid && *known == version)
+    }
+
     /// The rows that are not the same in both.
     pub fn differing(&self, other: &Rows) -> BTreeSet<Address> {
         let all = self.versions.keys().chain(other.versions.keys());
@@ -77,7 +88,8 @@ impl Rows {
         const ALL: u64 = 1 << 32;
         let Ok(version) = u64::try_from(version) else { return false };
         let full = self.next - self.next % ALL + version;
-        let full = if full > self.next { full.checked_sub(ALL) } else { Some(full) };
+        // Of the round before: an xid is one of the last two thousand million.
+        let full = if full > self.next + ALL / 2 { full.checked_sub(ALL) } else { Some(full) };
         full.is_none_or(|full| full < horizon)
     }
 }
@@ -118,7 +130,10 @@ impl Counts {
         let found = client.rows(sql, &[]).await.doing(DOING);
         let found = pinned.end(client, found).await?;
         let count = |row: &tokio_postgres::Row| {
-            (row.get("oid"), (row.get::<_, Option<i64>>("calls").unwrap_or_default(), row.get("name")))
+            (
+                row.get("oid"),
+                (row.get::<_, Option<i64>>("calls").unwrap_or_default(), row.get("name")),
+            )
         };
         Ok(Counts(found.iter().map(count).collect()))
     }

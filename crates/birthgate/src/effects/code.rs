@@ -83,7 +83,8 @@ impl Names {
         // A name within a literal: 'public.f'::regproc.
         for content in statement.iter().filter_map(Token::literal).filter(|one| one.len() <= 4) {
             let names: Vec<Token> = read(content);
-            self.names.extend(names.iter().filter_map(Token::name).map(|one| (None, one.to_owned())));
+            self.names
+                .extend(names.iter().filter_map(Token::name).map(|one| (None, one.to_owned())));
         }
     }
 
@@ -101,9 +102,8 @@ impl Names {
 fn implied(token: &Token) -> &'static [&'static str] {
     match token {
         Token::Name { name, quoted: false } => match name.as_str() {
-            "in" | "any" | "some" | "all" | "case" | "nullif" | "distinct" | "using" | "natural" => {
-                &["=", "<>"]
-            }
+            "in" | "any" | "some" | "all" | "case" | "nullif" | "distinct" | "using"
+            | "natural" => &["=", "<>"],
             "between" => &["<", "<=", ">", ">="],
             "like" => &["~~", "!~~"],
             "ilike" => &["~~*", "!~~*"],

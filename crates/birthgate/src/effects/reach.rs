@@ -46,9 +46,15 @@ enum Does {
 
 /// What a function does, as far as a text says it.
 pub(super) enum Body<'a> {
-    Text { title: &'a str, text: &'a str, language: &'a str },
+    Text {
+        title: &'a str,
+        text: &'a str,
+        language: &'a str,
+    },
     /// In C or the like, and of which nothing is known.
-    Unreadable { title: &'a str },
+    Unreadable {
+        title: &'a str,
+    },
 }
 
 /// An object of the database.

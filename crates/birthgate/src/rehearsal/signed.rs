@@ -45,8 +45,8 @@ async fn sign_code(
     }
     let ran = std::mem::take(&mut rehearsal.ran);
     let (code, seen) = SignedCode::of(client, plan, ran).await?;
-    for (_, name) in seen.among(&at_entry.differing(&seen.rows)) {
-        let what = name.as_deref().unwrap_or("something on a table that it reaches");
+    let changed = seen.among(&at_entry.differing(&seen.rows));
+    for what in changed.into_iter().filter_map(|(_, name)| name) {
         let message = format!(
             "somebody else changed what the plan can run meanwhile: {what}; rehearse again"
         );

