@@ -126,7 +126,8 @@ impl Subject<'_> {
         let (states, signed) = (&self.rehearsed.states, code_of(self.rehearsed)?);
         let scripts = code::scripts(&self.packet.plan.steps);
         let wanted = Wanted { scripts: &scripts, ran: &signed.ran, or_everything: true };
-        let seen = Seen::look(client, false, wanted).await?;
+        // Where names are looked up is the applying session's.
+        let seen = Seen::look(client, false, wanted).await?.in_the_path_of(signed);
         let rewritten = journal::rewritten(log, &self.rehearsed.hash);
         Ok(signed.differs(&seen, &states.changed(), &rewritten, true))
     }

@@ -140,6 +140,11 @@ impl Seen {
         Ok(Seen { rows, path, code, closure, entries })
     }
 
+    /// As if names were looked up as they were when it was signed.
+    pub fn in_the_path_of(self, signed: &SignedCode) -> Seen {
+        Seen { path: signed.path.clone(), ..self }
+    }
+
     /// What of these rows it can run, with names where they are known.
     pub fn among(&self, rows: &BTreeSet<Address>) -> Vec<(Address, Option<String>)> {
         let named = self.entries.iter().map(|(name, (address, _))| (*address, name));
