@@ -524,7 +524,12 @@ fn what_was_not_seen(plan: &Plan, options: &Options, rehearsal: &mut Rehearsal) 
         let (seen, id, lacks) = (report.seen, report.id.clone(), report.lacks.clone());
         match (seen, lacks) {
             (Where::Sandbox, Some(lacks)) if !failed => {
-                let more = if options.confined { "; this sandbox never has rows" } else { "" };
+                let unwalled =
+                    rehearsal.sandbox == Some(Confinement::None) && !options.walls.is_open();
+                let more = match options.confined || unwalled {
+                    true => "; this sandbox never has rows",
+                    false => "",
+                };
                 let message = format!(
                     "it was seen in the sandbox only, not on all rows: {lacks}{more} ({})",
                     report.why

@@ -76,6 +76,11 @@ impl Failed {
         self.sqlstate.as_deref().is_some_and(|code| codes.contains(&code))
     }
 
+    /// Whether disk, memory or connections were used up.
+    pub fn is_for_want_of_resources(&self) -> bool {
+        self.sqlstate.as_deref().is_some_and(|code| code.starts_with("53"))
+    }
+
     /// Whether the server refused a statement, or it did not do what it should.
     pub fn is_about_the_plan(&self) -> bool {
         self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))

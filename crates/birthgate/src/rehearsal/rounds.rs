@@ -14,6 +14,7 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::plan::{Plan, Step};
+use crate::private_server::Confinement;
 
 /// How often the plan is run at most: each time with the rows of more tables that it turned out to touch.
 const MOST: usize = 4;
@@ -46,7 +47,15 @@ pub(super) async fn run(
         }
     };
     rehearsal.sandbox = Some(sandbox.confinement());
-    let blank = Rehearsal { sandbox: rehearsal.sandbox, ..blank };
+    let options = &sandbox.in_force(options);
+    if sandbox.confinement() == Confinement::None && options.confined {
+        let refused = sandbox.refused().join("; ");
+        rehearsal.notes.push(format!(
+            "the sandbox is not confined by the kernel ({refused}): nobody in it may do everything, and it has no rows"
+        ));
+    }
+    let blank =
+        Rehearsal { sandbox: rehearsal.sandbox, notes: rehearsal.notes.clone(), ..blank };
     for round in 1..=MOST {
         let outcome = one(&sandbox, plan, options, live, &need, of_all, rehearsal).await?;
         let (Rows::Auto(_), Some((trial, Held::Copied { copied, .. }))) = (options.rows, outcome)

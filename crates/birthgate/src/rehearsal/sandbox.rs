@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use super::libpq::Libpq;
 use super::quiet::Quiet;
 use super::rows::{self, Copied, Need, RowBudget};
-use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Selection, Why};
+use super::twin::{self, Blueprint, LeftOut, NoSandbox, Original, Restorer, Selection, Why};
 use super::{Facts, Options, Rehearsal, Rows, Verdict, reach};
 use crate::database::Database;
 use crate::effects;
@@ -46,6 +46,9 @@ impl Programs {
         }))
     }
 }
+
+/// Who restores the schema where the kernel confines nothing.
+const RESTORER: &str = "birthgate_restorer";
 
 /// A copy of a database on a server of our own.
 pub(super) struct Sandbox {
@@ -208,7 +211,8 @@ impl Sandbox {
     ) -> std::result::Result<Sandbox, NoSandbox> {
         let Recipe { blueprint, options, .. } = &recipe;
         let original = &blueprint.original;
-        let confined = options.confined;
+        let unwalled = is_unwalled(&server, options);
+        let confined = options.confined || unwalled;
         let door = twin::door(&cluster);
         own_root(&server, door, (!confined).then_some(&original.bootstrap)).await?;
         let mut left_out =
@@ -219,10 +223,26 @@ impl Sandbox {
             .batch_execute(&effects::tripwires_sql())
             .await
             .doing("laying the sandbox's tripwires")?;
-        let restorer = if confined { OWN_ROOT } else { &original.bootstrap };
-        left_out.extend(blueprint.build(&there, recipe.major, restorer).await?);
+        let strip = include_str!("../../sql/rehearsal/sandbox_confined.sql");
+        if unwalled {
+            const DOING: &str = "making a role that restores the schema";
+            let role = include_str!("../../sql/rehearsal/sandbox_restorer.sql");
+            there.batch_execute(&format!("{strip}{role}")).await.doing(DOING)?;
+            let mut config = server.config(&original.name);
+            config.user(RESTORER);
+            let client = Database::new(config)?.connect_for_others().await?;
+            let by = Restorer { name: RESTORER, client: &client };
+            left_out.extend(blueprint.build(&there, recipe.major, by).await?);
+            let done = include_str!("../../sql/rehearsal/sandbox_restored.sql");
+            there.batch_execute(done).await.doing(DOING)?;
+        } else {
+            let name = if confined { OWN_ROOT } else { &original.bootstrap };
+            let by = Restorer { name, client: &there };
+            left_out.extend(blueprint.build(&there, recipe.major, by).await?);
+        }
         there.batch_execute(&blueprint.search_path()).await.doing("copying rows")?;
         let most = match options.rows {
+            _ if unwalled => None,
             Rows::None | Rows::Auto(_) => None,
             Rows::Some(count) => Some(Some(count)),
             Rows::All => Some(None),
@@ -235,8 +255,7 @@ impl Sandbox {
             quiet.end().await?;
         }
         if confined {
-            let sql = include_str!("../../sql/rehearsal/sandbox_confined.sql");
-            there.batch_execute(sql).await.doing("confining the sandbox")?;
+            there.batch_execute(strip).await.doing("confining the sandbox")?;
         }
         let mut config = server.config(&original.name);
         config.user(&recipe.login);
@@ -315,6 +334,17 @@ impl Sandbox {
         }
     }
 
+    /// The options that hold in it. Where the kernel keeps nothing inside, nobody in it may do what reaches out, and it
+    /// has no rows: their constraints would be checked as its superuser.
+    pub fn in_force(&self, options: &Options) -> Options {
+        let mut options = options.clone();
+        if is_unwalled(&self.server, &options) {
+            options.confined = true;
+            options.rows = Rows::None;
+        }
+        options
+    }
+
     /// How the kernel confines it.
     pub fn confinement(&self) -> Confinement {
         self.server.confinement()
@@ -338,6 +368,11 @@ impl Sandbox {
 fn makes_databases(script: &Script) -> bool {
     let words = words::words(&script.text);
     words.windows(2).any(|pair| pair[0].is("create") && pair[1].is("database"))
+}
+
+/// Whether walls were asked for, and the kernel has none.
+fn is_unwalled(server: &PrivateServer, options: &Options) -> bool {
+    server.confinement() == Confinement::None && !options.walls.is_open()
 }
 
 /// Starts the server: with one database, or where that is not to be had, as initdb makes it.

@@ -472,6 +472,8 @@ impl Run {
         let (verdict, after) = if out_of_reach {
             let why = " (in this sandbox nobody may do everything, make roles, run programs or read files)";
             (Verdict::Incomplete, why.to_owned())
+        } else if failed.is_for_want_of_resources() {
+            (Verdict::Incomplete, " (the sandbox has no more)".to_owned())
         } else if let Some(gap) = gap {
             (Verdict::Incomplete, format!(" (it may be for want of rows: {gap})"))
         } else if failed.sqlstate.as_deref() == Some("42704")

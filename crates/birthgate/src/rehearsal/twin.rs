@@ -123,6 +123,14 @@ pub(super) fn door(cluster: &Cluster) -> &'static str {
     }
 }
 
+/// Who makes the objects.
+#[derive(Clone, Copy)]
+pub(super) struct Restorer<'a> {
+    pub name: &'a str,
+    /// A session that may act as they: the superuser's, or their own.
+    pub client: &'a Client,
+}
+
 /// A database's schema as it is to be made again, however often.
 #[derive(Clone, Debug)]
 pub(super) struct Blueprint {
@@ -226,8 +234,14 @@ impl Blueprint {
     }
 
     /// Makes everything in the database; answers what could not be made. The client is of its superuser.
-    pub async fn build(&self, root: &Client, major: u32, restorer: &str) -> Result<Vec<LeftOut>> {
+    pub async fn build(
+        &self,
+        root: &Client,
+        major: u32,
+        by: Restorer<'_>,
+    ) -> Result<Vec<LeftOut>> {
         const DOING: &str = "restoring the schema in the sandbox";
+        let Restorer { name: restorer, client } = by;
         let original = &self.original;
         let available = Available::at(root).await?;
         let unreadable = original.unreadable.iter().map(|table| LeftOut {
@@ -241,7 +255,7 @@ impl Blueprint {
             include_str!("../../sql/rehearsal/twin_restore.sql"),
             quote(restorer)
         );
-        root.batch_execute(&begin).await.doing(DOING)?;
+        client.batch_execute(&begin).await.doing(DOING)?;
         let mut entries = Vec::new();
         for entry in &self.entries {
             let extension = original.extensions.iter().find(|one| one.is(&entry.name));
@@ -268,15 +282,15 @@ impl Blueprint {
         let (event_triggers, entries): (Vec<Entry>, Vec<Entry>) =
             entries.into_iter().partition(is_trigger);
         if original.lacks_public {
-            run_all(root, &["DROP SCHEMA public".to_owned()]).await;
+            run_all(client, &["DROP SCHEMA public".to_owned()]).await;
         }
-        left_out.extend(restore(root, &entries).await);
+        left_out.extend(restore(client, &entries).await);
         let shut = crate::effects::ways_out_sql();
         let shut = format!("RESET SESSION AUTHORIZATION; SET default_tablespace = ''; {shut}");
         root.batch_execute(&shut).await.doing("shutting the sandbox's ways out")?;
         self.fill_materialized_views(root, |_| true).await?;
         run_all(root, &original.sequences).await;
-        left_out.extend(restore(root, &event_triggers).await);
+        left_out.extend(restore(client, &event_triggers).await);
         let settings: Vec<String> =
             original.settings.iter().filter_map(|one| one.statement(&original.name)).collect();
         run_all(root, &settings).await;
