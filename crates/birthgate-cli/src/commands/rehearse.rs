@@ -312,6 +312,9 @@ pub(super) fn show(output: &Output, rehearsal: &Rehearsal) {
     for step in rehearsal.steps.iter().filter(|step| step.seen == Where::Sandbox) {
         output.say(format!("{} in the sandbox only: {}", step.id, step.why));
     }
+    if let Some(confinement) = rehearsal.sandbox {
+        output.say(format!("sandbox: {confinement}"));
+    }
     for reason in &rehearsal.reasons {
         output.say(format!("{}: {}", self::word(reason.verdict), told(reason)));
         if let Some(line) = reason.place.as_ref().and_then(pointed) {

@@ -10,7 +10,7 @@ use super::{Findings, Found, Purpose};
 use crate::database::Database;
 use crate::error::{Doing, Error, Result};
 use crate::fingerprint::{self, Difference, Fingerprint, Object, Scope};
-use crate::private_server::{Binaries, Folder, Options, PrivateServer, Walls};
+use crate::private_server::{Binaries, Confinement, Folder, Options, PrivateServer, Walls};
 
 const DOING: &str = "making objects and rolling them back";
 
@@ -61,6 +61,7 @@ pub async fn try_out(live: &Client, private: Private, findings: &mut Findings) -
             return Ok(());
         }
     };
+    walls(&server, findings);
     let client = Database::new(server.config("postgres"))?.connect_for_others().await?;
     let (first, second) = (made(&client).await?, made(&client).await?);
     let version = &private.binaries.version;
@@ -108,6 +109,27 @@ pub async fn try_out(live: &Client, private: Private, findings: &mut Findings) -
         ),
     }
     Ok(())
+}
+
+/// How the kernel confines what runs on it.
+fn walls(server: &PrivateServer, findings: &mut Findings) {
+    use Purpose::Rehearse;
+    let refused = server.refused().join("; ");
+    match server.confinement() {
+        Confinement::Namespaces => {
+            findings.good(Rehearse, "the sandbox is confined by the kernel: namespaces");
+        }
+        Confinement::Landlock => findings.good(
+            Rehearse,
+            format!("the sandbox is confined by the kernel: Landlock ({refused})"),
+        ),
+        Confinement::None => findings.add(
+            Rehearse,
+            Found::Limited,
+            format!("the sandbox is not confined by the kernel ({refused}): it gets no rows, and what reaches out of a database does not run there"),
+            "on Linux 5.12 or newer let this user make namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0, or run as root), or use Linux 6.12 with Landlock",
+        ),
+    }
 }
 
 /// The fingerprint of the sample, which is gone afterwards. Who owns it is left out: that is another on each server.

@@ -51,6 +51,7 @@ mod signed_code;
 mod storm;
 mod tampers;
 mod tracker;
+mod walls;
 mod twin;
 
 #[test]
