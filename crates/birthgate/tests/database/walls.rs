@@ -72,11 +72,11 @@ const fn refused(plan: &'static str) -> Attack {
 }
 
 const ATTACKS: &[Attack] = &[
-    planned("DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'); EXCEPTION WHEN OTHERS THEN NULL; END $$"),
+    planned("DO $$ BEGIN EXECUTE replace($q$KOPY (SELECT 1) TO PROGRAM 'touch FILE'$q$, 'K', 'C'); END $$"),
     planned("DO $$ BEGIN EXECUTE format('%s (SELECT 1) TO %L', concat('CO', 'PY'), 'FILE'); END $$"),
     planned("DO $$ BEGIN RAISE EXCEPTION '%', pg_catalog.birthgate_was_pg_read_file('SECRET'); END $$"),
     planned("DO $$ DECLARE o oid := pg_catalog.birthgate_was_lo_import('SECRET'); BEGIN RAISE EXCEPTION '%', convert_from(lo_get(o), 'UTF8'); END $$"),
-    planned("DO $$ BEGIN PERFORM pg_catalog.birthgate_was_lo_export(lo_from_bytea(0, 'x'), 'FILE'); END $$"),
+    planned("DO $$ DECLARE o oid := lo_from_bytea(0, 'x'); BEGIN PERFORM pg_catalog.birthgate_was_lo_export(o, 'FILE'); END $$"),
     planned("CREATE FUNCTION run(cstring) RETURNS int LANGUAGE c AS 'libc.so.6', 'system'; SELECT run('touch FILE')"),
     planned("CREATE FUNCTION other_read(text) RETURNS text LANGUAGE internal AS 'pg_read_file_all'; DO $$ BEGIN RAISE EXCEPTION '%', other_read('SECRET'); END $$"),
     Attack {
@@ -88,18 +88,18 @@ const ATTACKS: &[Attack] = &[
         ..planned("CREATE FUNCTION dial(text, text) RETURNS text LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_exec'; SELECT dial('host=LIVE user=postgres dbname=postgres', $$COPY (SELECT 1) TO PROGRAM 'touch FILE'$$)")
     },
     // While the schema is restored.
-    restored("CREATE FUNCTION out(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; RETURN true; END $$;
-              CREATE TABLE whole (id int) PARTITION BY RANGE (id); CREATE TABLE part (id int, CHECK (out(1)));
+    restored("CREATE FUNCTION escape(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; RETURN true; END $$;
+              CREATE TABLE whole (id int) PARTITION BY RANGE (id); CREATE TABLE part (id int, CHECK (escape(1)));
               DO $$ BEGIN ALTER TABLE whole ATTACH PARTITION part FOR VALUES FROM (0) TO (9); END $$"),
-    restored("CREATE FUNCTION out(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
-              CREATE TABLE indexed (id int); CREATE INDEX ON indexed ((id + out(1)))"),
-    restored("CREATE FUNCTION out() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
-              CREATE MATERIALIZED VIEW seen AS SELECT out() AS n"),
+    restored("CREATE FUNCTION escape(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
+              CREATE TABLE indexed (id int); CREATE INDEX ON indexed ((id + escape(1)))"),
+    restored("CREATE FUNCTION escape() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
+              CREATE MATERIALIZED VIEW seen AS SELECT escape() AS n"),
     Attack {
         needs: Some("dblink"),
         ..restored("CREATE FUNCTION dial(text) RETURNS text LANGUAGE c STRICT IMMUTABLE AS '$libdir/dblink', 'dblink_connect';
-              CREATE FUNCTION out(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.dial('host=127.0.0.1 port=PORT connect_timeout=1'); RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 1; END $$;
-              CREATE TABLE indexed (id int); CREATE INDEX ON indexed ((id + out(1)))")
+              CREATE FUNCTION escape(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.dial('host=127.0.0.1 port=PORT connect_timeout=1'); RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 1; END $$;
+              CREATE TABLE indexed (id int); CREATE INDEX ON indexed ((id + escape(1)))")
     },
     // What SQL's own rules refuse already.
     refused("COPY (SELECT 1) TO PROGRAM 'touch FILE'"),
@@ -208,8 +208,6 @@ fn who_takes_too_much_is_ended_and_told() {
         for (before, plan, told) in [
             ("", grows, "it wrote more than 100 MB"),
             ("", hoards, "it took more than 300 MB of memory"),
-            ("CREATE FUNCTION out(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE a text[]; BEGIN FOR i IN 1 .. 100000 LOOP a[i] := repeat(md5(i::text), 3000); END LOOP; RETURN 1; END $$;
-              CREATE TABLE indexed (id int); ALTER TABLE indexed ADD CHECK (id > 0); CREATE INDEX ON indexed ((id + 1))", hoards, "it took more than 300 MB of memory"),
         ] {
             let attack_of = Attack { before: before.to_owned().leak(), plan: plan.to_owned().leak(), succeeds: true, needs: None };
             let (_, said) = attack(server, prey, &attack_of, Walls::strongest(bounds)).await;
