@@ -118,7 +118,7 @@ impl KeyChange {
         let name = format!("copy_{number}");
         server.copy_database("estate", &name).await?;
         let database = server.reach(&name, "postgres")?;
-        let client = database.connect().await?;
+        let client = database.connect_for_others().await?;
         let before = oids(&client).await?;
         let seen = Arc::new(Seen::default());
         let mut writers = Vec::new();

@@ -123,12 +123,12 @@ impl Scale {
         server.database("rehearsed").await?;
         let folder = tempfile::tempdir()?;
         let empty = server.reach("rehearsed", "postgres")?;
-        partition::examine(&empty.connect().await?, self.partitions)
+        partition::examine(&empty.connect_for_others().await?, self.partitions)
             .await?
             .write_packet(&folder.path().join("packet"))?;
         let prepared = Prepared::new(folder, &empty, None).await?;
         let database = server.reach("parted", "postgres")?;
-        let root = database.connect().await?;
+        let root = database.connect_for_others().await?;
         let mut clients = Vec::new();
         for _ in 0..self.writers {
             clients.push(server.connect("parted", "bench_app").await?);

@@ -33,7 +33,7 @@ impl Server {
             settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         };
         let server = PrivateServer::start(options).await.map_err(Error::from)?;
-        let root = Database::new(server.config("postgres"))?.connect().await?;
+        let root = Database::new(server.config("postgres"))?.connect_for_others().await?;
         Ok(Server { server, root })
     }
 
@@ -90,7 +90,7 @@ impl Server {
 
     /// A connection of its own.
     pub async fn connect(&self, database: &str, role: &str) -> Result<Client> {
-        Ok(self.reach(database, role)?.connect().await?)
+        Ok(self.reach(database, role)?.connect_for_others().await?)
     }
 
     /// How a database is reached.

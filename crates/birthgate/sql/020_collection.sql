@@ -18,19 +18,22 @@ BEGIN
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      SELECT array_agg(attname::text) FILTER (WHERE atttypid >= 16384), string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND ')
-        INTO v_columns, v_condition FROM pg_catalog.pg_attribute
-       WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
-      IF v_condition IS NOT NULL
-         AND (v_columns IS NULL OR NOT v_columns && v_collection.bound_columns
-                                   AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL)) THEN
-        v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
-        v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
+      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
+                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
+      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
+                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+          SELECT coalesce(string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND '), 'false') INTO v_condition
+            FROM pg_catalog.pg_attribute
+           WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
+          v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
+          v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
+        END IF;
         RETURN v_collection;
       END IF;
       RAISE EXCEPTION USING ERRCODE = 'PB019',
         MESSAGE = format('the columns %s of %s are no longer of a type that can be governed',
-                         array_to_string(coalesce(v_columns, v_collection.code_columns), ', '), p_relid::regclass),
+                         array_to_string(v_columns, ', '), p_relid::regclass),
         HINT = 'Give them back the type that they had.';
     END IF;
   END IF;

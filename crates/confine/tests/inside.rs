@@ -59,7 +59,8 @@ fn attempt_all() -> Vec<(&'static str, io::Result<()>)> {
         // SAFETY: nothing is passed but numbers and null.
         call(unsafe { libc::syscall(number, a, b, c, d, e) })
     };
-    let socket_of = |family: i32, kind: i32| raw(libc::SYS_socket, [family as usize, kind as usize, 0, 0, 0]);
+    let socket_of =
+        |family: i32, kind: i32| raw(libc::SYS_socket, [family as usize, kind as usize, 0, 0, 0]);
     // The tests themselves, listed and not run.
     let run = |program: &Path| Command::new(program).arg("--list").output().map(drop);
     let copied = own.join("program");
@@ -67,7 +68,8 @@ fn attempt_all() -> Vec<(&'static str, io::Result<()>)> {
         .or_else(|_| fs::copy(std::env::args().next().unwrap_or_default(), &copied));
     let _ = copy.and_then(|_| fs::set_permissions(&copied, fs::Permissions::from_mode(0o755)));
     let abstract_name = SocketAddr::from_abstract_name(&socket).unwrap();
-    let datagram = || UnixDatagram::unbound()?.send_to(b"x", format!("{socket}.datagram")).map(drop);
+    let datagram =
+        || UnixDatagram::unbound()?.send_to(b"x", format!("{socket}.datagram")).map(drop);
     vec![
         ("fork", raw_fork(0)),
         ("start a thread", std::thread::Builder::new().spawn(|| ()).map(|one| drop(one.join()))),
@@ -86,7 +88,12 @@ fn attempt_all() -> Vec<(&'static str, io::Result<()>)> {
         ("read the kernel's tables", fs::read_dir("/sys/kernel").map(drop)),
         ("write to a library's folder", fs::write("/usr/lib/birthgate-canary", "x")),
         ("connect", TcpStream::connect(("127.0.0.1", port.parse().unwrap())).map(drop)),
-        ("send", UdpSocket::bind("127.0.0.1:0").and_then(|one| one.send_to(b"x", format!("127.0.0.1:{port}"))).map(drop)),
+        (
+            "send",
+            UdpSocket::bind("127.0.0.1:0")
+                .and_then(|one| one.send_to(b"x", format!("127.0.0.1:{port}")))
+                .map(drop),
+        ),
         ("connect to a path", UnixStream::connect(&socket).map(drop)),
         ("send to a path", datagram()),
         ("connect to an abstract name", UnixStream::connect_addr(&abstract_name).map(drop)),
@@ -111,11 +118,17 @@ fn attempt_all() -> Vec<(&'static str, io::Result<()>)> {
         ("vsock", socket_of(libc::AF_VSOCK, libc::SOCK_STREAM)),
         ("packets", socket_of(libc::AF_PACKET, libc::SOCK_RAW)),
         ("become root", raw(libc::SYS_setuid, [0, 0, 0, 0, 0])),
-        ("shared memory of others", raw(libc::SYS_shmget, [usize::try_from(key(&socket)).unwrap(), 1, 0, 0, 0])),
-        ("too large a file", File::create(own.join("large")).and_then(|mut file| {
-            file.set_len(1 << 27)?;
-            file.write_all(b"x")
-        })),
+        (
+            "shared memory of others",
+            raw(libc::SYS_shmget, [usize::try_from(key(&socket)).unwrap(), 1, 0, 0, 0]),
+        ),
+        (
+            "too large a file",
+            File::create(own.join("large")).and_then(|mut file| {
+                file.set_len(1 << 27)?;
+                file.write_all(b"x")
+            }),
+        ),
     ]
 }
 
@@ -171,7 +184,8 @@ impl Outside {
             other.uid(uid).gid(gid);
         }
         // SAFETY: it takes numbers.
-        let shared = unsafe { libc::shmget(key(socket.to_str().unwrap()), 4096, libc::IPC_CREAT | 0o666) };
+        let shared =
+            unsafe { libc::shmget(key(socket.to_str().unwrap()), 4096, libc::IPC_CREAT | 0o666) };
         assert!(shared >= 0);
         Outside {
             program,
@@ -274,9 +288,23 @@ fn keeps(kind: Kind, spared: &[&str]) {
     let free = outside.free();
     // These are refused to everybody, or need no refusal to come to nothing.
     let never = [
-        "become root", "bpf", "chroot", "clone3", "io_uring", "keys", "mount", "netlink", "packets",
-        "perf", "read memory", "write to a library's folder", "vsock", "too large a file", "trace",
-        "make a namespace", "clone into a namespace",
+        "become root",
+        "bpf",
+        "chroot",
+        "clone3",
+        "io_uring",
+        "keys",
+        "mount",
+        "netlink",
+        "packets",
+        "perf",
+        "read memory",
+        "write to a library's folder",
+        "vsock",
+        "too large a file",
+        "trace",
+        "make a namespace",
+        "clone into a namespace",
     ];
     let fs_canary = outside.folder.path().join("canary");
     for (name, how) in &free {

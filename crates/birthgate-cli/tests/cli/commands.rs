@@ -34,7 +34,7 @@ impl User {
     pub fn sql(&self, sql: &str) {
         self.runtime.block_on(async {
             let database = birthgate::Database::new(self.server.config("postgres")).unwrap();
-            database.connect().await.unwrap().batch_execute(sql).await.unwrap();
+            database.connect_for_others().await.unwrap().batch_execute(sql).await.unwrap();
         });
     }
 
@@ -42,7 +42,7 @@ impl User {
     pub fn text(&self, sql: &str) -> String {
         self.runtime.block_on(async {
             let database = birthgate::Database::new(self.server.config("postgres")).unwrap();
-            let client = database.connect().await.unwrap();
+            let client = database.connect_for_others().await.unwrap();
             client.query_one(sql, &[]).await.unwrap().get(0)
         })
     }

@@ -83,7 +83,7 @@ impl Reader {
     fn sql(&self, database: &str, sql: &str) {
         self.runtime.block_on(async {
             let database = birthgate::Database::new(self.server.config(database)).unwrap();
-            database.connect().await.unwrap().batch_execute(sql).await.unwrap();
+            database.connect_for_others().await.unwrap().batch_execute(sql).await.unwrap();
         });
     }
 

@@ -300,7 +300,7 @@ fn nothing_is_lost_whatever_is_killed() {
         let as_role = |role: &str| server.config(&name, role);
         let (app, dba) = (as_role("app"), as_role("postgres"));
         let url = format!("host={} user=postgres dbname={name}", server.socket_folder().display());
-        let mut root = birthgate::Database::new(dba.clone()).unwrap().connect().await.unwrap();
+        let mut root = birthgate::Database::new(dba.clone()).unwrap().connect_for_others().await.unwrap();
         birthgate::collection::govern(&mut root, &testkit::govern_thing()).await.unwrap();
         for role in ["app", "postgres"] {
             birthgate::collection::grant(&root, "thing", role, None).await.unwrap();

@@ -83,7 +83,7 @@ impl Daemon {
 
 async fn prepared(server: &Server, name: &str) -> Client {
     let database = Database::new(server.config(name, "postgres")).unwrap();
-    let mut client = database.connect().await.unwrap();
+    let mut client = database.connect_for_others().await.unwrap();
     collection::govern(&mut client, &testkit::govern_thing()).await.unwrap();
     for role in ["app", "postgres"] {
         collection::grant(&client, "thing", role, None).await.unwrap();
@@ -111,7 +111,7 @@ fn the_ddl_guard_wakes_the_monitor() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let guard = Database::new(server.config(&name, "postgres")).unwrap();
-        ddl_guard::install(&guard.connect().await.unwrap()).await.unwrap();
+        ddl_guard::install(&guard.connect_for_others().await.unwrap()).await.unwrap();
         let client = prepared(&server, &name).await;
         // Its own time comes once a year.
         let config = "[serve.service.drift]\nschedule = \"0 0 0 29 2 *\"\n";

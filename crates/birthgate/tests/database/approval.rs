@@ -203,7 +203,7 @@ async fn a_clone_is_not_approved() {
     let root = connect(server.config("postgres", "postgres")).await;
     root.batch_execute("CREATE DATABASE orders").await.unwrap();
     let database = Database::new(server.config("orders", "postgres")).unwrap();
-    let client = database.connect().await.unwrap();
+    let client = database.connect_for_others().await.unwrap();
     client.batch_execute(ORDERS).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = signed::write(&folder.path().join("packet"), PACKET, FILES);
@@ -250,7 +250,7 @@ async fn a_clone_is_not_approved() {
     assert!(why.contains("is a copy, or was moved"), "{why}");
     // Claimed there by a new approval it may be applied there; the old text does not count.
     let clone = Database::new(config).unwrap();
-    let there = clone.connect().await.unwrap();
+    let there = clone.connect_for_others().await.unwrap();
     let declaration = prepared.declaration(&there, &[]).await;
     prepared
         .subject()

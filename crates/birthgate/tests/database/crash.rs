@@ -80,7 +80,7 @@ async fn drop_database(server: &AsyncMutex<Server>, name: &str) {
 
 /// Everything of the database that a step could have changed.
 async fn outcome(database: &Database) -> (Fingerprint, String) {
-    let client = database.connect().await.unwrap();
+    let client = database.connect_for_others().await.unwrap();
     let mut taken = fingerprint::take(&client, &Scope::All).await.unwrap();
     taken.objects.retain(|name, _| {
         !["birthgate_evidence", "database ", "system setting "]
@@ -98,7 +98,7 @@ impl Ground {
         let root = connect(config(&server, "postgres").await).await;
         root.batch_execute("CREATE DATABASE orders").await.unwrap();
         let database = Database::new(config(&server, "orders").await).unwrap();
-        database.connect().await.unwrap().batch_execute(ORDERS).await.unwrap();
+        database.connect_for_others().await.unwrap().batch_execute(ORDERS).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = signed::write(&folder.path().join("packet"), PACKET, FILES);
         let (packet, rehearsed) =
@@ -107,12 +107,12 @@ impl Ground {
         let prepared =
             Arc::new(Prepared { folder, packet, rehearsed, owners: owners(&[&key]), key });
         let reference = copy(&server, "reference").await;
-        prepared.approve(&reference.connect().await.unwrap(), &DOORS).await;
+        prepared.approve(&reference.connect_for_others().await.unwrap(), &DOORS).await;
         assert_eq!(prepared.apply(&reference).await.unwrap().ended, Ended::Done);
         let done = outcome(&reference).await;
         // What was dropped does not come back; everything else does.
         let before = copy(&server, "before").await;
-        prepared.approve(&before.connect().await.unwrap(), &[]).await;
+        prepared.approve(&before.connect_for_others().await.unwrap(), &[]).await;
         prepared.apply(&before).await.unwrap();
         prepared.undo(&before).await.unwrap();
         let undone = outcome(&before).await;
@@ -147,7 +147,7 @@ impl Ground {
                     Kill::Backend => {
                         let database = reached.clone();
                         aside(move || async move {
-                            let client = database.connect().await.unwrap();
+                            let client = database.connect_for_others().await.unwrap();
                             let running = apply::status(&database).await.unwrap().running.unwrap();
                             let sql = format!("SELECT pg_terminate_backend({}, 5000)", running.pid);
                             assert!(client.query_one(&sql, &[]).await.unwrap().get::<_, bool>(0));
@@ -205,7 +205,7 @@ impl Ground {
         let what = format!("{kill:?} killed at {phase:?} of {step}, backwards: {backwards}");
         let database = copy(&self.server, name).await;
         let doors: &[&str] = if backwards { &[] } else { &DOORS };
-        self.prepared.approve(&database.connect().await.unwrap(), doors).await;
+        self.prepared.approve(&database.connect_for_others().await.unwrap(), doors).await;
         if backwards {
             self.prepared.apply(&database).await.unwrap();
         }
@@ -237,7 +237,7 @@ impl Ground {
     }
 
     async fn journal_is_complete(&self, database: &Database, backwards: bool, what: &str) {
-        let client = database.connect().await.unwrap();
+        let client = database.connect_for_others().await.unwrap();
         let log = evidence_log::entries(&client, 0, None).await.unwrap();
         assert_eq!(evidence_log::verify(&log), Vec::<String>::new(), "{what}");
         let runs = journal::runs(&log);
@@ -329,7 +329,7 @@ async fn killed_within_a_build_beside_writers_it_goes_on() {
     for (number, kill) in [Kill::Client, Kill::Backend, Kill::Server].into_iter().enumerate() {
         let name = format!("build_{number}");
         let database = copy(&ground.server, &name).await;
-        ground.prepared.approve(&database.connect().await.unwrap(), &DOORS).await;
+        ground.prepared.approve(&database.connect_for_others().await.unwrap(), &DOORS).await;
         // A transaction with an old snapshot, for whose end the build waits.
         let old = connect(config(&ground.server, &name).await).await;
         old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
@@ -461,7 +461,7 @@ async fn after_a_failover_it_goes_on_once_it_is_signed_again() {
     use testkit::PhysicalCopy;
     let ground = Ground::new().await;
     let database = copy(&ground.server, "primary_orders").await;
-    ground.prepared.approve(&database.connect().await.unwrap(), &DOORS).await;
+    ground.prepared.approve(&database.connect_for_others().await.unwrap(), &DOORS).await;
     let until = Options { until: Some("index".to_owned()), ..options() };
     ground.prepared.apply_as(&database, &until, &mut |_| {}).await.unwrap();
     let copied = PhysicalCopy::take(&*ground.server.lock().await).await;
@@ -482,7 +482,7 @@ async fn after_a_failover_it_goes_on_once_it_is_signed_again() {
         Err(Error::NotSigned(why)) => assert!(why.contains("0 of 1 owners have signed"), "{why}"),
         other => panic!("{other:?}"),
     }
-    ground.prepared.approve(&there.connect().await.unwrap(), &DOORS).await;
+    ground.prepared.approve(&there.connect_for_others().await.unwrap(), &DOORS).await;
     assert_eq!(ground.prepared.apply(&there).await.unwrap().ended, Ended::Done);
     let (objects, rows) = outcome(&there).await;
     assert_eq!(ground.done.0.diff(&objects), []);
@@ -527,7 +527,7 @@ async fn the_disk_is_full_in_the_build() {
         .unwrap();
     root.batch_execute("CREATE DATABASE orders TABLESPACE small").await.unwrap();
     let database = Database::new(server.config("orders", "postgres")).unwrap();
-    let client = database.connect().await.unwrap();
+    let client = database.connect_for_others().await.unwrap();
     client.batch_execute(ORDERS).await.unwrap();
     let evidence = tempfile::tempdir().unwrap();
     let packet = signed::write(&evidence.path().join("packet"), PACKET, FILES);

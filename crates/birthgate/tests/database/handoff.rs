@@ -536,7 +536,7 @@ fn what_a_crash_takes_back_was_never_told() {
     runtime.block_on(async {
         let config = server.config(&name, "postgres");
         let database = Database::new(config.clone()).unwrap();
-        let mut root = database.connect().await.unwrap();
+        let mut root = database.connect_for_others().await.unwrap();
         birthgate::collection::govern(&mut root, &testkit::govern_thing()).await.unwrap();
         birthgate::collection::grant(&root, "thing", "postgres", None).await.unwrap();
         drop(root);

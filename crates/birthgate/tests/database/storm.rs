@@ -201,7 +201,7 @@ fn the_server_is_killed() {
         let as_role = |role: &str| server.config(&name, role);
         let (app, postgres) = (as_role("app"), as_role("postgres"));
         let database = birthgate::Database::new(postgres.clone()).unwrap();
-        let mut root = database.connect().await.unwrap();
+        let mut root = database.connect_for_others().await.unwrap();
         let govern = testkit::govern_thing();
         collection::govern(&mut root, &govern).await.unwrap();
         for role in ["app", "postgres"] {

@@ -222,7 +222,7 @@ async fn a_table_in_another_schema_is_found_and_one_that_may_not_be_read_is_name
     let (folder, db) = (folder(&files), Db::empty().await);
     db.sql(&format!("{GOLANG} CREATE ROLE stranger LOGIN")).await;
     let mut plan = plan::read(&[folder.path().to_owned()]).unwrap();
-    let client = db.database("stranger").connect().await.unwrap();
+    let client = db.database("stranger").connect_for_others().await.unwrap();
     let said = plan.leave_out_applied(&client).await.unwrap_err().to_string();
     assert!(
         said.contains("this role may not read it: GRANT SELECT ON public.schema_migrations"),
