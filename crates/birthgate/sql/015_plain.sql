@@ -92,8 +92,7 @@ DECLARE
   v_problem text;
 BEGIN
   -- Nearly every table: nothing with an expression hangs on it, and its columns are text, a number or a uuid.
-  IF current_setting('transaction_isolation') = 'read committed'
-     AND EXISTS (
+  IF EXISTS (
        SELECT FROM pg_catalog.pg_class c
         WHERE c.oid = v_relid AND c.relkind = 'r' AND NOT c.relhassubclass
           AND (SELECT count(*) FROM pg_catalog.pg_attribute a
@@ -101,7 +100,9 @@ BEGIN
                   AND a.attgenerated <> 'v' AND a.attnum > 0) = cardinality(p_columns)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = v_relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = v_relid AND s.stxexprs IS NOT NULL)) THEN
-    RETURN 'true';
+    RETURN CASE WHEN current_setting('transaction_isolation') = 'read committed' THEN 'true'
+                ELSE (SELECT string_agg(format('pg_typeof((NULL::%s).%I) = %s::oid', v_name, a.attname, a.atttypid), ' AND ')
+                        FROM pg_catalog.pg_attribute a WHERE a.attrelid = v_relid AND a.attname = ANY (p_columns) AND NOT a.attisdropped) END;
   END IF;
   IF v_relid IS NULL THEN
     v_problem := 'it is not there';
