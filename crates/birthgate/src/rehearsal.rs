@@ -33,6 +33,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::code::Rows as CodeRows;
 use crate::database::Database;
 use crate::error::{Doing, Result};
@@ -42,8 +45,6 @@ use crate::private_server::{Confinement, Search, Walls};
 use crate::script::{Place, Problem};
 use crate::states::{Delta, States};
 use crate::unprepared::Unprepared;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use kept::KeptBack;
 pub use lock::Lock;
