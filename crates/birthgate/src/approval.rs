@@ -129,7 +129,7 @@ impl Subject<'_> {
         // Where names are looked up is the applying session's.
         let seen = Seen::look(client, false, wanted).await?.in_the_path_of(signed);
         let rewritten = journal::rewritten(log, &self.rehearsed.hash);
-        Ok(signed.differs(&seen, &states.changed(), &rewritten, true))
+        Ok(signed.differs(&seen, states, &rewritten, true))
     }
 
     /// Whether a signed text approves this packet as it was rehearsed, here and now.

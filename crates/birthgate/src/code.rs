@@ -13,7 +13,7 @@ use crate::effects::code::{Closure, Code};
 use crate::error::{Doing, Result};
 use crate::plan::{Plan, Step};
 use crate::script::Script;
-use crate::states::{is_ours, is_temporary};
+use crate::states::{States, is_ours, is_temporary, relation_of};
 use crate::unprepared::Unprepared;
 
 pub(crate) use rows::{Address, Counts, Rows, ours};
@@ -265,15 +265,18 @@ impl SignedCode {
     }
 
     /// What a database can run otherwise than was signed, in words; `whole`: all texts of the packet were looked at, so
-    /// that what is signed has to be there. What the plan changes by itself, `changed`, is compared as an object.
+    /// that what is signed has to be there. What the plan changes by itself is compared as an object, and so is what stands
+    /// on tables that are.
     pub(crate) fn differs(
         &self,
         seen: &Seen,
-        changed: &BTreeSet<&String>,
+        states: &States,
         rewritten: &BTreeMap<String, Entry>,
         whole: bool,
     ) -> Vec<String> {
         let mut found = Vec::new();
+        let changed = states.changed();
+        let compared = states.relations(whole);
         let made = |schema: &String| changed.contains(&format!("schema {schema}"));
         let path = |path: &[String]| -> Vec<String> {
             path.iter().filter(|schema| !made(schema)).cloned().collect()
@@ -286,8 +289,14 @@ impl SignedCode {
             ));
         }
         let expected = |name: &String| rewritten.get(name).or_else(|| self.entries.get(name));
-        let is_own =
-            |name: &String, entry: &Entry| changed.contains(&entry.object(name).to_owned());
+        let is_own = |name: &String, entry: &Entry| {
+            let object = entry.object(name);
+            let stands_on = object.rsplit_once(" on ").map(|(_, relation)| relation);
+            let relation = stands_on.or_else(|| relation_of(object));
+            changed.contains(&object.to_owned())
+                || entry.kind == Kind::Binding
+                    && relation.is_some_and(|relation| compared.contains(relation))
+        };
         for (name, (_, entry)) in &seen.entries {
             match expected(name) {
                 _ if is_own(name, entry) => {}

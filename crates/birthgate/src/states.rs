@@ -96,6 +96,12 @@ fn schema_of(object: &str) -> Option<&str> {
     schema.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then_some(schema)
 }
 
+/// The name of a relation without its kind.
+pub(crate) fn relation_of(object: &str) -> Option<&str> {
+    let kinds = ["table ", "view ", "materialized view ", "foreign table "];
+    kinds.iter().find_map(|kind| object.strip_prefix(kind))
+}
+
 /// Whether a temporary object of a session was seen; it is nobody else's.
 pub(crate) fn is_temporary(object: &str) -> bool {
     schema_of(object).is_some_and(|schema| schema.starts_with("pg_temp"))
@@ -484,6 +490,14 @@ impl States {
     /// The objects that the steps change.
     pub(crate) fn changed(&self) -> BTreeSet<&String> {
         self.steps.iter().flat_map(|step| step.changes.keys()).collect()
+    }
+
+    /// The relations whose objects are compared with everything that stands on them: all of those, or the ones that steps
+    /// change.
+    pub(crate) fn relations(&self, all: bool) -> BTreeSet<&str> {
+        let whole = self.whole.iter().filter(|_| all);
+        let changed = self.steps.iter().flat_map(|step| step.changes.keys());
+        whole.chain(changed).filter_map(|name| relation_of(name)).collect()
     }
 
     /// A look at everything.

@@ -35,7 +35,7 @@ impl Ready<'_> {
             }
         };
         let seen = self.look_at_code(undo, false).await?;
-        let differs = signed.differs(&seen, &states.changed(), &self.rewritten, undo.is_none());
+        let differs = signed.differs(&seen, states, &self.rewritten, undo.is_none());
         self.code = Some(seen);
         if differs.is_empty() {
             return Ok(());

@@ -78,7 +78,8 @@ async fn partition(db: &Db) {
     let prepared = prepared(db, 4).await;
     prepared.approve(&db.dba().await, &["dropped"]).await;
     let applied = prepared.apply_as(&db.database("postgres"), &patient(), &mut |_| {}).await;
-    assert_eq!(applied.unwrap().ended, Ended::Done);
+    let applied = applied.unwrap();
+    assert_eq!(applied.ended, Ended::Done, "{applied:?}");
     assert_eq!(kind(db).await, "p");
 }
 
