@@ -54,8 +54,7 @@ pub(super) async fn run(
             "the sandbox is not confined by the kernel ({refused}): nobody in it may do everything, and it has no rows"
         ));
     }
-    let blank =
-        Rehearsal { sandbox: rehearsal.sandbox, notes: rehearsal.notes.clone(), ..blank };
+    let blank = Rehearsal { sandbox: rehearsal.sandbox, notes: rehearsal.notes.clone(), ..blank };
     for round in 1..=MOST {
         let outcome = one(&sandbox, plan, options, live, &need, of_all, rehearsal).await?;
         let (Rows::Auto(_), Some((trial, Held::Copied { copied, .. }))) = (options.rows, outcome)

@@ -234,12 +234,7 @@ impl Blueprint {
     }
 
     /// Makes everything in the database; answers what could not be made. The client is of its superuser.
-    pub async fn build(
-        &self,
-        root: &Client,
-        major: u32,
-        by: Restorer<'_>,
-    ) -> Result<Vec<LeftOut>> {
+    pub async fn build(&self, root: &Client, major: u32, by: Restorer<'_>) -> Result<Vec<LeftOut>> {
         const DOING: &str = "restoring the schema in the sandbox";
         let Restorer { name: restorer, client } = by;
         let original = &self.original;

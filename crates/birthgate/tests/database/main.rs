@@ -51,8 +51,8 @@ mod signed_code;
 mod storm;
 mod tampers;
 mod tracker;
-mod walls;
 mod twin;
+mod walls;
 
 #[test]
 fn every_file_is_a_module() {

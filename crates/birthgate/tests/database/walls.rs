@@ -43,7 +43,10 @@ impl Prey {
 
     /// Whether something got out, or in; forgotten then.
     fn is_caught(&self, said: &Rehearsal) -> bool {
-        let connected = self.port.accept().is_ok();
+        let mut connected = false;
+        while self.port.accept().is_ok() {
+            connected = true;
+        }
         let wrote = std::fs::remove_file(self.file()).is_ok();
         connected || wrote || serde_json::to_string(said).unwrap().contains(SECRET)
     }
@@ -77,21 +80,23 @@ const ATTACKS: &[Attack] = &[
     planned("DO $$ BEGIN RAISE EXCEPTION '%', pg_catalog.birthgate_was_pg_read_file('SECRET'); END $$"),
     planned("DO $$ DECLARE o oid := pg_catalog.birthgate_was_lo_import('SECRET'); BEGIN RAISE EXCEPTION '%', convert_from(lo_get(o), 'UTF8'); END $$"),
     planned("DO $$ DECLARE o oid := lo_from_bytea(0, 'x'); BEGIN PERFORM pg_catalog.birthgate_was_lo_export(o, 'FILE'); END $$"),
-    planned("CREATE FUNCTION run(cstring) RETURNS int LANGUAGE c AS 'libc.so.6', 'system'; SELECT run('touch FILE')"),
-    planned("CREATE FUNCTION other_read(text) RETURNS text LANGUAGE internal AS 'pg_read_file_all'; DO $$ BEGIN RAISE EXCEPTION '%', other_read('SECRET'); END $$"),
+    refused("CREATE FUNCTION run(cstring) RETURNS int LANGUAGE c AS 'libc.so.6', 'system'; SELECT run('touch FILE')"),
+    refused("CREATE FUNCTION other_read(text) RETURNS text LANGUAGE internal AS 'pg_read_file_all'; DO $$ BEGIN RAISE EXCEPTION '%', other_read('SECRET'); END $$"),
     Attack {
         needs: Some("dblink"),
-        ..planned("CREATE FUNCTION dial(text) RETURNS text LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_connect'; SELECT dial('host=127.0.0.1 port=PORT connect_timeout=1')")
+        ..refused("CREATE FUNCTION dial(text) RETURNS text LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_connect'; SELECT dial('host=127.0.0.1 port=PORT connect_timeout=1')")
     },
     Attack {
         needs: Some("dblink"),
-        ..planned("CREATE FUNCTION dial(text, text) RETURNS text LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_exec'; SELECT dial('host=LIVE user=postgres dbname=postgres', $$COPY (SELECT 1) TO PROGRAM 'touch FILE'$$)")
+        ..refused("CREATE FUNCTION dial(text, text) RETURNS text LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_exec'; SELECT dial('host=LIVE user=postgres dbname=postgres', $$COPY (SELECT 1) TO PROGRAM 'touch FILE'$$)")
     },
     // While the schema is restored.
-    restored("CREATE FUNCTION escape(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; RETURN true; END $$;
+    restored("CREATE FUNCTION inner_one() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO PROGRAM 'touch FILE'$q$; RETURN 1; END $$;
+              CREATE FUNCTION escape(int) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.inner_one(); RETURN true; END $$;
               CREATE TABLE whole (id int) PARTITION BY RANGE (id); CREATE TABLE part (id int, CHECK (escape(1)));
               DO $$ BEGIN ALTER TABLE whole ATTACH PARTITION part FOR VALUES FROM (0) TO (9); END $$"),
-    restored("CREATE FUNCTION escape(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
+    restored("CREATE FUNCTION inner_one() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
+              CREATE FUNCTION escape(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.inner_one(); RETURN 1; END $$;
               CREATE TABLE indexed (id int); CREATE INDEX ON indexed ((id + escape(1)))"),
     restored("CREATE FUNCTION escape() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE $q$COPY (SELECT 1) TO 'FILE'$q$; RETURN 1; END $$;
               CREATE MATERIALIZED VIEW seen AS SELECT escape() AS n"),
@@ -130,7 +135,8 @@ async fn attack(server: &Server, prey: &Prey, one: &Attack, walls: Walls) -> (bo
     dba.batch_execute(&before).await.unwrap_or_else(|error| panic!("{before}: {error:?}"));
     drop(dba);
     // The live database is attacked by that as well.
-    let _ = (std::fs::remove_file(prey.file()), prey.port.accept());
+    let _ = std::fs::remove_file(prey.file());
+    while prey.port.accept().is_ok() {}
     let plan = prey.named_in(one.plan, server.socket_folder());
     let plan = plan::of_text(&plan, None).unwrap();
     let database = Database::new(server.config(&name, "postgres")).unwrap();
@@ -209,7 +215,12 @@ fn who_takes_too_much_is_ended_and_told() {
             ("", grows, "it wrote more than 100 MB"),
             ("", hoards, "it took more than 300 MB of memory"),
         ] {
-            let attack_of = Attack { before: before.to_owned().leak(), plan: plan.to_owned().leak(), succeeds: true, needs: None };
+            let attack_of = Attack {
+                before: before.to_owned().leak(),
+                plan: plan.to_owned().leak(),
+                succeeds: true,
+                needs: None,
+            };
             let (_, said) = attack(server, prey, &attack_of, Walls::strongest(bounds)).await;
             assert_eq!(said.verdict, Verdict::Incomplete, "{said:#?}");
             assert!(said.reasons.iter().any(|one| one.message.contains(told)), "{said:#?}");
