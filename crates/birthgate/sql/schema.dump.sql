@@ -796,29 +796,27 @@ $$;
 ALTER FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) RETURNS text
     LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);
-  v_relid oid;
+  v_relid oid := to_regclass(v_name);
   v_columns bigint;
   v_condition text;
   v_problem text;
 BEGIN
   -- Nearly every table: nothing with an expression hangs on it, and its columns are text, a number or a uuid.
-  SELECT c.oid, count(a.attnum), string_agg(format('pg_typeof((NULL::%s).%I) = %s::oid', v_name, a.attname, a.atttypid), ' AND ')
-    INTO v_relid, v_columns, v_condition
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY (p_columns) AND a.attnum > 0 AND NOT a.attisdropped
-         AND a.atttypid < 16384 AND a.attgenerated <> 'v'
-   WHERE c.oid = to_regclass(v_name) AND c.relkind = 'r' AND NOT c.relhassubclass
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = c.oid AND s.stxexprs IS NOT NULL)
-   GROUP BY c.oid;
-  IF v_columns = cardinality(p_columns) THEN
-    RETURN v_condition;
+  IF EXISTS (
+       SELECT FROM pg_catalog.pg_class c
+        WHERE c.oid = v_relid AND c.relkind = 'r' AND NOT c.relhassubclass
+          AND (SELECT count(*) FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = v_relid AND a.attname = ANY (p_columns) AND a.atttypid < 16384 AND NOT a.attisdropped
+                  AND a.attgenerated <> 'v' AND a.attnum > 0) = cardinality(p_columns)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = v_relid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = v_relid AND s.stxexprs IS NOT NULL)) THEN
+    RETURN CASE WHEN current_setting('transaction_isolation') = 'read committed' THEN 'true'
+                ELSE (SELECT string_agg(format('pg_typeof((NULL::%s).%I) = %s::oid', v_name, a.attname, a.atttypid), ' AND ')
+                        FROM pg_catalog.pg_attribute a WHERE a.attrelid = v_relid AND a.attname = ANY (p_columns) AND NOT a.attisdropped) END;
   END IF;
-  v_relid := to_regclass(v_name);
   IF v_relid IS NULL THEN
     v_problem := 'it is not there';
   ELSE
@@ -1830,19 +1828,22 @@ BEGIN
   IF FOUND THEN
     v_relid := to_regclass(format('%I.%I', v_collection.table_schema, v_collection.table_name));
     IF v_relid = p_relid OR v_relid = pg_partition_root(p_relid) THEN
-      SELECT array_agg(attname::text) FILTER (WHERE atttypid >= 16384), string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND ')
-        INTO v_columns, v_condition FROM pg_catalog.pg_attribute
-       WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
-      IF v_condition IS NOT NULL
-         AND (v_columns IS NULL OR NOT v_columns && v_collection.bound_columns
-                                   AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL)) THEN
-        v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
-        v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
+      v_columns := ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute
+                          WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND atttypid >= 16384);
+      IF v_columns = '{}' OR NOT v_columns && v_collection.bound_columns
+                             AND NOT EXISTS (SELECT FROM birthgate.key_columns(p_relid, v_columns) WHERE problem IS NOT NULL) THEN
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+          SELECT coalesce(string_agg(format('pg_typeof(n.%I) = %s::oid', attname, atttypid), ' AND '), 'false') INTO v_condition
+            FROM pg_catalog.pg_attribute
+           WHERE attrelid = p_relid AND attname = ANY (v_collection.code_columns || v_collection.bound_columns) AND NOT attisdropped;
+          v_collection.code_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.code_expression || ')::text END';
+          v_collection.bound_expression := 'CASE WHEN ' || v_condition || ' THEN (' || v_collection.bound_expression || ') END';
+        END IF;
         RETURN v_collection;
       END IF;
       RAISE EXCEPTION USING ERRCODE = 'PB019',
         MESSAGE = format('the columns %s of %s are no longer of a type that can be governed',
-                         array_to_string(coalesce(v_columns, v_collection.code_columns), ', '), p_relid::regclass),
+                         array_to_string(v_columns, ', '), p_relid::regclass),
         HINT = 'Give them back the type that they had.';
     END IF;
   END IF;
