@@ -188,12 +188,14 @@ impl Original {
     }
 
     /// The cluster that a server begins with whose first database becomes this one: nothing else is faster. None,
-    /// where it sorts in another way than by libc, or lies elsewhere.
+    /// where it sorts in another way than by libc, or lies elsewhere, or where something has to depend on roles in another
+    /// database.
     pub fn cluster(&self) -> Option<Cluster> {
         let Locale { encoding, collate, ctype, provider, tablespace, .. } = &self.locale;
         let is_a_template = ["template0", "template1"].contains(&self.name.as_str());
         let (encoding, collate, ctype) = (encoding.clone(), collate.clone(), ctype.clone());
-        (provider == "c" && tablespace.is_none() && !is_a_template)
+        let is_alone = self.elsewhere.is_empty();
+        (provider == "c" && tablespace.is_none() && !is_a_template && is_alone)
             .then_some(Cluster::Single(private_server::Locale { encoding, collate, ctype }))
     }
 
