@@ -171,7 +171,10 @@ fn keeps(confinement: Confinement) {
             let (got, said) = attack(server, prey, one, walls).await;
             assert!(!got, "{} {}: {said:#?}", one.before, one.plan);
             assert_eq!(said.sandbox, Some(confinement), "{said:#?}");
-            assert!(one.plan.contains("harmless") || said.verdict != Verdict::Pass, "{said:#?}");
+            // A setting of the server is a change like others; here it archives nothing.
+            let may_pass = ["CREATE TABLE harmless", "ALTER SYSTEM"];
+            let may_pass = may_pass.iter().any(|begin| one.plan.starts_with(begin));
+            assert!(may_pass || said.verdict != Verdict::Pass, "{said:#?}");
         }
     });
 }
