@@ -478,9 +478,9 @@ pub async fn rehearse(database: &Database, plan: &Plan, options: &Options) -> Re
     rehearsal.entry = entry.root().to_owned();
     let clean = match programs {
         Some(programs) => {
-            let live = tracker.now();
-            rounds::run(database, &client, plan, &facts, programs, options, live, &mut rehearsal)
-                .await?
+            let (facts, fingerprint) = (&facts, tracker.now());
+            let live = rounds::Pattern { database, client: &client, facts, fingerprint };
+            rounds::run(live, programs, plan, options, &mut rehearsal).await?
         }
         None => options.live == Live::First,
     };

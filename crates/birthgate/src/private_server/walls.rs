@@ -115,6 +115,9 @@ impl Walls {
     }
 }
 
+/// Where the loader looks for libraries first.
+const LIBRARIES: &str = "LD_LIBRARY_PATH";
+
 /// Where a server lives.
 pub(super) struct Place<'a> {
     pub data: &'a Path,
@@ -168,15 +171,23 @@ fn cell(
         arguments.extend(["-c".into(), "dynamic_shared_memory_type=mmap".into()]);
     }
     let command = user.command(&binaries.program("postgres"));
-    let environment =
-        command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let mut environment: Vec<(OsString, OsString)> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .filter(|(name, _)| name != LIBRARIES)
+        .collect();
+    let readable = readable(binaries);
+    // A program that looks for its libraries beside itself asks /proc where it is, and there is none.
+    if let Ok(folders) = std::env::join_paths(&readable) {
+        environment.push((LIBRARIES.into(), folders));
+    }
     let bounds = walls.bounds;
     Cell {
         program: binaries.program("postgres"),
         arguments,
-        environment: environment.collect(),
+        environment,
         user: user.id(),
-        readable: readable(binaries),
+        readable,
         writable: [place.data, place.socket].map(Path::to_owned).to_vec(),
         stage: place.stage.to_owned(),
         // Until 14 the processes told each other of statistics over it.

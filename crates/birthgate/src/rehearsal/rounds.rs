@@ -19,17 +19,23 @@ use crate::private_server::Confinement;
 /// How often the plan is run at most: each time with the rows of more tables that it turned out to touch.
 const MOST: usize = 4;
 
+/// The live database, of which a sandbox is made.
+pub(super) struct Pattern<'a> {
+    pub database: &'a Database,
+    pub client: &'a Client,
+    pub facts: &'a Facts,
+    pub fingerprint: &'a Fingerprint,
+}
+
 /// Runs the plan until the rows of what it touches are there; answers whether the live database may be used now.
 pub(super) async fn run(
-    database: &Database,
-    client: &Client,
-    plan: &Plan,
-    facts: &Facts,
+    live: Pattern<'_>,
     programs: Programs,
+    plan: &Plan,
     options: &Options,
-    live: &Fingerprint,
     rehearsal: &mut Rehearsal,
 ) -> Result<bool> {
+    let Pattern { database, client, facts, fingerprint: live } = live;
     let no_sandbox =
         |why: String| format!("there is no sandbox: {why}; --live-first rehearses without one");
     let blank = rehearsal.clone();

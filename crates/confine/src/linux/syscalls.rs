@@ -125,8 +125,8 @@ pub(super) fn filters(
         // With an address it needs no connection.
         rules.insert(libc::SYS_sendto, vec![when(&[is_not(4, 0)?])?]);
     }
-    let architecture = TargetArch::try_from(std::env::consts::ARCH)
-        .map_err(|error| seccompiler::Error::Backend(error))?;
+    let architecture =
+        TargetArch::try_from(std::env::consts::ARCH).map_err(seccompiler::Error::Backend)?;
     let compile = |rules: Rules, errno: i32| {
         let refused = SeccompAction::Errno(errno.unsigned_abs());
         let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture)?;
