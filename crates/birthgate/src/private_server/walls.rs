@@ -176,10 +176,15 @@ fn cell(
         .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
         .filter(|(name, _)| name != LIBRARIES)
         .collect();
-    let readable = readable(binaries);
+    let mut readable = readable(binaries);
     // A program that looks for its libraries beside itself asks /proc where it is, and there is none.
     if let Ok(folders) = std::env::join_paths(&readable) {
         environment.push((LIBRARIES.into(), folders));
+    }
+    let loopback = binaries.major < 15;
+    if loopback {
+        // It asks who "localhost" is.
+        readable.extend(["/etc/hosts", "/etc/nsswitch.conf"].map(PathBuf::from));
     }
     let bounds = walls.bounds;
     Cell {
@@ -191,7 +196,7 @@ fn cell(
         writable: [place.data, place.socket].map(Path::to_owned).to_vec(),
         stage: place.stage.to_owned(),
         // Until 14 the processes told each other of statistics over it.
-        loopback: binaries.major < 15,
+        loopback,
         limits: Limits {
             // What grows in steps is seen before.
             file: bounds.disk.saturating_mul(2),
