@@ -1,11 +1,12 @@
 //! SQL as it stands in a file: its statements with their places, and what each of them would do to the
 //! transaction that it runs in. Statements end where psql ends them; whether they are right PostgreSQL says.
 
+mod arguments;
+mod branches;
 mod command;
 mod conduct;
 mod split;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use command::Command;
+use arguments::Variables;
+use branches::Branches;
+use command::{Command, CopyRows};
 use conduct::Opening;
 use split::{Piece, Pieces};
 
@@ -211,7 +214,7 @@ pub struct Script {
 struct Reading {
     statements: Vec<Statement>,
     problems: Vec<Problem>,
-    variables: BTreeMap<String, String>,
+    variables: Variables,
     may_fail: bool,
     standard_strings: bool,
     /// Whether it may read other files.
@@ -236,7 +239,7 @@ impl Script {
             may_include,
             statements: Vec::new(),
             problems: Vec::new(),
-            variables: BTreeMap::new(),
+            variables: Variables::new(),
             may_fail: false,
             standard_strings: true,
         };
@@ -347,17 +350,36 @@ impl Reading {
         let lines = Lines::of(text);
         let mut pieces = Pieces::of(text);
         pieces.standard_strings = self.standard_strings;
-        loop {
-            let Some(piece) = pieces.next() else { return true };
+        let mut branches = Branches::default();
+        // A statement that a command of psql follows before its semicolon.
+        let mut unsent = None;
+        while let Some(piece) = pieces.next() {
             match piece {
-                Piece::Statement { span, rows, variables } => {
+                Piece::Statement { span, rows, variables, sent } => {
                     let place = lines.place(path, text, span);
+                    if !branches.run() {
+                        if rows.is_some() {
+                            let message = "psql passes over this COPY, and reads its rows as SQL";
+                            self.problem(place, message);
+                        }
+                        continue;
+                    }
+                    unsent = (!sent).then(|| place.clone());
                     self.statement(text, place, rows, &variables, depth > 0);
                     pieces.turn_strings(self.standard_strings);
                 }
                 Piece::Command(span) => {
                     let place = lines.place(path, text, span.clone());
-                    match command::read(&text[span]) {
+                    let (command, length) =
+                        command::read(&text[span.clone()], &self.variables, &branches);
+                    pieces.resume(span.start + length);
+                    if let Some(place) = unsent.take()
+                        && !matches!(command, Command::Sends | Command::Unknown(_))
+                    {
+                        let message = "a command of psql stands within this statement: end it with a semicolon";
+                        self.problem(place, message);
+                    }
+                    match command {
                         Command::Ignored | Command::Sends => {}
                         Command::Quits => return false,
                         Command::StopOnError(stops) => self.may_fail = !stops,
@@ -368,37 +390,85 @@ impl Reading {
                         Command::Reads { file, beside_this } => {
                             self.include(path, place, &file, beside_this, depth);
                         }
+                        Command::Copies(copy) => match copy.rows {
+                            CopyRows::None => self.add(place, copy.sql, None),
+                            CopyRows::Here => {
+                                let rows = pieces.rows();
+                                self.add(place, copy.sql, Some(&text[rows]));
+                            }
+                            CopyRows::File(file) => {
+                                let named = Path::new(&file);
+                                if let Some(rows) = self.file(place.clone(), named, "its rows") {
+                                    self.add(place, copy.sql, Some(&rows));
+                                }
+                            }
+                        },
+                        Command::Branches(conditional) => {
+                            if !branches.pass(conditional) {
+                                self.problem(place, "no \\if is open here");
+                            }
+                        }
                         Command::Unknown(message) => self.problems.push(Problem { place, message }),
                     }
                 }
             }
         }
+        if branches.are_open() {
+            self.problem(
+                lines.place(path, text, text.len()..text.len()),
+                "an \\if without \\endif",
+            );
+        }
+        true
+    }
+
+    fn problem(&mut self, place: Place, message: &str) {
+        self.problems.push(Problem { place, message: message.to_owned() });
     }
 
     fn include(&mut self, path: &str, place: Place, file: &str, beside: bool, depth: usize) {
-        if !self.may_include {
-            let message = format!(
-                "{file} is another file, which a packet or a given text may not read: put its statements here"
-            );
-            return self.problems.push(Problem { place, message });
-        }
         let named = PathBuf::from(file);
         let folder = Path::new(path).parent().unwrap_or(Path::new(""));
         let target = if beside { folder.join(&named) } else { named };
         if depth >= DEEPEST {
-            let message = "files that read each other without an end".to_owned();
-            return self.problems.push(Problem { place, message });
+            return self.problem(place, "files that read each other without an end");
         }
+        if let Some(text) = self.file(place, &target, "its statements") {
+            self.read(&target.display().to_string(), &text, depth + 1);
+        }
+    }
+
+    /// The text of another file; what keeps it from being read becomes a problem.
+    fn file(&mut self, place: Place, target: &Path, what: &str) -> Option<String> {
         let name = target.display().to_string();
-        match std::fs::read(&target) {
+        if !self.may_include {
+            let message = format!(
+                "{name} is another file, which a packet or a given text may not read: put {what} here"
+            );
+            self.problems.push(Problem { place, message });
+            return None;
+        }
+        match std::fs::read(target) {
             Err(error) => {
                 self.problems.push(Problem { place, message: format!("{name}: {error}") });
+                None
             }
             Ok(bytes) => match decode(&name, &bytes) {
-                Err(problems) => self.problems.extend(problems),
-                Ok(text) => drop(self.read(&name, text, depth + 1)),
+                Err(problems) => {
+                    self.problems.extend(problems);
+                    None
+                }
+                Ok(text) => Some(text.to_owned()),
             },
         }
+    }
+
+    /// Adds a statement that does not stand in the file as it is sent.
+    fn add(&mut self, place: Place, sql: String, rows: Option<&str>) {
+        let mut statement = self.understood(place, &sql);
+        statement.sql = Some(sql.into_boxed_str());
+        statement.rows = rows.map(|rows| Rows::Elsewhere(rows.into()));
+        self.statements.push(statement);
     }
 
     fn statement(
@@ -410,8 +480,19 @@ impl Reading {
         elsewhere: bool,
     ) {
         let own = &text[place.span.clone()];
-        let replaced = self.replaced(text, &place.span, variables);
-        let sql = replaced.as_deref().unwrap_or(own);
+        let replaced = self.replaced(text, &place, variables);
+        let mut statement = self.understood(place, replaced.as_deref().unwrap_or(own));
+        statement.rows = rows.map(|span| match elsewhere {
+            true => Rows::Elsewhere(text[span].into()),
+            false => Rows::Here(span),
+        });
+        statement.sql =
+            replaced.or_else(|| elsewhere.then(|| own.to_owned())).map(String::into_boxed_str);
+        self.statements.push(statement);
+    }
+
+    /// A statement with this text, by its words.
+    fn understood(&mut self, place: Place, sql: &str) -> Statement {
         let words = crate::words::first(sql, conduct::LOOKED_AT);
         let opening = Opening::of(&words);
         let strings = |word: &str| word.eq_ignore_ascii_case("standard_conforming_strings");
@@ -419,7 +500,7 @@ impl Reading {
             self.standard_strings = !words.last().is_some_and(|word| word.is("off"));
         }
         let (kept, moves_a_sequence) = opening.kept(sql);
-        let statement = Statement {
+        Statement {
             conduct: opening.conduct(),
             kept,
             moves_a_sequence,
@@ -429,46 +510,47 @@ impl Reading {
             writes_figures: opening.writes_figures(),
             is_an_insert: opening.is_an_insert(),
             may_fail: self.may_fail,
-            rows: rows.map(|span| match elsewhere {
-                true => Rows::Elsewhere(text[span].into()),
-                false => Rows::Here(span),
-            }),
-            sql: replaced.or_else(|| elsewhere.then(|| own.to_owned())).map(String::into_boxed_str),
+            rows: None,
+            sql: None,
             place,
-        };
-        self.statements.push(statement);
+        }
     }
 
     /// The text of a statement with the variables that are set, where it names any.
     fn replaced(
-        &self,
+        &mut self,
         text: &str,
-        span: &Range<usize>,
+        place: &Place,
         variables: &[Range<usize>],
     ) -> Option<String> {
         let mut sql = String::new();
-        let mut copied = span.start;
+        let mut copied = place.span.start;
         for variable in variables {
             let named = &text[variable.start + 1..variable.end];
-            let (name, quote) = match named.as_bytes() {
-                [quote @ (b'\'' | b'"'), .., _] => {
-                    (&named[1..named.len() - 1], Some(char::from(*quote)))
+            let name = named.trim_matches(['\'', '"']);
+            let Some(value) = self.variables.get(name) else {
+                if arguments::is_of_psql(name) {
+                    let message =
+                        format!(":{name} is a variable of psql, whose value only psql knows");
+                    self.problems.push(Problem { place: place.clone(), message });
                 }
-                _ => (named, None),
+                continue;
             };
-            let Some(value) = self.variables.get(name) else { continue };
             sql.push_str(&text[copied..variable.start]);
-            match quote {
-                Some(quote) => {
-                    let twice = format!("{quote}{quote}");
-                    sql.push_str(&format!("{quote}{}{quote}", value.replace(quote, &twice)));
+            match named.as_bytes() {
+                [b'\'', ..] => sql.push_str(&arguments::literal(value)),
+                [b'"', ..] => sql.push_str(&arguments::identifier(value)),
+                _ if value.contains([';', '\\']) => {
+                    let message =
+                        format!("the value of :{name} is more than a part of a statement");
+                    self.problems.push(Problem { place: place.clone(), message });
                 }
-                None => sql.push_str(value),
+                _ => sql.push_str(value),
             }
             copied = variable.end;
         }
-        (copied > span.start).then(|| {
-            sql.push_str(&text[copied..span.end]);
+        (copied > place.span.start).then(|| {
+            sql.push_str(&text[copied..place.span.end]);
             sql
         })
     }

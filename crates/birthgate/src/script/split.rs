@@ -15,6 +15,8 @@ pub(super) enum Piece {
         rows: Option<Range<usize>>,
         /// The variables of psql that it names, as `:name`, `:'name'` or `:"name"`.
         variables: Vec<Range<usize>>,
+        /// Whether a semicolon or the end of the file ends it, and no command of psql.
+        sent: bool,
     },
     /// A command of psql: from its backslash to the end of its line.
     Command(Range<usize>),
@@ -94,6 +96,11 @@ impl<'a> Pieces<'a> {
         } else {
             self.turns = None;
         }
+    }
+
+    /// Goes on at this byte: a command of psql does not take all of its line.
+    pub fn resume(&mut self, at: usize) {
+        self.at = at;
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -188,7 +195,7 @@ impl<'a> Pieces<'a> {
     }
 
     /// The rows after a COPY from the client: the lines up to one that says `\.`.
-    fn rows(&mut self) -> Range<usize> {
+    pub fn rows(&mut self) -> Range<usize> {
         let line = |from: usize| self.text[from..].find('\n').map(|at| from + at + 1);
         let Some(start) = line(self.at) else {
             let end = self.text.len();
@@ -241,11 +248,11 @@ impl Iterator for Pieces<'_> {
                         continue;
                     };
                     let rows = copies.then(|| self.rows());
-                    return Some(Piece::Statement { span, rows, variables });
+                    return Some(Piece::Statement { span, rows, variables, sent: true });
                 }
                 b'\\' => {
                     if let Some((span, variables)) = ended(statement) {
-                        return Some(Piece::Statement { span, rows: None, variables });
+                        return Some(Piece::Statement { span, rows: None, variables, sent: false });
                     }
                     let end = self.text[at..].find('\n').map_or(bytes.len(), |end| at + end);
                     self.at = end;
@@ -312,6 +319,7 @@ impl Iterator for Pieces<'_> {
             span,
             rows: copies.then_some(bytes.len()..bytes.len()),
             variables,
+            sent: true,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod foreign;
 mod history;
+mod psql;
 mod sqitch;
 mod tools;
 
