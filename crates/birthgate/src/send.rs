@@ -22,20 +22,39 @@ pub(crate) enum Protocol {
     Simple,
 }
 
+/// An error of a statement, and what it leaves of the connection.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub error: Error,
+    /// Whether the connection is of no more use. The server answers a COPY that it refuses before it asks for rows
+    /// twice, and the client takes the second answer for that of the next statement.
+    pub is_out_of_step: bool,
+}
+
+impl From<Error> for Unsent {
+    fn from(error: Error) -> Unsent {
+        Unsent { error, is_out_of_step: false }
+    }
+}
+
 /// Sends a statement; answers how many rows it returned or changed. Rows are dropped as they come.
 pub(crate) async fn send(
     client: &Client,
     script: &Script,
     statement: &Statement,
     protocol: Protocol,
-) -> Result<u64, Error> {
+) -> Result<u64, Unsent> {
     let sql = script.text_of(statement);
     if let Some(rows) = script.rows_of(statement) {
-        let mut sink = pin!(client.copy_in(sql).await?);
+        // What does not even parse is refused before.
+        let prepared = client.prepare(sql).await?;
+        let sink = client.copy_in(&prepared).await;
+        let sink = sink.map_err(|error| Unsent { error, is_out_of_step: true })?;
+        let mut sink = pin!(sink);
         for piece in rows.as_bytes().chunks(PIECE) {
             sink.send(Cursor::new(piece.to_vec())).await?;
         }
-        return sink.finish().await;
+        return Ok(sink.finish().await?);
     }
     if copies_to_client(sql) {
         let mut stream = pin!(client.copy_out(sql).await?);
@@ -46,7 +65,7 @@ pub(crate) async fn send(
         return Ok(pieces);
     }
     match protocol {
-        Protocol::Simple => send_simply(client, sql).await,
+        Protocol::Simple => Ok(send_simply(client, sql).await?),
         Protocol::Extended => {
             let none: [(&(dyn ToSql + Sync), Type); 0] = [];
             let mut stream = pin!(client.query_typed_raw(sql, none).await?);

@@ -336,6 +336,7 @@ impl Ready<'_> {
     pub(super) async fn perform(&self, script: &Script) -> std::result::Result<(), Failed> {
         for statement in &script.statements {
             let sent = send(&self.session.client, script, statement, Protocol::Extended).await;
+            let sent = sent.map_err(|unsent| unsent.error);
             sent.map_err(|source| failed(script, statement, &source))?;
         }
         Ok(())

@@ -98,6 +98,7 @@ struct Relation {
 
 /// The connection.
 pub(crate) struct Session {
+    database: Database,
     pub client: Client,
     pub pid: i32,
     is_superuser: bool,
@@ -136,6 +137,14 @@ impl Session {
         Ok(())
     }
 
+    /// Another connection in the place of this one. What was open on it is rolled back.
+    async fn begin_anew(&mut self) -> Result<()> {
+        let fresh = Session::connect(&self.database).await?;
+        (self.client, self.pid, self.notices) = (fresh.client, fresh.pid, fresh.notices);
+        self.forget();
+        Ok(())
+    }
+
     /// A connection of its own, to be discarded afterwards.
     pub async fn connect(database: &Database) -> Result<Session> {
         let notices = Arc::new(Mutex::new(Notices::default()));
@@ -150,6 +159,7 @@ impl Session {
         let row = client.one_row(sql, &[]).await.doing(DOING)?;
         let (pid, is_superuser) = (row.get(0), row.get(1));
         let session = Session {
+            database: database.clone(),
             client,
             pid,
             is_superuser,
@@ -397,7 +407,13 @@ impl Session {
         };
         let rows = match done {
             Ok(rows) => rows,
-            Err(source) => return Ok(Err(failed(script, statement, &source))),
+            Err(unsent) => {
+                let failed = failed(script, statement, &unsent.error);
+                if unsent.is_out_of_step && self.is_private {
+                    self.begin_anew().await?;
+                }
+                return Ok(Err(failed));
+            }
         };
         let duration = begun.elapsed();
         self.has_unwatched_extension |=
