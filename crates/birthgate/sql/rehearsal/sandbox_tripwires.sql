@@ -88,3 +88,16 @@ BEGIN
   UPDATE pg_language SET lanvalidator = v_validator WHERE lanname = 'internal' AND lanvalidator <> v_validator;
 END
 $$;
+-- Foreign tables reach nothing: a wrapper to which somebody gives a handler loses it at once. That of an extension is
+-- the extension's: after one that brings such a wrapper the rehearsal runs nothing that would read.
+SELECT birthgate_tripwire.lay('a foreign-data wrapper with a handler');
+CREATE FUNCTION birthgate_tripwire.take_handlers() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE NOT in_extension) THEN
+    UPDATE pg_foreign_data_wrapper SET fdwhandler = 0 WHERE fdwhandler <> 0;
+    IF FOUND THEN
+      PERFORM birthgate_tripwire.note('a foreign-data wrapper with a handler');
+    END IF;
+  END IF;
+END
+$$;

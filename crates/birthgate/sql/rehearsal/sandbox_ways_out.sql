@@ -4,13 +4,10 @@
 DO $$
 DECLARE
   v_function record;
-  v_wrapper name;
   v_was text;
   v_names constant text[] := '{runs}'::text[] || '{fails}'::text[] || '{answers}'::text[];
 BEGIN
-  FOR v_wrapper IN SELECT fdwname FROM pg_foreign_data_wrapper WHERE fdwhandler <> 0 LOOP
-    EXECUTE format('ALTER FOREIGN DATA WRAPPER %I NO HANDLER', v_wrapper);
-  END LOOP;
+  UPDATE pg_foreign_data_wrapper SET fdwhandler = 0 WHERE fdwhandler <> 0;
   FOR v_function IN
     WITH server AS (
       SELECT prosrc, '/' || regexp_replace(min(proname), '^birthgate_was_', '') AS id FROM pg_proc
@@ -55,3 +52,6 @@ CREATE EVENT TRIGGER birthgate_range_types_made ON ddl_command_end WHEN TAG IN (
   EXECUTE FUNCTION birthgate_tripwire.may_make_range_types();
 ALTER EVENT TRIGGER birthgate_range_types ENABLE ALWAYS;
 ALTER EVENT TRIGGER birthgate_range_types_made ENABLE ALWAYS;
+CREATE EVENT TRIGGER birthgate_wrappers ON ddl_command_end WHEN TAG IN ('CREATE FOREIGN DATA WRAPPER', 'ALTER FOREIGN DATA WRAPPER')
+  EXECUTE FUNCTION birthgate_tripwire.take_handlers();
+ALTER EVENT TRIGGER birthgate_wrappers ENABLE ALWAYS;

@@ -3,6 +3,9 @@
 use super::{Reason, Verdict};
 use crate::script::{Place, Script, Statement};
 
+/// The SQLSTATE by which the sandbox's tripwires refuse to run a function.
+const TRIPWIRE: &str = "PB027";
+
 /// Why a statement did not run to its end.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -86,11 +89,11 @@ impl Failed {
         self.how == How::Refused && !matches!(self.sqlstate.as_deref(), Some("57014" | "57P01"))
     }
 
-    /// Whether locks, time, the connection, or what one transaction alone cannot do were in the way: nothing
-    /// that is wrong with the plan.
+    /// Whether locks, time, the connection, what one transaction alone cannot do, or that it was not run were in the
+    /// way: nothing that is wrong with the plan.
     pub fn is_circumstance(&self) -> bool {
         let circumstances = ["55P03", "57014", "57P01", "55P04", "40001", "40P01"];
-        self.how == How::Lost
+        matches!(self.how, How::Lost | How::NotRun)
             || self.sqlstate.as_deref().is_some_and(|code| circumstances.contains(&code))
     }
 }
@@ -116,11 +119,12 @@ pub(crate) fn failed(
         }
         _ => statement.place.clone(),
     };
+    let is_tripwire = db.code().code() == TRIPWIRE;
     Failed {
         place,
         sqlstate: Some(db.code().code().to_owned()),
         message: db.message().to_owned(),
         detail: db.detail().map(str::to_owned),
-        how: How::Refused,
+        how: if is_tripwire { How::NotRun } else { How::Refused },
     }
 }

@@ -80,12 +80,14 @@ pub(super) async fn run(
         if let Some(failed) = forward {
             let reads = run.may_read_tables(step).await?;
             trial.wants_all |= reads && failed.depends_on_rows() && held.any_gap().is_some();
-            rehearsal.reasons.push(run.why_failed(
-                at,
-                step,
-                failed,
-                held.any_gap().filter(|_| reads),
-            ));
+            let reason = match run.lacks_a_handler(&failed).await? {
+                true => {
+                    let after = " (the sandbox reaches no other server)";
+                    failed.because(Verdict::Incomplete, &step.id, "in the sandbox: ", after)
+                }
+                false => run.why_failed(at, step, failed, held.any_gap().filter(|_| reads)),
+            };
+            rehearsal.reasons.push(reason);
             return Ok(trial);
         }
         run.try_undos(plan, at, rehearsal).await?;
@@ -455,6 +457,19 @@ impl Run {
         };
         Ok(closure.tables.iter().any(|table| self.originals.contains(table))
             || step.scripts().any(runs_code))
+    }
+
+    /// Whether a step failed for a foreign-data wrapper whose handler the sandbox has taken away.
+    async fn lacks_a_handler(&self, failed: &Failed) -> Result<bool> {
+        if failed.sqlstate.as_deref() != Some("55000") {
+            return Ok(false);
+        }
+        let sql = "SELECT fdwname::text FROM pg_foreign_data_wrapper WHERE fdwhandler = 0";
+        let rows = self.root.rows(sql, &[]).await.doing("looking for foreign-data wrappers")?;
+        let names = rows.iter().map(|row| row.get::<_, String>(0));
+        // A wrapper that the failed transaction made has gone with it.
+        Ok(failed.message.ends_with(" has no handler")
+            || names.into_iter().any(|name| failed.message.contains(&format!("\"{name}\""))))
     }
 
     /// Why a step failed, as a reason for the verdict.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::as_psql;
 use super::content::Since;
+use super::failed::How;
 use super::session::milliseconds;
 use super::steps::{self, Left, perform};
 use super::trial::Run;
@@ -161,7 +162,9 @@ impl Run {
             false => perform(&mut self.session, &unwrapped).await?.map(drop),
         };
         let duration_ms = milliseconds(begun.elapsed());
-        let unseen = done.as_ref().is_err_and(|failed| self.session.is_out_of_reach(failed));
+        let unseen = done
+            .as_ref()
+            .is_err_and(|failed| failed.how == How::NotRun || self.session.is_out_of_reach(failed));
         let left = match done {
             Ok(()) => {
                 if !alone {

@@ -290,7 +290,9 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
     let db = sandbox(
         "CREATE FUNCTION alias(bigint) RETURNS void LANGUAGE internal AS 'pg_advisory_lock_int8';
          CREATE FUNCTION ends(int) RETURNS boolean LANGUAGE internal AS 'pg_cancel_backend';
-         CREATE EXTENSION pg_visibility; CREATE TABLE t (a int)",
+         CREATE EXTENSION pg_visibility; CREATE TABLE t (a int);
+         CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+         CREATE FOREIGN TABLE filed (a text) SERVER files OPTIONS (filename '/etc/passwd')",
     )
     .await;
     for (sql, trace) in [
@@ -321,6 +323,10 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
             "a function in C or internal",
         ),
         ("CREATE EXTENSION dblink", "a function in C or internal"),
+        (
+            "ALTER FOREIGN DATA WRAPPER file_fdw HANDLER file_fdw_handler",
+            "a foreign-data wrapper with a handler",
+        ),
         // While a type is made, the language's own validator is back.
         (
             "CREATE TYPE r AS RANGE (SUBTYPE = int); DO $$ BEGIN EXECUTE 'CREATE FUNCTION pg_temp.g() RETURNS boolean LANGUAGE int' || 'ernal AS ''pg_reload_conf'''; END $$",
@@ -350,6 +356,8 @@ async fn in_the_sandbox_what_stays_in_it_runs_and_leaves_a_trace() {
         outcome.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         assert!(traces.is_empty(), "{sql}: {traces:?}");
     }
+    let read = db.dba().await.batch_execute("SELECT * FROM filed").await;
+    assert_eq!(sqlstate(&read.expect_err("a foreign table is read")), "55000");
     if major(&db).await == 14 {
         return;
     }

@@ -391,3 +391,25 @@ async fn of_a_large_database_the_sandbox_has_what_the_plan_reaches() {
     .await;
     assert_eq!(denied, None);
 }
+
+#[tokio::test]
+async fn what_lies_on_another_server_is_no_word_against_a_plan() {
+    let db = Db::empty().await;
+    db.sql(
+        "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+         CREATE FOREIGN TABLE filed (a text) SERVER files OPTIONS (filename '/nowhere/at/all');
+         CREATE VIEW seen AS SELECT * FROM filed",
+    )
+    .await;
+    let database = db.database("postgres");
+    for does in [
+        "CREATE TABLE copied AS SELECT * FROM filed",
+        "CREATE MATERIALIZED VIEW kept AS SELECT * FROM seen",
+        "ALTER FOREIGN DATA WRAPPER file_fdw HANDLER file_fdw_handler; SELECT * FROM filed",
+    ] {
+        let said = rehearse(&database, does, &options(auto(100))).await;
+        assert_eq!(said.verdict, Verdict::Incomplete, "{does}: {said:#?}");
+        let told = |says: &str| said.reasons.iter().any(|reason| reason.message.contains(says));
+        assert!(told("reaches no other server"), "{does}: {said:#?}");
+    }
+}
