@@ -160,8 +160,8 @@ impl Ready<'_> {
         for statement in &script.statements {
             let client = &self.session.client;
             let sent = send(client, script, statement, Protocol::Extended).await;
-            if let Err(source) = sent {
-                return Ok(Err(failed(script, statement, &source)));
+            if let Err(unsent) = sent {
+                return Ok(Err(failed(script, statement, &unsent.error)));
             }
             let rows = Rows::look(client, true).await?;
             let mut moved = known.rows.differing(&rows);
