@@ -79,10 +79,10 @@ $$;
 -- Refuses to go on unless the collection's table is a plain one, whose columns of these names are of the server's own types, and
 -- which can be read without running what a lesser role can replace. Answers a condition for the read itself: the catalogs are looked
 -- at with the transaction's snapshot, and one that is older than the statement shows the types of before, so that each row's are
--- looked at again. It is on the way of every birth, and called by functions that pin the path: a SET of its own would cost as much
--- as the look.
+-- looked at again. It is on the way of every birth.
 CREATE OR REPLACE FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) RETURNS text
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);

@@ -796,6 +796,7 @@ $$;
 ALTER FUNCTION birthgate.check_grant(p_collection text, p_wanted bigint) OWNER TO birthgate_owner;
 CREATE FUNCTION birthgate.check_plain(p_collection birthgate.collection, p_columns text[]) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   v_name text := format('%I.%I', p_collection.table_schema, p_collection.table_name);

@@ -304,10 +304,20 @@ async fn make_partition(db: &Db, part: usize) {
         format!("macro = 'PART-{part}'\n[[step]]\nid = 'part'\ndo = 'a.sql'\nundo = 'u.sql'");
     let make = format!("CREATE TABLE part_{part} PARTITION OF parts FOR VALUES IN ('{part}')");
     let files = [("a.sql", make.as_str()), ("u.sql", &format!("DROP TABLE part_{part}"))];
-    let prepared = Prepared::new(db, &packet, &files).await;
-    prepared.approve(&db.dba().await, &[]).await;
-    let applied = prepared.apply(&db.database("postgres")).await.unwrap();
-    assert_eq!(applied.ended, Ended::Done, "{applied:?}");
+    loop {
+        let prepared = Prepared::new(db, &packet, &files).await;
+        prepared.approve(&db.dba().await, &[]).await;
+        match prepared.apply(&db.database("postgres")).await {
+            // The everyday work beside it granted a function to somebody: another version of code that may run.
+            Err(Error::Stale(_)) => {}
+            Ok(applied) if applied.why.as_ref().is_some_and(|why| why.starts_with("STALE")) => {}
+            applied => {
+                let applied = applied.unwrap();
+                assert_eq!(applied.ended, Ended::Done, "{applied:?}");
+                return;
+            }
+        }
+    }
 }
 
 /// An index is nothing until it is valid: REINDEX CONCURRENTLY is no drift while it runs, and a new one is when it stands.
@@ -544,12 +554,9 @@ async fn an_apply_takes_over_nothing_but_its_own() {
         .await
         .unwrap();
     assert_eq!(applied.ended, Ended::Failed, "{applied:?}");
-    assert!(
-        applied
-            .why
-            .unwrap()
-            .contains("the gate has drifted meanwhile: trigger permit_guard_insert")
-    );
+    // The trigger is a piece of code as well, and that is compared first.
+    let why = applied.why.unwrap();
+    assert!(why.contains("permit_guard_insert"), "{why}");
     let found = drift::look(&client).await.unwrap();
     assert!(
         found.differences.iter().any(|one| one.object.contains("permit_guard_insert")),
