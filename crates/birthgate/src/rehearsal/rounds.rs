@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::held::Held;
 use super::sandbox::{Programs, Sandbox};
@@ -137,6 +138,11 @@ async fn one(
     // What failed then, failed for that.
     let ran = sandbox.ended().now_or_never().map_or(ran, Err);
     match ran {
+        Ok(Err(error)) if has_lost_plans(&error) => {
+            let message = "the plan takes what is prepared out of the session, by a text that is put together: write PREPARE, DEALLOCATE or DISCARD as such";
+            rehearsal.because(Verdict::Incomplete, None, message);
+            Ok(None)
+        }
         Ok(ran) => {
             let ran = ran?;
             judge(&ran.0.unlike, rehearsal);
@@ -148,6 +154,12 @@ async fn one(
             Ok(None)
         }
     }
+}
+
+/// Whether what our looks had prepared was gone.
+fn has_lost_plans(error: &Error) -> bool {
+    let Error::Database { source, .. } = error else { return false };
+    source.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME)
 }
 
 /// A difference counts where the plan changes the object, or touches the table that it is or stands on.

@@ -208,14 +208,18 @@ impl Session {
         }
     }
 
-    /// Lets its looks plan their queries once, unless these steps may take plans out of the session.
+    /// Lets its looks plan their queries once, unless these steps may take plans out of the session, or make some
+    /// whose names could be those of ours.
     pub fn keep_plans(&mut self, steps: &[Step]) {
-        let forgets = |text: &str| {
+        let meddles = |text: &str| {
             let text = text.to_ascii_lowercase();
-            ["deallocate", "discard"].iter().any(|word| text.contains(word))
+            ["prepare", "deallocate", "discard"].iter().any(|word| text.contains(word))
         };
         let mut scripts = steps.iter().flat_map(Step::scripts);
-        self.plans = (!scripts.any(|script| forgets(&script.text))).then(Plans::default);
+        let some = scripts.any(|script| {
+            script.statements.iter().any(|statement| meddles(script.text_of(statement)))
+        });
+        self.plans = (!some).then(Plans::default);
     }
 
     /// Takes what its looks have planned out of it.
