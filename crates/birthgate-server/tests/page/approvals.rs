@@ -39,6 +39,7 @@ impl Estate {
             ("rehearsal-sha256", rehearsed.hash.clone()),
             ("verdict", "PASS".to_owned()),
             ("touches-sha256", rehearsed.states.entry_hash()),
+            ("code-sha256", rehearsed.states.code.as_ref().unwrap().hash()),
             ("steps", "add-key, drop-key".to_owned()),
             ("doors", "drop-key".to_owned()),
         ];

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use birthgate::block::{self, NewDimension};
+use birthgate::code::SignedCode;
 use birthgate::drift;
 use birthgate::evidence::{Checkpoint, Decision, Held, Proof, StepSeen, Steps};
 use birthgate::rehearsal::{Blocked, Door, Where};
@@ -160,7 +161,8 @@ pub fn evidence(root: &Path, id: &str, has_steps: bool) {
     let steps = Steps { steps: vec![add, drop], blocked: vec![waited] };
     let states =
         steps.steps.iter().map(|step| StepStates { id: step.id.clone(), ..StepStates::default() });
-    let states = States { steps: states.collect(), ..States::default() };
+    let states =
+        States { steps: states.collect(), code: Some(SignedCode::default()), ..States::default() };
     files.insert("states.json".to_owned(), serde_json::to_string_pretty(&states).unwrap());
     if has_steps {
         files.insert(Steps::FILE.to_owned(), serde_json::to_string_pretty(&steps).unwrap());
